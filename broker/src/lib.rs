@@ -1,0 +1,1 @@
+//! The MQTT front, ingest and its workers.

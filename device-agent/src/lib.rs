@@ -1,0 +1,1 @@
+//! The agent beside the antenna: scan, spool, link.

@@ -1,0 +1,1 @@
+//! Pings in, stays and visits out: a pure function of what was heard and of the configuration in force.

@@ -1,0 +1,1 @@
+//! Broker and API in one process: the program promenade.

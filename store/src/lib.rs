@@ -1,0 +1,1 @@
+//! Rows, live state and the ingest log: the only crate that knows SQL.
