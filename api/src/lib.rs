@@ -1,1 +1,41 @@
-//! The HTTP interface: registry, analytics, live stream.
+//! The HTTP interface: registry, analytics, live stream and pages.
+//!
+//! [`router`] lists every route, [`run`] serves it, and [`App`] is all that a handler may reach. A handler checks who
+//! calls ([`caller`](crate::caller)), reads what it is asked, asks the store, and tells `Live` of what it changed; every
+//! refusal becomes a problem document in [`problem`].
+
+mod app;
+mod body;
+mod caller;
+mod created;
+mod devices;
+mod fields;
+mod footfall;
+mod headers;
+mod idempotency;
+mod instant;
+mod keys;
+mod live;
+mod occupancy;
+mod openapi;
+mod pages;
+mod paging;
+mod path;
+mod probes;
+pub mod problem;
+mod query;
+mod router;
+mod scopes;
+mod serve;
+mod stays;
+mod telemetry;
+mod venues;
+mod zones;
+
+pub use app::{App, Config};
+pub use body::MAX_BODY_BYTES;
+pub use footfall::DEFINITIONS;
+pub use paging::{DEFAULT_LIMIT, MAX_LIMIT};
+pub use router::{openapi, router};
+pub use serve::run;
+pub use telemetry::HttpMetrics;

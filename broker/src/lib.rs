@@ -1,1 +1,28 @@
 //! The MQTT front, ingest and its workers.
+//!
+//! A connection (`connection`) signs in (`sign_in`), gets its session (`sessions`) and may do what its access says
+//! (`access`). Pings go from it into the ingest log and are acknowledged once their rows are committed (`ingest`); the
+//! worker makes stays and visits of them (`worker`). Everything else that is published crosses the bus (`bus`).
+
+mod access;
+mod broker;
+mod bus;
+mod codec;
+mod config;
+mod connection;
+mod filter;
+mod front;
+mod ingest;
+mod message;
+mod metrics;
+mod registry;
+mod retained;
+mod session;
+mod sessions;
+mod sign_in;
+mod subscriptions;
+mod worker;
+
+pub use broker::{Broker, BrokerError, Parts};
+pub use config::{Anonymous, Config, Pings};
+pub use metrics::Metrics;

@@ -1,2 +1,235 @@
-//! Entry point.
-fn main() {}
+//! `promenade-sim`: simulated days, recorded air and load, all through real connections.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use firmware_sim::load::{self, Encoding, LoadPlan};
+use firmware_sim::replay::{Recording, replay};
+use firmware_sim::{Day, Fleet, FleetOptions, Progress, Registrar, Scenario, Simulation, report};
+use protocol::Timestamp;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the platform may take to work through a day after its last batch.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Simulates a day at a venue, replays recorded air, or makes load.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    day: Option<DayArgs>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Replays recordings, shifted to end now, and tells how right the platform's zones are.
+    Replay {
+        /// The directory with `*.mbd.csv` and `sensors.dev`.
+        dir: PathBuf,
+        #[command(flatten)]
+        platform: Platform,
+    },
+    /// Publishes prepared batches as fast as they are acknowledged; prints one line of JSON.
+    Load(LoadArgs),
+}
+
+#[derive(Args)]
+struct DayArgs {
+    /// A scenario file, or the name of a shipped one: demo, mall, quiet, outage.
+    scenario: String,
+    #[command(flatten)]
+    platform: Platform,
+    /// What everything random is drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The day, YYYY-MM-DD; without it the last one that is over.
+    #[arg(long)]
+    day: Option<jiff::civil::Date>,
+    /// At most so many simulated seconds in a real one.
+    #[arg(long)]
+    speed: Option<f64>,
+}
+
+/// Where the platform is.
+#[derive(Args)]
+struct Platform {
+    /// HOST:PORT of MQTT.
+    #[arg(long, default_value = "127.0.0.1:1883")]
+    mqtt: String,
+    /// The HTTP API.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    http: String,
+    /// An API key that may register venues and devices and read analytics and stays.
+    #[arg(long, env = "PROMENADE_TOKEN", hide_env_values = true, default_value = "")]
+    token: String,
+}
+
+#[derive(Args)]
+struct LoadArgs {
+    #[command(flatten)]
+    platform: Platform,
+    /// How many connections.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    /// Pings in a batch.
+    #[arg(long, default_value_t = 10)]
+    pings: usize,
+    /// json or cbor.
+    #[arg(long, default_value = "json")]
+    encoding: Encoding,
+    /// For how long to send.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// At most so many batches over all connections.
+    #[arg(long)]
+    batches: Option<u64>,
+    /// Different identifiers.
+    #[arg(long, default_value_t = 1_000)]
+    subjects: u32,
+    /// Most batches of a connection that wait for their acknowledgement.
+    #[arg(long, default_value_t = 64)]
+    window: u16,
+    /// What the batches are drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Publish to this topic of any broker instead, without registering or signing in, and count what reaches a subscriber.
+    #[arg(long)]
+    plain_topic: Option<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let cli = Cli::parse();
+    let done = match (cli.command, cli.day) {
+        (Some(Command::Replay { dir, platform }), _) => replay_recordings(&dir, &platform).await,
+        (Some(Command::Load(args)), _) => make_load(&args).await,
+        (None, Some(args)) => simulate(&args).await,
+        (None, None) => Err(anyhow::anyhow!("name a scenario, `replay DIR` or `load`; see --help")),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("promenade-sim: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs a day and prints the table; false when the numbers disagree.
+async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
+    let scenario = scenario(&args.scenario)?;
+    let now = now();
+    let date = args.day.map_or_else(|| Day::last_before(&scenario.venue, now), Ok)?;
+    let simulation = Simulation::new(scenario, args.seed, date)?.at_speed(args.speed);
+    let day = simulation.day();
+    eprintln!("{}, {date}: {} people", simulation.scenario().venue.name, simulation.shoppers().len());
+    let registrar = args.platform.registrar(now);
+    let registered = simulation.register(&registrar).await.context("registering the venue")?;
+    let options = FleetOptions::to(&args.platform.mqtt)?;
+    let mut fleet = Fleet::new(&options, registered.gateways, args.seed);
+    let mut line = ProgressLine::default();
+    let sent = simulation.run(&mut fleet, |progress| line.show(day, progress)).await?;
+    line.end(&sent);
+    registrar.settled(registered.venue, (day.from, day.to), day.to, PATIENCE).await?;
+    let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
+    let comparison = report::compare(&simulation.truth(), &footfall);
+    println!("{comparison}");
+    Ok(comparison.agrees())
+}
+
+async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bool> {
+    let recording = Recording::read(dir)?;
+    let now = now();
+    let options = FleetOptions::to(&platform.mqtt)?;
+    for accuracy in replay(&recording, &platform.registrar(now), &options, now).await? {
+        println!("{accuracy}");
+    }
+    Ok(true)
+}
+
+async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
+    let now = now();
+    let plan = LoadPlan {
+        mqtt: args.platform.mqtt.clone(),
+        connections: args.connections,
+        pings: args.pings,
+        encoding: args.encoding,
+        window: args.window,
+        subjects: args.subjects,
+        time: Duration::try_from_secs_f64(args.seconds).context("--seconds")?,
+        batches: args.batches,
+        // Event time runs faster than the clock, so it begins well before now.
+        start: now.minus(24 * 3_600_000),
+        seed: args.seed,
+    };
+    let line = if let Some(topic) = &args.plain_topic {
+        serde_json::to_string(&load::relay(&plan, topic).await?)?
+    } else {
+        let devices = load::register(&plan, &args.platform.registrar(now)).await?;
+        serde_json::to_string(&load::run(&plan, &devices).await?)?
+    };
+    println!("{line}");
+    Ok(true)
+}
+
+fn scenario(name: &str) -> anyhow::Result<Scenario> {
+    if !Path::new(name).exists() {
+        return Ok(Scenario::shipped(name)?);
+    }
+    let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
+    Scenario::parse(&text).with_context(|| name.to_owned())
+}
+
+impl Platform {
+    fn registrar(&self, now: Timestamp) -> Registrar {
+        Registrar::new(&self.http, &self.token, &format!("sim-{}-{}", now.0, std::process::id()))
+    }
+}
+
+/// The only place where this program reads the time: what is simulated is given a time, what is replayed is shifted to it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program's entry is its clock; the library takes it as an argument"
+)]
+fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// One line that is written over on a terminal, one line for each tenth of the day elsewhere.
+#[derive(Default)]
+struct ProgressLine {
+    shown: Option<u32>,
+}
+
+impl ProgressLine {
+    fn show(&mut self, day: &Day, progress: Progress) {
+        let mut out = std::io::stderr();
+        let steps = if out.is_terminal() { 200.0 } else { 10.0 };
+        let step = (progress.share * steps) as u32;
+        if self.shown == Some(step) {
+            return;
+        }
+        self.shown = Some(step);
+        let (start, end) = if out.is_terminal() { ("\r", "") } else { ("", "\n") };
+        let clock = day.clock(progress.at);
+        // Progress is a courtesy: a closed pipe must not end the run.
+        let _ =
+            write!(out, "{start}{clock}  {:3.0} %  {:>9} pings{end}", progress.share * 100.0, progress.pings);
+    }
+
+    fn end(&self, sent: &Progress) {
+        if self.shown.is_some() && std::io::stderr().is_terminal() {
+            eprintln!();
+        }
+        eprintln!("sent {} pings in {} batches, {} of them refused", sent.pings, sent.batches, sent.refused);
+    }
+}

@@ -1,1 +1,37 @@
 //! What devices and servers agree on: ids, topics, ping batches, receipts and beacon frames.
+//!
+//! Nothing here does I/O or reads a clock. Every decoder takes bytes from strangers, so each of them returns an error
+//! instead of panicking, bounds what it allocates and never recurses on its input.
+
+pub mod batch;
+pub mod beacon;
+pub mod boot;
+pub mod command;
+mod hex;
+pub mod id;
+pub mod identifier;
+pub mod kind;
+pub mod movement;
+pub mod reason;
+pub mod receipt;
+pub mod status;
+pub mod subject;
+mod text;
+pub mod time;
+pub mod topic;
+pub mod twin;
+
+pub use batch::{Batch, BatchError, Decoded, MAX_BATCH_BYTES, MAX_PINGS, MAX_SEQ, Ping};
+pub use boot::{Boot, BootError};
+pub use command::{Ack, AckStatus, Command, ForwardedAck};
+pub use id::{CommandId, DeviceId, IdError, KeyId, OrganizationId, StayId, VenueId, VisitId, ZoneId};
+pub use identifier::{Identifier, IdentifierError};
+pub use kind::{DeviceKind, KindError, ZoneKind};
+pub use movement::{Movement, MovementKind};
+pub use reason::{Limit, Reason, ReasonError};
+pub use receipt::{Receipt, Refused};
+pub use status::Status;
+pub use subject::{Subject, SubjectError};
+pub use time::Timestamp;
+pub use topic::{Topic, TopicError};
+pub use twin::{Desired, Reported};

@@ -1,2 +1,86 @@
-//! Entry point.
-fn main() {}
+//! The program `promenade`: one machine's broker and API.
+
+mod command;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use server::Config;
+
+/// Presence, visits and footfall from what beacons, gateways and phones hear.
+#[derive(Debug, Parser)]
+#[command(name = "promenade", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve MQTT and HTTP from a data directory.
+    Serve(Serving),
+    /// Simulate yesterday in a shop, print the counts true beside measured, then serve them.
+    Demo(command::Demo),
+    /// Make an API key; the key alone is on the last line.
+    Token(command::Token),
+    /// Look for what could be wrong.
+    Doctor(Place),
+}
+
+/// Which data and settings a command works on.
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// The data directory.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The configuration file.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// A place and the addresses to serve on.
+#[derive(Debug, Clone, Args)]
+struct Serving {
+    #[command(flatten)]
+    place: Place,
+    /// Where the HTTP interface listens.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Where MQTT over TCP listens.
+    #[arg(long, value_name = "ADDR")]
+    mqtt: Option<SocketAddr>,
+}
+
+impl Place {
+    fn load(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), std::env::vars())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        Ok(config)
+    }
+}
+
+impl Serving {
+    fn load(&self) -> anyhow::Result<Config> {
+        let mut config = self.place.load()?;
+        config.listen.http = self.http.unwrap_or(config.listen.http);
+        config.listen.mqtt = self.mqtt.unwrap_or(config.listen.mqtt);
+        Ok(config)
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(serving) => command::serve(&serving),
+        Command::Demo(demo) => demo.run(),
+        Command::Token(token) => token.run(),
+        Command::Doctor(place) => command::doctor(&place),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("promenade: {error:#}");
+        ExitCode::FAILURE
+    })
+}

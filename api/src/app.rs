@@ -1,0 +1,53 @@
+//! All that a handler may reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use store::{Clock, Live, Store};
+
+use crate::telemetry::HttpMetrics;
+
+/// All that a handler may reach; there are no statics.
+pub struct App {
+    /// What must survive.
+    pub store: Store,
+    /// What is true now, and the way to tell the broker of a change.
+    pub live: Live,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Every metric of the program, for `/metrics`.
+    pub registry: Arc<Registry>,
+    /// The metrics of this crate; make them with [`HttpMetrics::register`] before the registry is shared.
+    pub metrics: HttpMetrics,
+    /// The bounds.
+    pub config: Config,
+}
+
+/// The bounds of the HTTP interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// How long the head of a request may take, from the moment the connection is free for one; also how long an idle
+    /// connection is kept.
+    pub header_timeout: Duration,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long requests may still take when the server shuts down.
+    pub drain_timeout: Duration,
+    /// How often a live stream with nothing to say shows that it lives, and checks that it still may.
+    pub heartbeat: Duration,
+    /// Connections at one time; more wait to be accepted.
+    pub max_connections: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(15),
+            max_connections: 4_096,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Devices and their credentials.
+
+mod shape;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::{DeviceId, Identifier, OrganizationId, VenueId, ZoneId};
+use store::{Change, DeviceFilter, DevicePatch, NewDevice, StoreError};
+
+use crate::App;
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::created::Created;
+use crate::fields::{self, Mistakes};
+use crate::paging::{self, Items, List};
+use crate::path::Ids;
+use crate::problem::Problem;
+use crate::query::{self, Query};
+use crate::scopes;
+
+pub(crate) use shape::{Credentials, Device, DeviceChange, DeviceToCreate, NewlyMade};
+
+/// Makes a device.
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices",
+    tag = "devices",
+    summary = "Make a device",
+    security(("key" = ["devices:write"])),
+    request_body = DeviceToCreate,
+    responses((status = 201, description = "The device and its secret", body = NewlyMade))
+)]
+pub(crate) async fn create(
+    caller: Caller<scopes::DevicesWrite>,
+    State(app): State<Arc<App>>,
+    Body(body): Body<DeviceToCreate>,
+) -> Result<Created<NewlyMade>, Problem> {
+    let mut mistakes = Mistakes::default();
+    let name = mistakes.check("/name", fields::name(body.name));
+    let identifier = mistakes.optional("/identifier", body.identifier, |text| identifier(&text));
+    let position = mistakes.optional("/position", body.position, |metres| fields::position(&metres));
+    if position.is_some() && body.venue.is_none() && body.zone.is_none() {
+        mistakes.push("/position", "needs a venue");
+    }
+    check_place(&app, caller.organization(), body.venue, body.zone, &mut mistakes).await?;
+    let Some(name) = name else { return Err(mistakes.refusal()) };
+    mistakes.finish()?;
+    let (venue, zone) = (body.venue, body.zone);
+    let new = NewDevice { identifier, venue, zone, position, ..NewDevice::new(body.kind, name) };
+    let (device, secret) = app.store.create_device(caller.organization(), &new, app.clock.now()).await?;
+    app.live.changed(Change::Device(device.id));
+    let location = format!("/api/v1/devices/{}", device.id);
+    Ok(Created::at(location, NewlyMade::new(&secret, shape::device(&app.live, device))))
+}
+
+/// Lists devices in the order they were made.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices",
+    tag = "devices",
+    summary = "List devices",
+    security(("key" = ["devices:read"])),
+    params(
+        ("venue" = Option<String>, Query, description = "Only devices placed in this venue"),
+        ("kind" = Option<String>, Query, description = "Only devices of this kind"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "Items at most, 1 to 500; 50 unless given")
+    ),
+    responses((status = 200, description = "A page of devices", body = Items<Device>))
+)]
+pub(crate) async fn list(
+    caller: Caller<scopes::DevicesRead>,
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> Result<Json<Items<Device>>, Problem> {
+    let venue = query.optional("venue", query::parsed);
+    let kind = query.optional("kind", query::parsed);
+    let page = paging::only_page(query, List::Devices)?;
+    let listed = app.store.devices(caller.organization(), DeviceFilter { venue, kind }, page).await?;
+    Ok(Json(Items::of(List::Devices, listed, |device| shape::device(&app.live, device))))
+}
+
+/// Answers with one device.
+#[utoipa::path(
+    get,
+    path = "/api/v1/devices/{device}",
+    tag = "devices",
+    summary = "Read a device",
+    security(("key" = ["devices:read"])),
+    params(("device" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The device", body = Device))
+)]
+pub(crate) async fn read(
+    caller: Caller<scopes::DevicesRead>,
+    State(app): State<Arc<App>>,
+    Ids(device): Ids<DeviceId>,
+) -> Result<Json<Device>, Problem> {
+    let device = app.store.device(caller.organization(), device).await?;
+    Ok(Json(shape::device(&app.live, device)))
+}
+
+/// Changes a device, or moves it from now or from a given time on.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/devices/{device}",
+    tag = "devices",
+    summary = "Change or move a device",
+    security(("key" = ["devices:write"])),
+    params(("device" = String, Path, description = "The device's id")),
+    request_body = DeviceChange,
+    responses((status = 200, description = "The device as it is now", body = Device))
+)]
+pub(crate) async fn change(
+    caller: Caller<scopes::DevicesWrite>,
+    State(app): State<Arc<App>>,
+    Ids(id): Ids<DeviceId>,
+    Body(body): Body<DeviceChange>,
+) -> Result<Json<Device>, Problem> {
+    let mut mistakes = Mistakes::default();
+    let patch = DevicePatch {
+        name: mistakes.optional("/name", body.name, fields::name),
+        identifier: mistakes.nullable("/identifier", body.identifier, |text| identifier(&text)),
+        venue: body.venue,
+        zone: body.zone,
+        position: mistakes.nullable("/position", body.position, |metres| fields::position(&metres)),
+        effective_from: body.effective_from.map(|at| at.0),
+    };
+    let (venue, zone) = (patch.venue.flatten(), patch.zone.flatten());
+    check_place(&app, caller.organization(), venue, zone, &mut mistakes).await?;
+    mistakes.finish()?;
+    let device = app.store.patch_device(caller.organization(), id, &patch, app.clock.now()).await?;
+    app.live.changed(Change::Device(id));
+    Ok(Json(shape::device(&app.live, device)))
+}
+
+/// Deletes a device: it can no longer sign in. What it reported stays.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/devices/{device}",
+    tag = "devices",
+    summary = "Delete a device",
+    security(("key" = ["devices:write"])),
+    params(("device" = String, Path, description = "The device's id")),
+    responses((status = 204, description = "It is deleted"))
+)]
+pub(crate) async fn delete(
+    caller: Caller<scopes::DevicesWrite>,
+    State(app): State<Arc<App>>,
+    Ids(device): Ids<DeviceId>,
+) -> Result<StatusCode, Problem> {
+    app.store.delete_device(caller.organization(), device, app.clock.now()).await?;
+    app.live.changed(Change::Device(device));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a device a new secret. The old one is void at once.
+#[utoipa::path(
+    post,
+    path = "/api/v1/devices/{device}/credentials",
+    tag = "devices",
+    summary = "Give a device a new secret",
+    security(("key" = ["devices:write"])),
+    params(("device" = String, Path, description = "The device's id")),
+    responses((status = 200, description = "The new secret", body = Credentials))
+)]
+pub(crate) async fn rotate(
+    caller: Caller<scopes::DevicesWrite>,
+    State(app): State<Arc<App>>,
+    Ids(device): Ids<DeviceId>,
+) -> Result<Json<Credentials>, Problem> {
+    let secret = app.store.rotate_secret(caller.organization(), device, app.clock.now()).await?;
+    app.live.changed(Change::Device(device));
+    Ok(Json(Credentials::new(device, &secret)))
+}
+
+fn identifier(text: &str) -> Result<Identifier, String> {
+    text.parse().map_err(|error: protocol::IdentifierError| error.to_string())
+}
+
+/// Says which of venue and zone is not there. A zone alone brings its venue, and the store knows whether it exists.
+async fn check_place(
+    app: &App,
+    organization: OrganizationId,
+    venue: Option<VenueId>,
+    zone: Option<ZoneId>,
+    mistakes: &mut Mistakes,
+) -> Result<(), Problem> {
+    let Some(venue) = venue else { return Ok(()) };
+    match app.store.venue(organization, venue).await {
+        Err(StoreError::NotFound) => mistakes.push("/venue", "there is no such venue"),
+        found => drop(found?),
+    }
+    let Some(zone) = zone else { return Ok(()) };
+    match app.store.zone(organization, venue, zone).await {
+        Err(StoreError::NotFound) => mistakes.push("/zone", "the venue has no such zone"),
+        found => drop(found?),
+    }
+    Ok(())
+}

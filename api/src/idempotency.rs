@@ -1,0 +1,133 @@
+//! Writes that can be repeated: the same request with the same `Idempotency-Key` is done once, and its answer is given
+//! again for a day. Only what was done is remembered: a refused request changed nothing, so a repeat simply tries again.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use protocol::OrganizationId;
+use serde_json::Value;
+use store::Begin;
+use tracing::Instrument;
+
+use crate::App;
+use crate::body::{self, MAX_BODY_BYTES};
+use crate::caller;
+use crate::problem::{Kind, Problem};
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// Marks an answer that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// The longest key.
+const LONGEST: usize = 255;
+
+/// Passes a request on, at most once for each idempotency key.
+pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let write = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
+    let routed = request.extensions().get::<MatchedPath>().is_some();
+    if !write || !routed || !request.headers().contains_key(HEADER) {
+        return next.run(request).await;
+    }
+    keyed(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let caller = caller::key_of(&mut parts, &app).await?;
+    let key = key(&parts.headers)?;
+    let body = body::read(Request::new(body), &app).await?;
+    let name = fingerprint(&[
+        caller.id.as_uuid().as_bytes(),
+        parts.method.as_str().as_bytes(),
+        parts.uri.path().as_bytes(),
+        key.as_bytes(),
+    ]);
+    let hash = fingerprint(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
+    let name = name.to_hex().to_string();
+    match app.store.idempotency_begin(caller.organization, &name, hash.as_bytes(), app.clock.now()).await? {
+        Begin::Fresh => {
+            let work = work(app, caller.organization, name, parts, body, next);
+            // In a task of its own: a client that hangs up must not leave the work half accounted for.
+            let work = tokio::spawn(work.in_current_span());
+            work.await.unwrap_or_else(|error| Err(Problem::internal(&error)))
+        }
+        Begin::Replay { status, body } => Ok(replay(status, body)),
+        Begin::Mismatch => {
+            let detail = "this Idempotency-Key was used with another body; use a new one for a new request";
+            Err(Problem::new(Kind::IdempotencyKeyReused, detail))
+        }
+        Begin::InProgress => {
+            let detail = "a request with this Idempotency-Key is being worked on; ask again in a moment";
+            Err(Problem::new(Kind::IdempotencyInProgress, detail))
+        }
+    }
+}
+
+/// Does the work and remembers its answer when something was done.
+async fn work(
+    app: Arc<App>,
+    organization: OrganizationId,
+    name: String,
+    parts: Parts,
+    body: Bytes,
+    next: Next,
+) -> Result<Response, Problem> {
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 16 * MAX_BODY_BYTES).await.map_err(|error| Problem::internal(&error))?;
+    if parts.status.is_success() {
+        let kept = without_secret(&body);
+        let status = parts.status.as_u16();
+        app.store.idempotency_finish(organization, &name, status, &kept).await?;
+    } else {
+        app.store.idempotency_abandon(organization, &name).await?;
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn replay(status: u16, body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let content_type = (!body.is_empty()).then(|| HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response.headers_mut().extend(content_type.map(|value| (CONTENT_TYPE, value)));
+    response
+}
+
+/// An answer as it may be kept: secrets are shown once, so they are null in every repeat.
+fn without_secret(body: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+    if let Some(secret) = value.get_mut("secret") {
+        *secret = Value::Null;
+    }
+    value.to_string().into_bytes()
+}
+
+fn key(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut values = headers.get_all(HEADER).iter();
+    let key = values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok());
+    let visible = |key: &&str| {
+        (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let refusal = || {
+        let detail = format!("an Idempotency-Key is 1 to {LONGEST} visible ASCII characters, given once");
+        Problem::new(Kind::InvalidIdempotencyKey, detail)
+    };
+    key.filter(visible).map(str::to_owned).ok_or_else(refusal)
+}
+
+/// One hash of several texts, each with its length so that none can reach into the next.
+fn fingerprint(texts: &[&[u8]]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for text in texts {
+        hasher.update(&(text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    hasher.finalize()
+}

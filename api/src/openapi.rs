@@ -1,0 +1,82 @@
+//! The OpenAPI document: what the handlers say of themselves, and what holds for all of them.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, ObjectBuilder, PathItem, Ref, ResponseBuilder, Type, schema::Schema,
+};
+
+use crate::problem::{Document, Mistake, Position};
+
+/// What the document says before any route is added.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Promenade",
+        description = "Beacons, gateways, kiosks and phones report what they hear; Promenade counts visits.\n\n\
+            Every request under `/api/v1` needs an API key as `Authorization: Bearer pk_…` with the scope its operation \
+            names. Bodies are JSON of at most 64 KiB; times are RFC 3339, positions metres. Refusals are problem documents \
+            (RFC 9457) with a stable `type`.\n\n\
+            Lists have `items` and `next_cursor`; pass that as `cursor` for the next page. Writes take an \
+            `Idempotency-Key`: the same request with the same key within 24 hours gets the first answer again, its secrets \
+            null."
+    ),
+    components(schemas(Document, Mistake, Position)),
+    tags(
+        (name = "venues", description = "Shops, halls and homes."),
+        (name = "zones", description = "The parts of a venue."),
+        (name = "devices", description = "Anything with an identity: beacons, gateways, kiosks, phones, tags, appliances."),
+        (name = "analytics", description = "What was counted. `docs/metrics.md` defines each number."),
+        (name = "keys", description = "API keys. A key can only give what it has itself."),
+        (name = "server", description = "The server itself."),
+        (name = "documentation", description = "Pages about this interface.")
+    )
+)]
+pub(crate) struct Base;
+
+/// Adds what holds for every operation: how to sign in, how refusals look, and the header that makes writes repeatable.
+pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("pk_…")
+        .description(Some("An API key, made by `promenade token` or `POST /api/v1/keys`."))
+        .build();
+    let components = openapi.components.get_or_insert_default();
+    components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(key).into());
+    for (path, item) in &mut openapi.paths.paths {
+        let versioned = path.starts_with("/api/v1/");
+        for operation in operations(item) {
+            if operation.security.is_some() {
+                let response = ResponseBuilder::new()
+                    .description("A refusal")
+                    .content(
+                        "application/problem+json",
+                        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build(),
+                    )
+                    .build();
+                operation.responses.responses.insert("default".to_owned(), response.into());
+            }
+        }
+        if versioned {
+            let writes = [&mut item.post, &mut item.patch, &mut item.delete];
+            for operation in writes.into_iter().flatten() {
+                operation.parameters.get_or_insert_default().push(idempotency_key());
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+fn idempotency_key() -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("1 to 255 visible ASCII characters; a repeat within 24 hours gets the first answer again"))
+        .schema(Some(Schema::Object(text)))
+        .build()
+}

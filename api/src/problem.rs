@@ -1,0 +1,236 @@
+//! Errors as HTTP: every refusal of this crate becomes an RFC 9457 problem document here and nowhere else.
+
+mod kind;
+pub(crate) mod page;
+
+use axum::extract::rejection::BytesRejection;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+pub use kind::Kind;
+
+/// Where the pages that explain the problem types live; a problem's `type` is this and its slug.
+pub const BASE: &str = "/api/problems/";
+
+/// A refusal on its way to the client (RFC 9457, section 3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Mistake>,
+    scope: Option<String>,
+    position: Option<Position>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// One thing that is wrong with a request: in its body (`pointer`) or in its query (`parameter`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Mistake {
+    /// A JSON Pointer (RFC 6901) into the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/timezone")]
+    pub pointer: Option<String>,
+    /// The name of a query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "limit")]
+    pub parameter: Option<String>,
+    /// What is wrong and what would be right.
+    pub detail: String,
+}
+
+/// Where in the body the JSON stops being JSON, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The byte in that line.
+    pub column: usize,
+}
+
+/// A problem document as it is on the wire.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document {
+    /// Names the kind of problem; never changes for a kind, and explains it when fetched.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/api/problems/not-found")]
+    kind: String,
+    /// The kind in words.
+    title: &'static str,
+    /// The status code of the answer.
+    #[schema(example = 404)]
+    status: u16,
+    /// What is wrong this time.
+    detail: String,
+    /// Each mistake found in the request, when there are such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Mistake>,
+    /// The scope that is missing (`missing-scope` only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// Where the body stops being JSON (`malformed-json` only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+}
+
+impl Mistake {
+    /// A mistake in the body at a JSON Pointer.
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Mistake {
+        Mistake { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
+    }
+
+    /// A mistake in the query parameter `name`.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Mistake {
+        Mistake { pointer: None, parameter: Some(name.into()), detail: detail.into() }
+    }
+}
+
+impl Problem {
+    /// A problem of a kind, with what is wrong this time.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            scope: None,
+            position: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// 401: nobody is signed in; `error` is the code of RFC 6750, section 3.1, when a token was presented.
+    pub fn unauthenticated(detail: &str, error: Option<&'static str>) -> Problem {
+        let challenge = match error {
+            Some("invalid_token") => "Bearer realm=\"promenade\", error=\"invalid_token\"",
+            Some(_) => "Bearer realm=\"promenade\", error=\"invalid_request\"",
+            None => "Bearer realm=\"promenade\"",
+        };
+        Problem::new(Kind::Unauthenticated, detail)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+    }
+
+    /// 403: the key lacks `scope`.
+    pub fn missing_scope(scope: &str) -> Problem {
+        let challenge =
+            format!("Bearer realm=\"promenade\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        let mut problem = Problem::new(Kind::MissingScope, format!("the API key lacks the scope `{scope}`"));
+        problem.scope = Some(scope.to_owned());
+        match HeaderValue::try_from(challenge) {
+            Ok(value) => problem.with_header(WWW_AUTHENTICATE, value),
+            // A filter of a scope may hold characters that no header can carry; the body names it.
+            Err(_) => problem,
+        }
+    }
+
+    /// 404: `what` does not exist, or belongs to another organization, which is the same to the caller.
+    pub fn not_found(what: &str) -> Problem {
+        Problem::new(Kind::NotFound, format!("there is no such {what}"))
+    }
+
+    /// 400: the body is not JSON from `position` on.
+    pub fn malformed_json(position: Position, detail: &str) -> Problem {
+        let Position { line, column } = position;
+        let mut problem =
+            Problem::new(Kind::MalformedJson, format!("line {line}, column {column}: {detail}"));
+        problem.position = Some(position);
+        problem
+    }
+
+    /// 422: the body is JSON, but not what is asked for.
+    pub fn invalid_body(errors: Vec<Mistake>) -> Problem {
+        Problem { errors, ..Problem::new(Kind::InvalidBody, "the body cannot be accepted as it is") }
+    }
+
+    /// 400: the query is not what is asked for.
+    pub fn invalid_query(errors: Vec<Mistake>) -> Problem {
+        Problem { errors, ..Problem::new(Kind::InvalidQuery, "the query cannot be answered as it is") }
+    }
+
+    /// 500: ours. The cause is logged here, beside the request's id, and kept from the client.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Problem {
+        tracing::error!(%cause, "a request failed for a reason of ours");
+        Problem::new(Kind::Internal, "the request failed; the log has the cause beside this request's id")
+    }
+
+    /// The kind of the problem.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match error {
+            StoreError::NotFound => Problem::not_found("thing"),
+            StoreError::Conflict(what) => {
+                Problem::new(Kind::Conflict, format!("the {what} is already in use"))
+            }
+            StoreError::Invalid(detail) => Problem { detail, ..Problem::invalid_body(Vec::new()) },
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, "the database does not answer");
+                Problem::new(Kind::Unavailable, "the database does not answer; try again")
+                    .with_header(RETRY_AFTER, HeaderValue::from_static("2"))
+            }
+            other => Problem::internal(&other),
+        }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Problem {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(Kind::BodyTooLarge, "the body is larger than this server takes")
+        } else {
+            Problem::new(Kind::UnreadableBody, "the body ended before it was complete")
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            kind: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail,
+            errors: self.errors,
+            scope: self.scope,
+            position: self.position,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.kind.status(), [content_type], body).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+/// Answers what no route answers.
+pub(crate) async fn no_such_route() -> Problem {
+    Problem::new(Kind::NoSuchRoute, "nothing answers at this path; /api/docs lists what does")
+}
+
+/// Answers a route asked with a method it does not have; axum adds the `Allow` header.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, format!("the `{ALLOW}` header lists the methods of this path"))
+}
+
+/// Answers for a handler that panicked, so that one bad request does not take a connection's other requests with it.
+pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let cause = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&'static str>().copied())
+        .unwrap_or("a panic without a message");
+    Problem::internal(&cause).into_response()
+}

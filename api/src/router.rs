@@ -1,0 +1,85 @@
+//! Every route there is.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::MAX_BODY_BYTES;
+use crate::openapi::{Base, complete};
+use crate::{
+    App, devices, footfall, headers, idempotency, keys, live, occupancy, pages, probes, problem, stays,
+    telemetry, venues, zones,
+};
+
+/// Every route, ready to be served.
+pub fn router(app: Arc<App>) -> Router {
+    let (documented, openapi) = documented();
+    let description = text(&openapi);
+    let reference = pages::reference(&serde_json::to_value(&openapi).unwrap_or_default());
+    Router::new()
+        .route("/", get(pages::landing))
+        .route("/api/docs", get(move || pages::whole(reference)))
+        .route("/api/openapi.json", get(move || std::future::ready(([(CONTENT_TYPE, "application/json")], description))))
+        .route("/api/style.css", get(pages::style))
+        .merge(documented)
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        // The first layer is the innermost.
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), idempotency::once))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::map_response(headers::secure))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), telemetry::observe))
+        .with_state(app)
+}
+
+/// The OpenAPI document, as it is served and as it is checked in.
+pub fn openapi() -> String {
+    text(&documented().1)
+}
+
+/// The routes that the OpenAPI document describes, and the document.
+fn documented() -> (Router<Arc<App>>, OpenApi) {
+    let routes = OpenApiRouter::with_openapi(Base::openapi())
+        // /api/v1/venues
+        .routes(routes!(venues::create, venues::list))
+        .routes(routes!(venues::read, venues::change, venues::delete))
+        // /api/v1/venues/{venue}/zones
+        .routes(routes!(zones::create, zones::list))
+        .routes(routes!(zones::read, zones::change, zones::delete))
+        // /api/v1/devices
+        .routes(routes!(devices::create, devices::list))
+        .routes(routes!(devices::read, devices::change, devices::delete))
+        .routes(routes!(devices::rotate))
+        // /api/v1/venues/{venue}/…
+        .routes(routes!(footfall::footfall))
+        .routes(routes!(occupancy::occupancy))
+        .routes(routes!(stays::stays))
+        .routes(routes!(live::live))
+        // /api/v1/keys
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::delete))
+        // /healthz, /readyz, /metrics
+        .routes(routes!(probes::health))
+        .routes(routes!(probes::readiness))
+        .routes(routes!(probes::metrics))
+        // /api/problems/{slug}
+        .routes(routes!(problem::page::page));
+    let (router, mut openapi) = routes.split_for_parts();
+    complete(&mut openapi);
+    (router, openapi)
+}
+
+fn text(openapi: &OpenApi) -> String {
+    let mut json = serde_json::to_string_pretty(openapi).unwrap_or_default();
+    json.push('\n');
+    json
+}

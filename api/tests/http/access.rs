@@ -1,0 +1,185 @@
+//! Who may do what.
+
+use serde_json::{Value, json};
+
+use crate::world::{Answer, HOUR, NOW, World};
+
+/// Every operation of the OpenAPI document that needs a key: method, path with ids in it, scope.
+fn operations() -> Vec<(String, String, String)> {
+    let openapi: Value = serde_json::from_str(&api::openapi()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in openapi["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(scope) = operation["security"][0]["key"][0].as_str() else { continue };
+            let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+            let path = ["{venue}", "{zone}", "{device}", "{key}"].iter().fold(path.clone(), |path, name| path.replace(name, id));
+            operations.push((method.to_uppercase(), path, scope.to_owned()));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn every_operation_refuses_strangers() {
+    let world = World::new().await;
+    let operations = operations();
+    assert_eq!(operations.len(), 24, "routes that need a key");
+    for (method, path, _) in operations {
+        let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"promenade\"", "{method} {path}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_operation_names_the_scope_it_needs() {
+    let world = World::new().await;
+    let every = "venues:read venues:write devices:read devices:write commands:write analytics:read stays:read \
+        movements:subscribe pings:write metrics:read admin";
+    for (method, path, scope) in operations() {
+        let others: Vec<&str> = every.split_whitespace().filter(|other| *other != scope).collect();
+        let key = world.key_with(&others.join(" ")).await;
+        let answer = Answer::to(world.request(&method, &path).bearer_auth(key).json(&json!({}))).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (403, "missing-scope"), "{method} {path}");
+        assert_eq!(answer.json()["scope"], json!(scope), "{method} {path}");
+        assert!(answer.header("www-authenticate").contains(&format!("scope=\"{scope}\"")), "{method} {path}");
+
+        let key = world.key_with(&scope).await;
+        let answer = Answer::to(world.request(&method, &path).bearer_auth(key).json(&json!({}))).await;
+        assert!(![401, 403, 405, 500].contains(&answer.status), "{method} {path}: {}", answer.text);
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_key_is_refused() {
+    let world = World::new().await;
+    let long = format!("Bearer pk_{}", "A".repeat(4_000));
+    let basic = format!("Basic {}", world.key);
+    let wrong = format!("Bearer {}x", &world.key[..45]);
+    let token = "invalid_token";
+    for (value, error) in [
+        ("Bearer", "invalid_request"),
+        ("Bearer ", token),
+        ("Bearer pk_", token),
+        ("Bearer nonsense", token),
+        (wrong.as_str(), token),
+        (long.as_str(), token),
+        (basic.as_str(), "invalid_request"),
+        (world.key.as_str(), "invalid_request"),
+    ] {
+        let answer = Answer::to(world.request("GET", "/api/v1/venues").header("authorization", value)).await;
+        assert_eq!(answer.problem(), "unauthenticated", "{value}");
+        assert!(answer.header("www-authenticate").contains(error), "{value}: {}", answer.header("www-authenticate"));
+        assert!(!answer.text.contains("pk_A"), "{value}");
+    }
+    let twice = world.signed("GET", "/api/v1/venues").header("authorization", format!("Bearer {}", world.key));
+    assert_eq!(Answer::to(twice).await.problem(), "unauthenticated");
+    let lower = world.request("GET", "/api/v1/venues").header("authorization", format!("bearer {}", world.key));
+    assert_eq!(Answer::to(lower).await.status, 200, "schemes have no case");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_ends_when_it_said() {
+    let world = World::new().await;
+    let body = json!({"name": "short", "scopes": ["venues:read"], "expires_at": "2026-03-02T13:00:00Z"});
+    let key = world.post("/api/v1/keys", &body).await.json()["secret"].as_str().unwrap().to_owned();
+    let read = || Answer::to(world.request("GET", "/api/v1/venues").bearer_auth(&key));
+    world.set_time(NOW + HOUR - 1);
+    assert_eq!(read().await.status, 200);
+    world.set_time(NOW + HOUR);
+    assert_eq!(read().await.problem(), "unauthenticated");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_gives_only_what_it_has() {
+    let world = World::new().await;
+    let maker = world.key_with("admin venues:read mqtt:publish:a/#").await;
+    let make = |scopes: Value| {
+        let body = json!({"name": "made", "scopes": scopes});
+        Answer::to(world.request("POST", "/api/v1/keys").bearer_auth(&maker).json(&body))
+    };
+    assert_eq!(make(json!(["venues:read", "admin", "mqtt:publish:a/#"])).await.status, 201);
+    for scope in ["venues:write", "*", "stays:read", "mqtt:publish:#", "mqtt:subscribe:a/#"] {
+        let refused = make(json!(["venues:read", scope])).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "missing-scope"), "{scope}");
+        assert_eq!(refused.json()["scope"], json!(scope));
+    }
+    assert_eq!(make(json!(["venues:fly"])).await.problem(), "invalid-body");
+    assert_eq!(make(json!([])).await.problem(), "invalid-body");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_makes_none_that_outlives_it() {
+    let world = World::new().await;
+    let body = json!({"name": "maker", "scopes": ["admin"], "expires_at": "2026-03-02T14:00:00Z"});
+    let maker = world.post("/api/v1/keys", &body).await.json()["secret"].as_str().unwrap().to_owned();
+    let make = |expires_at: Value| {
+        let body = json!({"name": "made", "scopes": ["admin"], "expires_at": expires_at});
+        Answer::to(world.request("POST", "/api/v1/keys").bearer_auth(&maker).json(&body))
+    };
+    assert_eq!(make(Value::Null).await.json()["expires_at"], "2026-03-02T14:00:00Z");
+    assert_eq!(make(json!("2026-03-02T13:00:00Z")).await.json()["expires_at"], "2026-03-02T13:00:00Z");
+    for late in ["2026-03-02T14:00:01Z", "2026-03-02T12:00:00Z", "2020-01-01T00:00:00Z"] {
+        let refused = make(json!(late)).await;
+        assert_eq!(refused.problem(), "invalid-body", "{late}");
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/expires_at");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn things_of_others_are_not_there() {
+    let world = World::new().await;
+    let venue = world.make_venue().await;
+    let zone = world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
+    let device = world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "G"})).await;
+    let key = world.make("/api/v1/keys", &json!({"name": "K", "scopes": ["admin"]})).await;
+    let foreign = world.foreign_key().await;
+    let range = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
+    let (name, new_zone) = (json!({"name": "X"}), json!({"name": "X", "kind": "interior"}));
+    for (method, path, body) in [
+        ("GET", format!("/api/v1/venues/{venue}"), None),
+        ("PATCH", format!("/api/v1/venues/{venue}"), Some(&name)),
+        ("DELETE", format!("/api/v1/venues/{venue}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/zones"), None),
+        ("POST", format!("/api/v1/venues/{venue}/zones"), Some(&new_zone)),
+        ("GET", format!("/api/v1/venues/{venue}/zones/{zone}"), None),
+        ("PATCH", format!("/api/v1/venues/{venue}/zones/{zone}"), Some(&name)),
+        ("DELETE", format!("/api/v1/venues/{venue}/zones/{zone}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/footfall?{range}&bucket=hour"), None),
+        ("GET", format!("/api/v1/venues/{venue}/occupancy"), None),
+        ("GET", format!("/api/v1/venues/{venue}/stays?{range}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/live"), None),
+        ("GET", format!("/api/v1/devices/{device}"), None),
+        ("PATCH", format!("/api/v1/devices/{device}"), Some(&name)),
+        ("DELETE", format!("/api/v1/devices/{device}"), None),
+        ("POST", format!("/api/v1/devices/{device}/credentials"), None),
+        ("DELETE", format!("/api/v1/keys/{key}"), None),
+    ] {
+        let mut request = world.request(method, &path).bearer_auth(&foreign);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = Answer::to(request).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{method} {path}");
+    }
+    for list in ["venues", "devices"] {
+        let answer = Answer::to(world.request("GET", &format!("/api/v1/{list}")).bearer_auth(&foreign)).await;
+        assert_eq!(answer.json()["items"], json!([]), "{list}");
+    }
+    let body = json!({"kind": "gateway", "name": "G", "venue": venue, "zone": zone});
+    let placed = Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&body)).await;
+    assert_eq!(placed.problem(), "invalid-body");
+    let alone = json!({"kind": "gateway", "name": "G", "zone": zone});
+    let placed = Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&alone)).await;
+    assert_eq!(placed.problem(), "invalid-body");
+    let filtered = world.request("GET", &format!("/api/v1/devices?venue={venue}")).bearer_auth(&foreign);
+    assert_eq!(Answer::to(filtered).await.json()["items"], json!([]));
+    assert_eq!(world.get(&format!("/api/v1/venues/{venue}/zones/{zone}")).await.status, 200);
+    world.stop().await;
+}

@@ -1,0 +1,185 @@
+//! The broker as a whole: put together, run, and stopped in order.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use store::{Change, Clock, Live, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::Bus;
+use crate::codec::reason;
+use crate::config::Config;
+use crate::front::Front;
+use crate::ingest::{Appender, Ingest, Receipts};
+use crate::metrics::Metrics;
+use crate::registry::{Registry, has_ended};
+use crate::retained::Retained;
+use crate::sessions::Sessions;
+use crate::sign_in::SignIn;
+use crate::worker::Worker;
+
+/// How often the registry asks the store what changed, in case a notice was lost.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
+/// How many committed segments may wait for the worker before commits wait.
+const WORKER_QUEUE: usize = 256;
+
+/// What the broker is made of.
+pub struct Parts {
+    /// Its settings.
+    pub config: Config,
+    /// What must survive.
+    pub store: Store,
+    /// What is true now.
+    pub live: Live,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Its counters.
+    pub metrics: Metrics,
+}
+
+/// Why the broker does not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The in-process bus did not start.
+    #[error("the bus did not start: {0}")]
+    Bus(String),
+    /// A part of it panicked.
+    #[error("a part of the broker stopped: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+/// A broker that is ready to run.
+pub struct Broker {
+    parts: Parts,
+    registry: Arc<Registry>,
+}
+
+impl Broker {
+    /// Loads what the broker knows by heart.
+    pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
+        let registry = Registry::load(parts.store.clone(), parts.config.pings.per_minute).await?;
+        Ok(Self { parts, registry: Arc::new(registry) })
+    }
+
+    /// Serves MQTT on `listener` until `shutdown`; then closes the connections, commits what was taken in, and writes a
+    /// last checkpoint.
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), BrokerError> {
+        let Self { parts, registry } = self;
+        let Parts { config, store, live, clock, metrics } = parts;
+        // The bus and receipts outlive the connections, whose last words they carry.
+        let late = CancellationToken::new();
+        let shards = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let bus = Bus::start(shards, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
+        let sessions = Arc::new(Sessions::new(Arc::clone(&bus)));
+        let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
+        let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
+        let appender =
+            Appender::new(store.clone(), clock.clone(), metrics.clone(), Arc::clone(&receipts), to_worker).await?;
+        let (ingest, queue) = Ingest::new(
+            Arc::clone(&registry),
+            clock.clone(),
+            i64::from(config.pings.acceptance_window_h) * 3_600_000,
+            metrics.clone(),
+            Arc::clone(&receipts),
+        );
+        let worker = Worker {
+            store: store.clone(),
+            live: live.clone(),
+            bus: Arc::clone(&bus),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            venues: HashMap::new(),
+        };
+        let front = Arc::new(Front {
+            sign_in: SignIn {
+                store,
+                registry: Arc::clone(&registry),
+                clock: clock.clone(),
+                anonymous: config.anonymous.clone(),
+            },
+            metrics,
+            sessions: Arc::clone(&sessions),
+            bus,
+            retained: Arc::new(Retained::default()),
+            ingest: Arc::new(ingest),
+            live: live.clone(),
+            clock: clock.clone(),
+            config,
+            shutdown: shutdown.clone(),
+            next_client_id: AtomicU64::new(1),
+        });
+        let upkeep =
+            tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
+        let receipts = tokio::spawn(receipts.run(late.clone()));
+        let appender = tokio::spawn(appender.run(queue));
+        let worker = tokio::spawn(worker.run(from_appender));
+        front.accept(listener).await;
+        // The last holder of the way into the ingest log went with the connections: what is queued is committed.
+        upkeep.await?;
+        appender.await?;
+        worker.await?;
+        late.cancel();
+        receipts.await?;
+        Ok(())
+    }
+}
+
+/// Keeps the registry up with the store and ends the connections of devices and keys that are no longer good.
+async fn keep_registry(
+    registry: Arc<Registry>,
+    front: Arc<Front>,
+    live: Live,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
+    let mut changes = live.changes();
+    let mut tick = interval(CATCH_UP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = clock.now();
+    loop {
+        let outcome = tokio::select! {
+            () = shutdown.cancelled() => return,
+            change = changes.next() => match change {
+                Some(change) => follow(&registry, &front.sessions, change).await,
+                None => return,
+            },
+            _ = tick.tick() => {
+                front.sessions.expire();
+                front.metrics.sessions.set(front.sessions.len() as i64);
+                let from = std::mem::replace(&mut since, clock.now());
+                registry.catch_up(from).await.map(|ended| {
+                    for device in ended {
+                        front.sessions.close_device(device, reason::NOT_AUTHORIZED);
+                    }
+                })
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the registry could not be brought up to date; trying again");
+        }
+    }
+}
+
+async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Result<(), StoreError> {
+    match change {
+        Change::Device(device) => {
+            let before = registry.view().reporter(device);
+            let after = registry.reload(device).await?;
+            if has_ended(before.as_deref(), after.as_deref()) {
+                sessions.close_device(device, reason::NOT_AUTHORIZED);
+            }
+        }
+        Change::Venue(_) => registry.reload_venues().await?,
+        Change::Key(key) => sessions.close_key(key, reason::NOT_AUTHORIZED),
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! MQTT on the wire, 3.1.1 and 5: what a server reads and what it writes.
+//!
+//! Decoding borrows from the read buffer, so that a packet costs no allocation before something is done with it. Encoding
+//! appends to a buffer that the session writes in one go. The packets that only a server may send have no decoder: a
+//! client that sends one breaks the protocol (MQTT 5 section 2.1.2, table 2-1).
+
+mod decode;
+mod encode;
+mod packet;
+mod properties;
+
+pub(crate) use decode::{Frame, decode, frame, protocol_version};
+pub(crate) use encode::{
+    Offer, connack, disconnect, pingresp, puback, publish_header, publish_size, suback, unsuback,
+};
+pub(crate) use packet::{Ack, Connect, Disconnect, Filter, Filters, Packet, Publish, Will, reason};
+pub(crate) use properties::{Properties, Property};
+
+/// The two versions spoken on every port; the CONNECT tells which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// MQTT 3.1.1 (protocol level 4).
+    V4,
+    /// MQTT 5.0 (protocol level 5).
+    V5,
+}
+
+/// What quality of service a message travels with; level 2 is refused before it gets this far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Qos {
+    AtMostOnce,
+    AtLeastOnce,
+}
+
+/// Why bytes are not a packet this server accepts. Each is also a cause in the refusal counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("malformed packet")]
+    Malformed,
+    #[error("packet larger than the server takes")]
+    TooLarge,
+    #[error("text is not UTF-8 or holds U+0000")]
+    BadText,
+    #[error("a packet that only a server may send")]
+    ServerPacket,
+    #[error("protocol error")]
+    Protocol,
+    #[error("protocol name or version not supported")]
+    UnsupportedVersion,
+    #[error("topic name empty or with a wildcard")]
+    BadTopic,
+    #[error("topic filter not well formed")]
+    BadFilter,
+    #[error("QoS 2 is not offered")]
+    QosNotSupported,
+    #[error("topic aliases are not offered")]
+    TopicAlias,
+    #[error("subscription identifiers are not offered")]
+    SubscriptionIdentifier,
+}
+
+impl DecodeError {
+    /// The version 5 reason code that says the same (MQTT 5 section 2.4).
+    pub(crate) fn reason(self) -> u8 {
+        match self {
+            Self::Malformed | Self::BadText => reason::MALFORMED_PACKET,
+            Self::TooLarge => reason::PACKET_TOO_LARGE,
+            Self::ServerPacket | Self::Protocol => reason::PROTOCOL_ERROR,
+            Self::UnsupportedVersion => reason::UNSUPPORTED_PROTOCOL_VERSION,
+            Self::BadTopic => reason::TOPIC_NAME_INVALID,
+            Self::BadFilter => reason::TOPIC_FILTER_INVALID,
+            Self::QosNotSupported => reason::QOS_NOT_SUPPORTED,
+            Self::TopicAlias => reason::TOPIC_ALIAS_INVALID,
+            Self::SubscriptionIdentifier => reason::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+        }
+    }
+
+    /// The word under which the refusal counter knows it.
+    pub(crate) fn cause(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed_packet",
+            Self::TooLarge => "packet_too_large",
+            Self::BadText => "bad_utf8",
+            Self::ServerPacket => "server_packet",
+            Self::Protocol => "protocol_error",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::BadTopic => "bad_topic",
+            Self::BadFilter => "bad_filter",
+            Self::QosNotSupported => "qos_not_supported",
+            Self::TopicAlias => "topic_alias",
+            Self::SubscriptionIdentifier => "subscription_identifier",
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! From bytes to packets.
+
+use super::packet::{Ack, Connect, Disconnect, Filters, Packet, Publish, Will};
+use super::properties::{Place, Properties};
+use super::{DecodeError, Property, Qos, Version, reason};
+
+/// A whole packet at the front of the read buffer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// The first byte: type and flags.
+    pub(crate) head: u8,
+    /// Where the variable header begins.
+    body: usize,
+    /// How many bytes the packet takes in all.
+    pub(crate) len: usize,
+}
+
+/// Finds the packet at the front of `buffer`: `Ok(None)` while more bytes must come.
+///
+/// A packet over `max` bytes is refused as soon as its length is known, before it is buffered.
+pub(crate) fn frame(buffer: &[u8], max: usize) -> Result<Option<Frame>, DecodeError> {
+    let Some((&head, rest)) = buffer.split_first() else { return Ok(None) };
+    let mut length = 0_usize;
+    for (i, &byte) in rest.iter().take(4).enumerate() {
+        length |= usize::from(byte & 0x7F) << (7 * i);
+        if byte & 0x80 == 0 {
+            let body = i + 2;
+            if body + length > max {
+                return Err(DecodeError::TooLarge);
+            }
+            return Ok((buffer.len() >= body + length).then_some(Frame { head, body, len: body + length }));
+        }
+    }
+    if rest.len() >= 4 { Err(DecodeError::Malformed) } else { Ok(None) }
+}
+
+/// Which version a CONNECT speaks; anything but a CONNECT of a known version is an error (MQTT-3.1.0-1, 3.1.2.2).
+pub(crate) fn protocol_version(buffer: &[u8], frame: Frame) -> Result<Version, DecodeError> {
+    if frame.head != 0x10 {
+        return Err(DecodeError::Protocol);
+    }
+    let mut rest = &buffer[frame.body..frame.len];
+    if binary(&mut rest)? != b"MQTT" {
+        return Err(DecodeError::UnsupportedVersion);
+    }
+    match rest.first() {
+        Some(4) => Ok(Version::V4),
+        Some(5) => Ok(Version::V5),
+        Some(_) => Err(DecodeError::UnsupportedVersion),
+        None => Err(DecodeError::Malformed),
+    }
+}
+
+/// Reads the packet that `frame` found at the front of `buffer`.
+pub(crate) fn decode(buffer: &[u8], frame: Frame, version: Version) -> Result<Packet<'_>, DecodeError> {
+    let mut rest = &buffer[frame.body..frame.len];
+    let (kind, flags) = (frame.head >> 4, frame.head & 0x0F);
+    let wanted = match kind {
+        3 => flags,
+        6 | 8 | 10 => 2,
+        _ => 0,
+    };
+    if flags != wanted {
+        return Err(DecodeError::Malformed); // MQTT-2.2.2-2
+    }
+    let rest = &mut rest;
+    match kind {
+        1 => connect(rest, version).map(Packet::Connect),
+        3 => publish(rest, flags, version).map(Packet::Publish),
+        4 => {
+            let id = packet_id(rest)?;
+            if version == Version::V5 && !rest.is_empty() {
+                u8_of(rest)?;
+                if !rest.is_empty() {
+                    Properties::parse(rest, Place::Ack)?;
+                }
+            }
+            end(rest).map(|()| Packet::PubAck(Ack { id }))
+        }
+        // Without QoS 2 there is no exchange that these could belong to.
+        5..=7 | 15 => Err(DecodeError::Protocol),
+        8 => {
+            let id = packet_id(rest)?;
+            let mut reserved = 0xFC;
+            if version == Version::V5 {
+                let properties = Properties::parse(rest, Place::Subscribe)?;
+                if properties.iter().any(|p| matches!(p, Property::SubscriptionIdentifier(_))) {
+                    return Err(DecodeError::SubscriptionIdentifier);
+                }
+                reserved = 0xC0;
+            }
+            Ok(Packet::Subscribe { id, filters: Filters::parse(rest, true, reserved)? })
+        }
+        10 => {
+            let id = packet_id(rest)?;
+            if version == Version::V5 {
+                Properties::parse(rest, Place::Unsubscribe)?;
+            }
+            Ok(Packet::Unsubscribe { id, filters: Filters::parse(rest, false, 0)? })
+        }
+        12 => end(rest).map(|()| Packet::PingReq),
+        14 => disconnect(rest, version).map(Packet::Disconnect),
+        2 | 9 | 11 | 13 => Err(DecodeError::ServerPacket),
+        _ => Err(DecodeError::Malformed),
+    }
+}
+
+fn connect<'a>(rest: &mut &'a [u8], version: Version) -> Result<Connect<'a>, DecodeError> {
+    binary(rest)?; // the protocol name and level were read by `protocol_version`
+    u8_of(rest)?;
+    let flags = u8_of(rest)?;
+    let keep_alive = u16_be(rest)?;
+    let (has_name, has_password) = (flags & 0x80 != 0, flags & 0x40 != 0);
+    let (retain, qos, has_will) = (flags & 0x20 != 0, (flags >> 3) & 3, flags & 4 != 0);
+    if flags & 1 != 0 || qos == 3 || (!has_will && (qos != 0 || retain)) {
+        return Err(DecodeError::Malformed); // MQTT-3.1.2-3, -13, -14, -15
+    }
+    if version == Version::V4 && has_password && !has_name {
+        return Err(DecodeError::Malformed); // MQTT 3.1.1: MQTT-3.1.2-22
+    }
+    let properties = properties(rest, version, Place::Connect)?;
+    let client_id = text(rest)?;
+    let will = if has_will {
+        let properties = self::properties(rest, version, Place::Will)?;
+        let topic = topic_name(text(rest)?)?;
+        let payload = binary(rest)?;
+        if qos == 2 {
+            return Err(DecodeError::QosNotSupported); // MQTT-3.2.2-12
+        }
+        let qos = if qos == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce };
+        Some(Will { topic, payload, qos, retain, properties })
+    } else {
+        None
+    };
+    let user_name = if has_name { Some(text(rest)?) } else { None };
+    let password = if has_password { Some(binary(rest)?) } else { None };
+    end(rest)?;
+    Ok(Connect { clean: flags & 2 != 0, keep_alive, client_id, will, user_name, password, properties })
+}
+
+fn publish<'a>(rest: &mut &'a [u8], flags: u8, version: Version) -> Result<Publish<'a>, DecodeError> {
+    let topic = text(rest)?;
+    let id = match (flags >> 1) & 3 {
+        0 if flags & 8 != 0 => return Err(DecodeError::Malformed), // MQTT-3.3.1-2: DUP needs a QoS
+        0 => None,
+        1 => Some(packet_id(rest)?),
+        2 => return Err(DecodeError::QosNotSupported),
+        _ => return Err(DecodeError::Malformed), // MQTT-3.3.1-4
+    };
+    let properties = properties(rest, version, Place::Publish)?;
+    if version == Version::V5 && properties.iter().any(|p| matches!(p, Property::TopicAlias(_))) {
+        return Err(DecodeError::TopicAlias); // CONNACK said that the maximum is 0: MQTT-3.3.2-9
+    }
+    Ok(Publish { id, retain: flags & 1 != 0, topic: topic_name(topic)?, payload: rest, properties })
+}
+
+fn disconnect(rest: &mut &[u8], version: Version) -> Result<Disconnect, DecodeError> {
+    let mut packet = Disconnect { reason: reason::SUCCESS, session_expiry: None };
+    if version == Version::V5 && !rest.is_empty() {
+        packet.reason = u8_of(rest)?;
+        if !rest.is_empty() {
+            let properties = Properties::parse(rest, Place::Disconnect)?;
+            packet.session_expiry =
+                properties.iter().find_map(|p| if let Property::SessionExpiry(s) = p { Some(s) } else { None });
+        }
+    }
+    end(rest).map(|()| packet)
+}
+
+fn properties<'a>(rest: &mut &'a [u8], version: Version, place: Place) -> Result<Properties<'a>, DecodeError> {
+    match version {
+        Version::V4 => Ok(Properties::default()),
+        Version::V5 => Properties::parse(rest, place),
+    }
+}
+
+/// A topic name has at least one character and no wildcard (section 4.7.1, 4.7.3).
+fn topic_name(text: &str) -> Result<&str, DecodeError> {
+    if text.is_empty() || text.bytes().any(|b| b == b'+' || b == b'#') {
+        return Err(DecodeError::BadTopic);
+    }
+    Ok(text)
+}
+
+fn end(rest: &[u8]) -> Result<(), DecodeError> {
+    if rest.is_empty() { Ok(()) } else { Err(DecodeError::Malformed) }
+}
+
+fn packet_id(rest: &mut &[u8]) -> Result<u16, DecodeError> {
+    match u16_be(rest)? {
+        0 => Err(DecodeError::Protocol), // MQTT-2.2.1-3
+        id => Ok(id),
+    }
+}
+
+fn u8_of(rest: &mut &[u8]) -> Result<u8, DecodeError> {
+    let (&value, tail) = rest.split_first().ok_or(DecodeError::Malformed)?;
+    *rest = tail;
+    Ok(value)
+}
+
+pub(super) fn u16_be(rest: &mut &[u8]) -> Result<u16, DecodeError> {
+    let (value, tail) = rest.split_first_chunk().ok_or(DecodeError::Malformed)?;
+    *rest = tail;
+    Ok(u16::from_be_bytes(*value))
+}
+
+pub(super) fn u32_be(rest: &mut &[u8]) -> Result<u32, DecodeError> {
+    let (value, tail) = rest.split_first_chunk().ok_or(DecodeError::Malformed)?;
+    *rest = tail;
+    Ok(u32::from_be_bytes(*value))
+}
+
+/// Variable byte integer (section 1.5.5): at most four bytes.
+pub(super) fn variable(rest: &mut &[u8]) -> Result<u32, DecodeError> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21] {
+        let byte = u8_of(rest)?;
+        value |= u32::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(DecodeError::Malformed)
+}
+
+/// Binary data (section 1.5.6).
+pub(super) fn binary<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let length = usize::from(u16_be(rest)?);
+    if length > rest.len() {
+        return Err(DecodeError::Malformed);
+    }
+    let (bytes, tail) = rest.split_at(length);
+    *rest = tail;
+    Ok(bytes)
+}
+
+/// UTF-8 string (section 1.5.4): well formed and without U+0000.
+pub(super) fn text<'a>(rest: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
+    let bytes = binary(rest)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| DecodeError::BadText)?;
+    if bytes.contains(&0) { Err(DecodeError::BadText) } else { Ok(text) }
+}

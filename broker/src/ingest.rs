@@ -1,0 +1,92 @@
+//! From a ping batch to a committed row and an answer.
+//!
+//! A batch is read and resolved in its connection's task (`prepare`), waits in the ingest log (a bounded queue: a full one
+//! stops the socket from being read), is committed together with whatever else waits (`append`), and only then
+//! acknowledged. The committed segments go on to the worker.
+
+mod append;
+mod marks;
+mod prepare;
+mod receipts;
+
+use std::sync::Arc;
+
+use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
+use store::Clock;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::connection::Link;
+use crate::metrics::Metrics;
+use crate::registry::{Registry, Reporter};
+
+pub(crate) use append::Appender;
+pub(crate) use receipts::Receipts;
+
+use prepare::{Clocks, Submission};
+
+/// How many batches may wait for their commit before sockets are no longer read.
+pub(crate) const QUEUE: usize = 4096;
+
+/// The way into the ingest log.
+pub(crate) struct Ingest {
+    registry: Arc<Registry>,
+    clock: Clock,
+    acceptance_window_ms: i64,
+    metrics: Metrics,
+    receipts: Arc<Receipts>,
+    queue: mpsc::Sender<Submission>,
+}
+
+/// Whom to tell, and under which packet id, that a batch is dealt with.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) link: Arc<Link>,
+    pub(crate) id: u16,
+}
+
+/// A committed segment on its way to the worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Committed {
+    pub(crate) organization: OrganizationId,
+    pub(crate) venue: VenueId,
+    pub(crate) position: i64,
+    /// The newest event time in it.
+    pub(crate) to_at: Timestamp,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Ingest {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        clock: Clock,
+        acceptance_window_ms: i64,
+        metrics: Metrics,
+        receipts: Arc<Receipts>,
+    ) -> (Self, mpsc::Receiver<Submission>) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        (Self { registry, clock, acceptance_window_ms, metrics, receipts, queue }, receiver)
+    }
+
+    /// Takes a batch in; waits while the ingest log is full. The answer comes through `reply`, after the commit.
+    pub(crate) async fn take(
+        &self,
+        reporter: &Reporter,
+        payload: &[u8],
+        content_type: Option<&str>,
+        reply: Option<Reply>,
+        now: Instant,
+    ) {
+        let clocks = Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
+        let view = self.registry.view();
+        let submission = prepare::prepare(&view, reporter, payload, content_type, clocks, &self.metrics, reply);
+        drop(view);
+        // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
+        let _ = self.queue.send(submission).await;
+    }
+
+    /// Sends the receipts of a device again: it has just subscribed to them.
+    pub(crate) fn repeat_receipts(&self, device: DeviceId) {
+        self.receipts.repeat(device);
+    }
+}

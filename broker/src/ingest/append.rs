@@ -1,0 +1,202 @@
+//! The commit: whatever queued up during the last one goes into the raw log as one transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Boot, DeviceId, OrganizationId, Reason, Refused, VenueId};
+use store::segment::{BatchHead, PackedPing, SegmentBuilder};
+use store::{Append, Clock, NewSegment, Store, StoreError};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::marks::{Marks, Outcome};
+use super::prepare::{Content, Place, Submission, Verdict};
+use super::receipts::{Note, Receipts};
+use super::{Committed, Reply};
+use crate::codec::reason;
+use crate::metrics::Metrics;
+
+/// How many batches go into one transaction at the most, so that it stays short.
+const GROUP: usize = 1024;
+/// How long to wait before a failed transaction is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The only writer of the raw log.
+pub(crate) struct Appender {
+    store: Store,
+    clock: Clock,
+    metrics: Metrics,
+    receipts: Arc<Receipts>,
+    worker: mpsc::Sender<Committed>,
+    marks: Marks,
+    /// The last position used in each venue.
+    positions: HashMap<VenueId, i64>,
+}
+
+/// What one transaction is made of.
+#[derive(Default)]
+struct Group {
+    segments: HashMap<VenueId, Segment>,
+    replies: Vec<(Reply, u8)>,
+    notes: HashMap<(DeviceId, Option<Boot>), Vec<Refused>>,
+    batches: u64,
+    pings: u64,
+    repeats: u64,
+}
+
+struct Segment {
+    organization: OrganizationId,
+    builder: SegmentBuilder,
+}
+
+impl Appender {
+    pub(crate) async fn new(
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        receipts: Arc<Receipts>,
+        worker: mpsc::Sender<Committed>,
+    ) -> Result<Self, StoreError> {
+        let positions = store.positions().await?.into_iter().collect();
+        Ok(Self { store, clock, metrics, receipts, worker, marks: Marks::default(), positions })
+    }
+
+    /// Commits until every sender of the queue is gone.
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
+        let mut waiting = Vec::with_capacity(GROUP);
+        while queue.recv_many(&mut waiting, GROUP).await > 0 {
+            self.marks.begin();
+            let mut group = Group::default();
+            for submission in waiting.drain(..) {
+                self.sort_in(&mut group, submission).await;
+            }
+            self.commit(group).await;
+        }
+    }
+
+    /// Puts one batch where it belongs: into its segments, or among the refusals.
+    async fn sort_in(&mut self, group: &mut Group, submission: Submission) {
+        let Submission { device, organization, content, reply, .. } = submission;
+        let (boot, seq, first, verdict) = match content {
+            Content::Numbered { boot, seq, first, verdict } => (boot, seq, first, verdict),
+            Content::Unreadable(reason) => {
+                self.metrics.refuse(reason.as_str());
+                group.notes.entry((device, None)).or_default().push(Refused::Whole { reason });
+                group.replies.extend(reply.map(|reply| (reply, reason::PAYLOAD_FORMAT_INVALID)));
+                return;
+            }
+        };
+        let mark = loop {
+            match self.marks.of(&self.store, organization, device, boot).await {
+                Ok(mark) => break mark,
+                Err(error) => {
+                    self.metrics.commit_failures.inc();
+                    tracing::error!(%error, "a boot could not be read; trying again");
+                    sleep(RETRY).await;
+                }
+            }
+        };
+        let notes = group.notes.entry((device, Some(boot))).or_default();
+        let code = match mark.judge(seq, first, &verdict) {
+            Outcome::Repeat => {
+                group.repeats += 1;
+                reason::SUCCESS
+            }
+            Outcome::Refused(reason) => {
+                self.metrics.refuse(reason.as_str());
+                notes.push(Refused::Batches { from: seq, to: seq, reason });
+                refusal_code(reason)
+            }
+            Outcome::New => {
+                let Verdict::Accept { hash, places, refused } = verdict else { unreachable!("judged as new") };
+                group.batches += 1;
+                list_refused(notes, &self.metrics, seq, &refused);
+                for place in places {
+                    group.add(BatchHead { device, boot, seq, hash }, &place);
+                }
+                reason::SUCCESS
+            }
+        };
+        group.replies.extend(reply.map(|reply| (reply, code)));
+    }
+
+    async fn commit(&mut self, group: Group) {
+        let now = self.clock.now();
+        let Group { segments, replies, mut notes, batches, pings, repeats } = group;
+        let mut rows = Vec::with_capacity(segments.len());
+        for (venue, segment) in segments {
+            let position = self.positions.entry(venue).or_insert(0);
+            *position += 1;
+            let Segment { organization, mut builder } = segment;
+            rows.push(builder.finish(organization, venue, *position, now));
+        }
+        let boots = self.marks.rows();
+        let append = Append { segments: &rows, boots: &boots, now };
+        // Nothing is acknowledged before it is committed, so a store that is away only makes everybody wait.
+        while let Err(error) = self.store.append(&append).await {
+            self.metrics.commit_failures.inc();
+            tracing::error!(%error, "the raw log could not be written; trying again");
+            sleep(RETRY).await;
+        }
+        self.metrics.commits.inc();
+        self.metrics.batches.inc_by(batches);
+        self.metrics.pings.inc_by(pings);
+        self.metrics.repeats.inc_by(repeats);
+        for (reply, code) in replies {
+            reply.link.settle(reply.id, code);
+        }
+        let unreadable: Vec<_> = notes.extract_if(|(_, boot), _| boot.is_none()).collect();
+        let numbered = self.marks.through().map(|(device, boot, through)| {
+            let refused = notes.remove(&(device, Some(boot))).unwrap_or_default();
+            Note { device, boot: Some(boot), through, refused }
+        });
+        let unreadable = unreadable
+            .into_iter()
+            .map(|((device, _), refused)| Note { device, boot: None, through: None, refused });
+        self.receipts.note(numbered.chain(unreadable));
+        for row in rows {
+            let NewSegment { organization, venue, position, to_at, body, .. } = row;
+            // The worker goes last at shutdown; what it does not get it reads from the log at the next start.
+            let _ = self.worker.send(Committed { organization, venue, position, to_at, body }).await;
+        }
+    }
+}
+
+impl Group {
+    fn add(&mut self, head: BatchHead, place: &Place) {
+        let segment = self.segments.entry(place.venue).or_insert_with(|| Segment {
+            organization: place.organization,
+            builder: SegmentBuilder::new(),
+        });
+        segment.builder.push_batch(&head);
+        segment.builder.pass(place.newest);
+        for ping in &place.pings {
+            segment.builder.push_ping(ping);
+        }
+        self.pings += place.pings.len() as u64;
+    }
+}
+
+/// The version 5 reason code of a refused batch: over quota, or nothing of it accepted.
+fn refusal_code(reason: Reason) -> u8 {
+    match reason {
+        Reason::RateLimited(_) => reason::QUOTA_EXCEEDED,
+        _ => reason::PAYLOAD_FORMAT_INVALID,
+    }
+}
+
+/// Single pings that were refused out of an accepted batch, one entry for each reason.
+fn list_refused(notes: &mut Vec<Refused>, metrics: &Metrics, seq: u64, refused: &[(u32, Reason)]) {
+    let mut by_reason: Vec<(Reason, Vec<u32>)> = Vec::new();
+    for (index, reason) in refused {
+        match by_reason.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, indices)) => indices.push(*index),
+            None => by_reason.push((*reason, vec![*index])),
+        }
+    }
+    for (reason, pings) in by_reason {
+        metrics.refuse_many(reason.as_str(), pings.len() as u64);
+        notes.push(Refused::Pings { seq, pings, reason });
+    }
+}

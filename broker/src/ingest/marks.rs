@@ -1,0 +1,245 @@
+//! Which batches of a boot were dealt with: the memory that makes a repeat harmless.
+
+use std::collections::HashMap;
+
+use protocol::{Boot, DeviceId, OrganizationId, Reason};
+use store::{BootRow, HashChunk, SequenceSet, Store, StoreError};
+
+use super::prepare::Verdict;
+
+/// How many batches back of a boot a number that comes again is compared by content.
+const REMEMBERED: u64 = 1024;
+/// Above this many boots in memory, those not touched since the last sweep are let go; the store still knows them.
+const SWEEP_ABOVE: usize = 50_000;
+
+/// The marks of every boot that is being heard from.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    boots: HashMap<(DeviceId, Boot), Mark>,
+    /// Touched since the last commit.
+    touched: Vec<(DeviceId, Boot)>,
+    group: u64,
+}
+
+/// What is known of one boot.
+#[derive(Debug, Default)]
+pub(super) struct Mark {
+    organization: Option<OrganizationId>,
+    /// The lowest number that counts for `through`.
+    base: Option<u64>,
+    /// Committed or refused.
+    settled: SequenceSet,
+    /// Committed.
+    accepted: SequenceSet,
+    hashes: HashMap<u64, Box<[u64; HashChunk::LEN]>>,
+    dirty_chunks: Vec<u64>,
+    group: u64,
+}
+
+/// What becomes of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// New: to be stored.
+    New,
+    /// Accepted before, with the same pings.
+    Repeat,
+    /// Refused, now or again.
+    Refused(Reason),
+}
+
+impl Marks {
+    /// The mark of a boot, read from the store the first time.
+    pub(super) async fn of(
+        &mut self,
+        store: &Store,
+        organization: OrganizationId,
+        device: DeviceId,
+        boot: Boot,
+    ) -> Result<&mut Mark, StoreError> {
+        let key = (device, boot);
+        if !self.boots.contains_key(&key) {
+            let mut mark = Mark { organization: Some(organization), ..Mark::default() };
+            if let Some(saved) = store.boot(organization, device, boot).await? {
+                mark.base = saved.base;
+                mark.settled = saved.settled;
+                mark.accepted = saved.accepted;
+                mark.hashes = saved.chunks.into_iter().map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
+            }
+            self.boots.insert(key, mark);
+        }
+        let group = self.group;
+        let mark = self.boots.get_mut(&key).expect("inserted above");
+        if mark.group != group {
+            mark.group = group;
+            self.touched.push(key);
+        }
+        Ok(mark)
+    }
+
+    /// A new group begins; the marks touched from here on are its own.
+    pub(super) fn begin(&mut self) {
+        self.group += 1;
+        self.touched.clear();
+        if self.boots.len() > SWEEP_ABOVE {
+            let recent = self.group.saturating_sub(1000);
+            self.boots.retain(|_, mark| mark.group >= recent);
+        }
+    }
+
+    /// The rows of the marks that this group touched.
+    pub(super) fn rows(&mut self) -> Vec<BootRow> {
+        let mut rows = Vec::with_capacity(self.touched.len());
+        for &(device, boot) in &self.touched {
+            if let Some(mark) = self.boots.get_mut(&(device, boot))
+                && let Some(organization) = mark.organization
+            {
+                rows.push(mark.row(organization, device, boot));
+            }
+        }
+        rows
+    }
+
+    /// What a receipt may say of each boot that this group touched.
+    pub(super) fn through(&self) -> impl Iterator<Item = (DeviceId, Boot, Option<u64>)> {
+        self.touched
+            .iter()
+            .filter_map(|&(device, boot)| Some((device, boot, self.boots.get(&(device, boot))?.through())))
+    }
+}
+
+impl Mark {
+    /// Decides over a batch and remembers the decision.
+    pub(super) fn judge(&mut self, seq: u64, first: Option<u64>, verdict: &Verdict) -> Outcome {
+        // What the reporter no longer holds will not come: the count goes on from what it still has.
+        self.base = match (self.base, first) {
+            (Some(base), Some(first)) => Some(base.max(first.min(seq))),
+            (None, Some(first)) => Some(first.min(seq)),
+            (base, None) => base.or(Some(seq)),
+        };
+        if self.accepted.contains(seq) {
+            let hash = match verdict {
+                Verdict::Accept { hash, .. } => Some(*hash),
+                Verdict::Refuse { hash, .. } => *hash,
+            };
+            let same = match (hash, self.hash(seq)) {
+                (Some(new), Some(old)) => new == old,
+                (None, _) => false,
+                (Some(_), None) => true, // too long ago to compare
+            };
+            return if same { Outcome::Repeat } else { Outcome::Refused(Reason::SequenceReused) };
+        }
+        self.settled.insert(seq);
+        match verdict {
+            Verdict::Accept { hash, .. } => {
+                self.accepted.insert(seq);
+                self.remember(seq, *hash);
+                Outcome::New
+            }
+            Verdict::Refuse { reason, .. } => Outcome::Refused(*reason),
+        }
+    }
+
+    /// The highest number up to which everything is settled.
+    pub(super) fn through(&self) -> Option<u64> {
+        self.base.and_then(|base| self.settled.through(base))
+    }
+
+    fn hash(&self, seq: u64) -> Option<u64> {
+        let chunk = self.hashes.get(&(seq / HashChunk::LEN as u64))?;
+        Some(chunk[(seq % HashChunk::LEN as u64) as usize]).filter(|hash| *hash != 0)
+    }
+
+    /// 0 stands for none in a chunk, so a hash that is 0 counts as 1.
+    fn remember(&mut self, seq: u64, hash: u64) {
+        let chunk = seq / HashChunk::LEN as u64;
+        let hashes = self.hashes.entry(chunk).or_insert_with(|| Box::new([0; HashChunk::LEN]));
+        hashes[(seq % HashChunk::LEN as u64) as usize] = hash.max(1);
+        if !self.dirty_chunks.contains(&chunk) {
+            self.dirty_chunks.push(chunk);
+        }
+    }
+
+    fn row(&mut self, organization: OrganizationId, device: DeviceId, boot: Boot) -> BootRow {
+        let newest = self.settled.last().unwrap_or(0);
+        let keep_from = newest.saturating_sub(REMEMBERED) / HashChunk::LEN as u64;
+        self.hashes.retain(|chunk, _| *chunk >= keep_from);
+        let chunks = self
+            .dirty_chunks
+            .drain(..)
+            .filter_map(|chunk| Some(HashChunk { number: chunk, hashes: **self.hashes.get(&chunk)? }))
+            .collect();
+        BootRow {
+            organization,
+            device,
+            boot,
+            base: self.base,
+            settled: self.settled.clone(),
+            accepted: self.accepted.clone(),
+            chunks,
+            drop_chunks_below: (keep_from > 0).then_some(keep_from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Limit;
+
+    fn accept(hash: u64) -> Verdict {
+        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new() }
+    }
+
+    fn limited() -> Verdict {
+        Verdict::Refuse { hash: Some(7), reason: Reason::RateLimited(Limit::PingsPerMinute) }
+    }
+
+    #[test]
+    fn a_number_is_accepted_once() {
+        let mut mark = Mark::default();
+        assert_eq!(mark.judge(0, None, &accept(5)), Outcome::New);
+        assert_eq!(mark.judge(0, None, &accept(5)), Outcome::Repeat);
+        assert_eq!(mark.judge(0, None, &accept(6)), Outcome::Refused(Reason::SequenceReused));
+        assert_eq!(mark.judge(0, None, &Verdict::Refuse { hash: Some(5), reason: Reason::ClockSkew }), Outcome::Repeat);
+        assert_eq!(mark.through(), Some(0));
+    }
+
+    #[test]
+    fn what_was_refused_may_come_again() {
+        let mut mark = Mark::default();
+        assert_eq!(mark.judge(0, None, &limited()), Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute)));
+        assert_eq!(mark.through(), Some(0), "a refused number is settled");
+        assert_eq!(mark.judge(0, None, &accept(7)), Outcome::New);
+        assert_eq!(mark.judge(0, None, &accept(7)), Outcome::Repeat);
+    }
+
+    #[test]
+    fn through_counts_from_what_the_reporter_still_holds() {
+        let mut mark = Mark::default();
+        mark.judge(5, None, &accept(1));
+        mark.judge(7, None, &accept(1));
+        assert_eq!(mark.through(), Some(5));
+        mark.judge(6, None, &accept(1));
+        assert_eq!(mark.through(), Some(7));
+        mark.judge(12, Some(12), &accept(1));
+        assert_eq!(mark.through(), Some(12));
+        mark.judge(11, Some(12), &accept(1));
+        assert_eq!(mark.through(), Some(12));
+    }
+
+    #[test]
+    fn hashes_of_long_ago_are_let_go() {
+        let mut mark = Mark::default();
+        for seq in 0..3000 {
+            mark.judge(seq, None, &accept(seq + 1));
+            if seq % 100 == 0 {
+                let id = uuid::Uuid::nil();
+                let boot = "b".parse().expect("a boot");
+                mark.row(OrganizationId::from_uuid(id), DeviceId::from_uuid(id), boot);
+            }
+        }
+        assert!(mark.hashes.len() <= 20, "{}", mark.hashes.len());
+        assert_eq!(mark.judge(0, None, &accept(99)), Outcome::Repeat, "too long ago to compare");
+        assert_eq!(mark.judge(2500, None, &accept(99)), Outcome::Refused(Reason::SequenceReused));
+    }
+}

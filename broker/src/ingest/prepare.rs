@@ -1,0 +1,245 @@
+//! Reading a batch: what of it is good, what is refused and why, and where each ping belongs.
+
+use std::hash::Hasher;
+
+use protocol::{Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, Limit, OrganizationId, Ping, Reason};
+use protocol::{Subject, Timestamp, VenueId};
+use siphasher::sip::SipHasher13;
+use store::segment::PackedPing;
+use tokio::time::Instant;
+
+use super::Reply;
+use crate::metrics::Metrics;
+use crate::registry::{Heard, Reporter, View, content};
+
+/// Clock differences up to this are the network's, not the clock's.
+const TOLERATED_OFFSET_MS: i64 = 5_000;
+/// Beyond this a clock is wrong rather than off.
+const CORRECTED_OFFSET_MS: i64 = 10 * 60_000;
+/// How far ahead of the server a ping may be.
+const AHEAD_MS: i64 = 5 * 60_000;
+
+/// The times a batch is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clocks {
+    /// When the batch was received.
+    pub(super) received: Timestamp,
+    pub(super) acceptance_window_ms: i64,
+    /// The same moment, for the rate.
+    pub(super) now: Instant,
+}
+
+/// A batch that was read, on its way to the ingest log.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(super) device: DeviceId,
+    pub(super) organization: OrganizationId,
+    pub(super) content: Content,
+    pub(super) reply: Option<Reply>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Readable: its number, and what is to be done with it.
+    Numbered { boot: Boot, seq: u64, first: Option<u64>, verdict: Verdict },
+    /// Not even a number could be read.
+    Unreadable(Reason),
+}
+
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Stored, but for the single pings refused.
+    Accept { hash: u64, places: Vec<Place>, refused: Vec<(u32, Reason)> },
+    /// Refused as a whole; the hash tells whether the same number was accepted before.
+    Refuse { hash: Option<u64>, reason: Reason },
+}
+
+/// The part of a batch that belongs to one venue.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) organization: OrganizationId,
+    pub(super) venue: VenueId,
+    /// The newest time in this part, pings of infrastructure included: they move event time on.
+    pub(super) newest: Timestamp,
+    /// Each with its subject, anchor and time settled.
+    pub(super) pings: Vec<PackedPing>,
+}
+
+/// Reads and resolves one message of pings.
+pub(super) fn prepare(
+    view: &View,
+    reporter: &Reporter,
+    payload: &[u8],
+    content_type: Option<&str>,
+    clocks: Clocks,
+    metrics: &Metrics,
+    reply: Option<Reply>,
+) -> Submission {
+    let content = match Batch::decode(payload, content_type) {
+        Ok(decoded) => numbered(view, reporter, decoded, clocks, metrics),
+        Err(error) => unusable(&error),
+    };
+    Submission { device: reporter.id, organization: reporter.organization, content, reply }
+}
+
+fn unusable(error: &BatchError) -> Content {
+    match error.number() {
+        Some((boot, seq)) => {
+            let verdict = Verdict::Refuse { hash: None, reason: error.reason() };
+            Content::Numbered { boot, seq, first: None, verdict }
+        }
+        None => Content::Unreadable(error.reason()),
+    }
+}
+
+fn numbered(view: &View, reporter: &Reporter, decoded: Decoded, clocks: Clocks, metrics: &Metrics) -> Content {
+    let Decoded { batch, mut refused } = decoded;
+    let Batch { boot, seq, first, sent, pings } = batch;
+    let count = pings.len() + refused.len();
+    let mut resolver = Resolver {
+        view,
+        reporter,
+        clocks,
+        hasher: SipHasher13::new(),
+        offset: 0,
+        places: Vec::new(),
+        not_admitted: 0,
+        infrastructure: 0,
+    };
+    let skewed = match sent.map_or(0, |sent| clocks.received.since(sent)) {
+        offset if offset.abs() <= TOLERATED_OFFSET_MS => false,
+        offset if offset.abs() <= CORRECTED_OFFSET_MS => {
+            resolver.offset = offset;
+            false
+        }
+        _ => true,
+    };
+    let mut index = 0;
+    let bad = std::mem::take(&mut refused);
+    let mut bad_ones = bad.iter().map(|(index, _)| *index).peekable();
+    let (expected, room) = (pings.len(), pings.len());
+    for ping in &pings {
+        // The index a ping had in the message, where others before it were not readable.
+        while bad_ones.next_if_eq(&index).is_some() {
+            index += 1;
+        }
+        if let Err(reason) = resolver.resolve(ping, room) {
+            refused.push((index, reason));
+        }
+        index += 1;
+    }
+    let nothing_left = refused.len() == expected && expected + bad.len() > 0;
+    refused.extend(bad);
+    refused.sort_unstable_by_key(|(index, _)| *index);
+    metrics.ignore("not_admitted", resolver.not_admitted);
+    metrics.ignore("infrastructure", resolver.infrastructure);
+    let hash = resolver.hasher.finish();
+    let verdict = if skewed {
+        Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
+    } else if !reporter.rate.take(count, clocks.now) {
+        Verdict::Refuse { hash: Some(hash), reason: Reason::RateLimited(Limit::PingsPerMinute) }
+    } else if nothing_left {
+        only_reason(&refused).map_or_else(
+            || Verdict::Accept { hash, places: Vec::new(), refused: std::mem::take(&mut refused) },
+            |reason| Verdict::Refuse { hash: Some(hash), reason },
+        )
+    } else {
+        Verdict::Accept { hash, places: resolver.places, refused }
+    };
+    Content::Numbered { boot, seq, first, verdict }
+}
+
+/// The reason that all refused pings share: then the batch is refused as a whole, which says the same in fewer words.
+fn only_reason(refused: &[(u32, Reason)]) -> Option<Reason> {
+    let (_, reason) = refused.first()?;
+    refused.iter().all(|(_, other)| other == reason).then_some(*reason)
+}
+
+struct Resolver<'a> {
+    view: &'a View,
+    reporter: &'a Reporter,
+    clocks: Clocks,
+    hasher: SipHasher13,
+    /// Added to each time, in milliseconds.
+    offset: i64,
+    places: Vec<Place>,
+    not_admitted: u64,
+    infrastructure: u64,
+}
+
+impl Resolver<'_> {
+    fn resolve(&mut self, ping: &Ping, room: usize) -> Result<(), Reason> {
+        let mut canonical = [0; Identifier::MAX_LEN];
+        let canonical = ping.id.canonical(&mut canonical);
+        content(&mut self.hasher, canonical, ping);
+        let at = ping.at.plus(self.offset);
+        let age = self.clocks.received.since(at);
+        if age > self.clocks.acceptance_window_ms {
+            return Err(Reason::TooOld);
+        }
+        if age < -AHEAD_MS {
+            return Err(Reason::FromTheFuture);
+        }
+        match self.reporter.kind {
+            // What a moving device hears tells where it is itself.
+            DeviceKind::Phone | DeviceKind::Tag => self.heard_by_phone(ping, at, room),
+            _ => self.heard_by_gateway(ping, canonical, at, room),
+        }
+    }
+
+    fn heard_by_phone(&mut self, ping: &Ping, at: Timestamp, room: usize) -> Result<(), Reason> {
+        let beacon = self.view.owner(&ping.id).filter(|owner| owner.kind.is_infrastructure());
+        let placed = beacon.and_then(|beacon| Some((beacon.id, beacon.organization, beacon.venue_at(at)?)));
+        let Some((anchor, organization, venue)) = placed else {
+            self.not_admitted += 1;
+            return Ok(());
+        };
+        let subject = self.view.phone(organization, self.reporter.id, at).ok_or(Reason::NotPlaced)?;
+        let place = place(&mut self.places, organization, venue, at, room);
+        place.pings.push(resolved(ping, subject, anchor, at, false));
+        Ok(())
+    }
+
+    fn heard_by_gateway(
+        &mut self,
+        ping: &Ping,
+        canonical: &[u8],
+        at: Timestamp,
+        room: usize,
+    ) -> Result<(), Reason> {
+        let id = self.reporter.venue_at(at).ok_or(Reason::NotPlaced)?;
+        let venue = self.view.venue(id).ok_or(Reason::NotPlaced)?;
+        let place = place(&mut self.places, venue.organization, id, at, room);
+        match self.view.heard(venue, &ping.id) {
+            Heard::Subject { transient } => {
+                let keys = self.view.pseudonyms(venue.organization).ok_or(Reason::NotPlaced)?;
+                let subject = keys.of_identifier(canonical, at);
+                place.pings.push(resolved(ping, subject, self.reporter.id, at, transient));
+            }
+            Heard::Infrastructure => self.infrastructure += 1,
+            Heard::NotAdmitted => self.not_admitted += 1,
+        }
+        Ok(())
+    }
+}
+
+fn place(
+    places: &mut Vec<Place>,
+    organization: OrganizationId,
+    venue: VenueId,
+    at: Timestamp,
+    room: usize,
+) -> &mut Place {
+    let index = places.iter().position(|place| place.venue == venue).unwrap_or_else(|| {
+        places.push(Place { organization, venue, newest: at, pings: Vec::with_capacity(room) });
+        places.len() - 1
+    });
+    let place = &mut places[index];
+    place.newest = place.newest.max(at);
+    place
+}
+
+fn resolved(ping: &Ping, subject: Subject, anchor: DeviceId, at: Timestamp, transient: bool) -> PackedPing {
+    let Ping { rssi, tx, max, n, .. } = *ping;
+    PackedPing { subject, anchor, at, transient, rssi, tx, max, n }
+}

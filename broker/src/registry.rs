@@ -1,0 +1,110 @@
+//! What the broker knows by heart: devices, their places through time, the identifiers they own, and whom venues admit.
+//!
+//! Loaded at the start, kept up by the notices of `Live` and, because those may be lost, by asking the store every few
+//! seconds what changed. That a device does *not* exist is never remembered.
+
+mod pseudonym;
+mod rate;
+mod view;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use protocol::{DeviceId, Timestamp};
+use store::{Registered, Store, StoreError};
+
+pub(crate) use pseudonym::{Pseudonyms, content};
+pub(crate) use rate::Rate;
+pub(crate) use view::{Heard, Reporter, View};
+
+/// The registry of this process.
+pub(crate) struct Registry {
+    store: Store,
+    pings_per_minute: u32,
+    view: RwLock<View>,
+}
+
+/// How far back each look for changes overlaps the last one: clocks and commits are not instant.
+const OVERLAP_MS: i64 = 5_000;
+
+impl Registry {
+    /// Loads everything.
+    pub(crate) async fn load(store: Store, pings_per_minute: u32) -> Result<Self, StoreError> {
+        let registry = Self { store, pings_per_minute, view: RwLock::default() };
+        for registered in registry.store.registry().await? {
+            registry.put(registered);
+        }
+        registry.reload_venues().await?;
+        Ok(registry)
+    }
+
+    /// The current view; hold it only for the work on one batch.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The device, asked from the store if it is not known yet.
+    pub(crate) async fn reporter(&self, device: DeviceId) -> Result<Option<Arc<Reporter>>, StoreError> {
+        if let Some(reporter) = self.view().reporter(device) {
+            return Ok(Some(reporter));
+        }
+        self.reload(device).await
+    }
+
+    /// Reads one device anew. `None`: there is no such device any more.
+    pub(crate) async fn reload(&self, device: DeviceId) -> Result<Option<Arc<Reporter>>, StoreError> {
+        match self.store.registered(device).await? {
+            Some(registered) => {
+                let organization = registered.device.organization;
+                if self.view().pseudonyms(organization).is_none() {
+                    self.reload_venues().await?; // an organization not seen before brings its keys
+                }
+                Ok(Some(self.put(registered)))
+            }
+            None => {
+                self.view.write().unwrap_or_else(PoisonError::into_inner).remove(device);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads all venues and pseudonym keys anew.
+    pub(crate) async fn reload_venues(&self) -> Result<(), StoreError> {
+        let venues = self.store.venues_admitting().await?;
+        let mut keys = Vec::new();
+        for organization in self.store.organizations().await? {
+            keys.push((organization.id, self.store.pseudonym_keys(organization.id).await?));
+        }
+        self.view.write().unwrap_or_else(PoisonError::into_inner).set_venues(venues, keys);
+        Ok(())
+    }
+
+    /// Catches up with what changed since `since`; answers the devices that are gone or have another secret.
+    pub(crate) async fn catch_up(&self, since: Timestamp) -> Result<Vec<DeviceId>, StoreError> {
+        let mut ended = Vec::new();
+        for (device, registered) in self.store.devices_changed_since(since.minus(OVERLAP_MS)).await? {
+            let before = self.view().reporter(device);
+            let after = match registered {
+                Some(registered) => Some(self.put(registered)),
+                None => {
+                    self.view.write().unwrap_or_else(PoisonError::into_inner).remove(device);
+                    None
+                }
+            };
+            if has_ended(before.as_deref(), after.as_deref()) {
+                ended.push(device);
+            }
+        }
+        self.reload_venues().await?;
+        Ok(ended)
+    }
+
+    fn put(&self, registered: Registered) -> Arc<Reporter> {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        view.put(registered, self.pings_per_minute)
+    }
+}
+
+/// Whether open connections of a device must end: it is gone, or its secret was replaced.
+pub(crate) fn has_ended(before: Option<&Reporter>, after: Option<&Reporter>) -> bool {
+    before.is_some_and(|before| after.is_none_or(|after| after.registered.secret_hash != before.registered.secret_hash))
+}

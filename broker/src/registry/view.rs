@@ -1,0 +1,138 @@
+//! The registry as ingest reads it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Subject, Timestamp, VenueId};
+use store::{Admission, Admits, KeyEpoch, Registered};
+
+use super::{Pseudonyms, Rate};
+
+/// A device as the broker knows it.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    pub(crate) id: DeviceId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) kind: DeviceKind,
+    pub(crate) registered: Registered,
+    pub(crate) rate: Arc<Rate>,
+}
+
+impl Reporter {
+    /// The venue the device stood in at `at`.
+    pub(crate) fn venue_at(&self, at: Timestamp) -> Option<VenueId> {
+        self.registered.placement_at(at).map(|placement| placement.venue)
+    }
+
+    fn identifier(&self) -> Option<&Identifier> {
+        self.registered.device.identifier.as_ref()
+    }
+}
+
+/// A venue as ingest needs it.
+#[derive(Debug)]
+pub(crate) struct Venue {
+    pub(crate) organization: OrganizationId,
+    admits: Vec<Admission>,
+}
+
+/// What an identifier means to a reporter that hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A subject to follow.
+    Subject { transient: bool },
+    /// A device that stands there; never counted.
+    Infrastructure,
+    /// Nobody the venue admits.
+    NotAdmitted,
+}
+
+/// Everything known, by what it is looked up with.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    reporters: HashMap<DeviceId, Arc<Reporter>>,
+    identifiers: HashMap<Identifier, Arc<Reporter>>,
+    venues: HashMap<VenueId, Venue>,
+    pseudonyms: HashMap<OrganizationId, Pseudonyms>,
+}
+
+impl View {
+    pub(crate) fn reporter(&self, device: DeviceId) -> Option<Arc<Reporter>> {
+        self.reporters.get(&device).cloned()
+    }
+
+    /// The device that owns an identifier.
+    pub(crate) fn owner(&self, identifier: &Identifier) -> Option<&Arc<Reporter>> {
+        self.identifiers.get(identifier)
+    }
+
+    pub(crate) fn venue(&self, venue: VenueId) -> Option<&Venue> {
+        self.venues.get(&venue)
+    }
+
+    pub(crate) fn pseudonyms(&self, organization: OrganizationId) -> Option<&Pseudonyms> {
+        self.pseudonyms.get(&organization)
+    }
+
+    /// What it means that a gateway or kiosk in `venue` hears `identifier`.
+    pub(crate) fn heard(&self, venue: &Venue, identifier: &Identifier) -> Heard {
+        let owner = self.identifiers.get(identifier);
+        if owner.is_some_and(|owner| owner.kind.is_infrastructure()) {
+            return Heard::Infrastructure;
+        }
+        let tag = owner.is_some_and(|o| o.kind == DeviceKind::Tag && o.organization == venue.organization);
+        let by_default = match identifier {
+            Identifier::Ble { random, .. } if *random => return Heard::Subject { transient: true },
+            Identifier::Ble { .. } | Identifier::App(_) => true,
+            _ => tag,
+        };
+        if by_default || venue.admits.iter().any(|admission| admission.admits(identifier)) {
+            Heard::Subject { transient: false }
+        } else {
+            Heard::NotAdmitted
+        }
+    }
+
+    pub(super) fn put(&mut self, registered: Registered, pings_per_minute: u32) -> Arc<Reporter> {
+        let old = self.remove(registered.device.id);
+        let reporter = Arc::new(Reporter {
+            id: registered.device.id,
+            organization: registered.device.organization,
+            kind: registered.device.kind,
+            registered,
+            // A device that was changed does not start a fresh minute.
+            rate: old.map_or_else(|| Arc::new(Rate::new(pings_per_minute)), |old| Arc::clone(&old.rate)),
+        });
+        if let Some(identifier) = reporter.identifier() {
+            self.identifiers.insert(identifier.clone(), Arc::clone(&reporter));
+        }
+        self.reporters.insert(reporter.id, Arc::clone(&reporter));
+        reporter
+    }
+
+    pub(super) fn remove(&mut self, device: DeviceId) -> Option<Arc<Reporter>> {
+        let old = self.reporters.remove(&device)?;
+        if let Some(identifier) = old.identifier()
+            && self.identifiers.get(identifier).is_some_and(|owner| owner.id == device)
+        {
+            self.identifiers.remove(identifier);
+        }
+        Some(old)
+    }
+
+    pub(super) fn set_venues(&mut self, venues: Vec<Admits>, keys: Vec<(OrganizationId, Vec<KeyEpoch>)>) {
+        self.venues = venues
+            .into_iter()
+            .map(|venue| (venue.venue, Venue { organization: venue.organization, admits: venue.admits }))
+            .collect();
+        self.pseudonyms = keys
+            .into_iter()
+            .filter_map(|(organization, epochs)| Some((organization, Pseudonyms::new(epochs)?)))
+            .collect();
+    }
+
+    /// The subject a phone is, seen from the organization whose beacon it heard.
+    pub(crate) fn phone(&self, organization: OrganizationId, phone: DeviceId, at: Timestamp) -> Option<Subject> {
+        Some(self.pseudonyms.get(&organization)?.of_phone(phone, at))
+    }
+}

@@ -1,0 +1,239 @@
+//! The worker: committed segments in; stays, visits, movements and occupancy out.
+//!
+//! A venue belongs to one worker at a time. Everything here is derived from the raw log, so a worker that dies loses
+//! nothing: the next one starts from the last checkpoint.
+
+mod recompute;
+mod venue;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Movement, OrganizationId, Topic, VenueId};
+use store::{Admits, Change, Clock, Listener, Live, Store, StoreError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::bus::Bus;
+use crate::codec::Qos;
+use crate::ingest::Committed;
+use crate::message::Message;
+use crate::metrics::Metrics;
+
+use venue::Followed;
+
+/// Derived rows are at most this much behind.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// How many segments are taken in before the clock is looked at again.
+const BATCH: usize = 64;
+
+/// What the worker works with.
+pub(crate) struct Worker {
+    pub(crate) store: Store,
+    pub(crate) live: Live,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) venues: HashMap<VenueId, Followed>,
+}
+
+impl Worker {
+    /// Works until the ingest log is closed and empty, then writes a last checkpoint of everything.
+    pub(crate) async fn run(mut self, mut log: mpsc::Receiver<Committed>) {
+        let mut changes = self.live.changes();
+        self.resume().await;
+        let mut tick = interval(Duration::from_millis(500));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut segments = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                taken = log.recv_many(&mut segments, BATCH) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    self.notice(&mut changes);
+                    for segment in segments.drain(..) {
+                        self.apply(segment).await;
+                    }
+                }
+                _ = tick.tick() => {
+                    self.notice(&mut changes);
+                    self.keep_up().await;
+                }
+            }
+            if self.is_checkpoint_due() {
+                self.keep_up().await;
+            }
+        }
+        for id in self.ids() {
+            self.attempt(id, "checkpoint", async |worker, id| worker.checkpoint(id).await).await;
+        }
+    }
+
+    /// Venues with open visits have to be followed from the start: their ends come with time alone.
+    async fn resume(&mut self) {
+        let venues = match self.store.venues_admitting().await {
+            Ok(venues) => venues,
+            Err(error) => {
+                tracing::error!(%error, "the venues could not be listed; each resumes with its next ping");
+                return;
+            }
+        };
+        for Admits { organization, venue, .. } in venues {
+            if let Err(error) = self.load(organization, venue).await {
+                tracing::error!(%error, %venue, "a venue could not be resumed");
+            }
+        }
+    }
+
+    /// A changed configuration is loaded before anything further is counted with the old one.
+    fn notice(&mut self, changes: &mut Listener<Change>) {
+        while let Some(change) = changes.try_next() {
+            match change {
+                Change::Venue(venue) => {
+                    if let Some(followed) = self.venues.get_mut(&venue) {
+                        followed.stale = true;
+                    }
+                }
+                // Which venues a device stood in is the store's knowledge.
+                Change::Device(_) => self.venues.values_mut().for_each(|followed| followed.stale = true),
+                Change::Key(_) => {}
+            }
+        }
+    }
+
+    async fn apply(&mut self, segment: Committed) {
+        let (venue, position) = (segment.venue, segment.position);
+        loop {
+            match self.take_in(&segment).await {
+                // A venue that was deleted is followed no more; its log stays.
+                Ok(()) | Err(StoreError::NotFound) => return,
+                Err(error) => {
+                    tracing::error!(%error, %venue, position, "a venue cannot be followed now; trying again");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    }
+
+    async fn take_in(&mut self, segment: &Committed) -> Result<(), StoreError> {
+        let Committed { organization, venue, position, to_at, ref body } = *segment;
+        if !self.venues.contains_key(&venue) {
+            self.load(organization, venue).await?; // reads the log up to its end, this segment included
+        }
+        self.refresh(venue).await?;
+        let now = self.clock.now();
+        let Some(followed) = self.venues.get_mut(&venue) else { return Ok(()) };
+        if position > followed.applied {
+            followed.push(position, to_at, body, now);
+            followed.advance(now);
+        }
+        self.tell(venue).await;
+        Ok(())
+    }
+
+    async fn load(&mut self, organization: OrganizationId, venue: VenueId) -> Result<(), StoreError> {
+        let followed = Followed::load(&self.store, organization, venue, self.clock.now()).await?;
+        self.venues.insert(venue, followed);
+        self.tell(venue).await;
+        Ok(())
+    }
+
+    async fn refresh(&mut self, venue: VenueId) -> Result<(), StoreError> {
+        match self.venues.get_mut(&venue) {
+            Some(followed) if followed.stale => followed.refresh(&self.store).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.venues.values().any(|followed| followed.dirty && followed.saved_at.elapsed() >= CHECKPOINT_EVERY)
+    }
+
+    /// What time alone brings: visits end, checkpoints fall due, late windows are made anew.
+    async fn keep_up(&mut self) {
+        for id in self.ids() {
+            self.attempt(id, "configuration", async |worker, id| worker.refresh(id).await).await;
+            let now = self.clock.now();
+            let Some(followed) = self.venues.get_mut(&id) else { continue };
+            followed.advance(now);
+            let due = followed.dirty && followed.saved_at.elapsed() >= CHECKPOINT_EVERY;
+            let late = followed.recompute_is_due();
+            self.tell(id).await;
+            if due || late {
+                self.attempt(id, "checkpoint", async |worker, id| worker.checkpoint(id).await).await;
+            }
+            if late {
+                self.attempt(id, "recomputation", async |worker, id| worker.recompute(id).await).await;
+            }
+        }
+    }
+
+    /// A venue whose store fails now is tried again at the next tick, from the state it had.
+    async fn attempt(
+        &mut self,
+        venue: VenueId,
+        what: &str,
+        work: impl AsyncFnOnce(&mut Self, VenueId) -> Result<(), StoreError>,
+    ) {
+        match work(self, venue).await {
+            Ok(()) => {}
+            Err(StoreError::NotFound) => {
+                tracing::info!(%venue, "the venue was deleted");
+                self.venues.remove(&venue);
+            }
+            Err(error) => tracing::error!(%error, %venue, what, "could not be done now; trying again"),
+        }
+    }
+
+    async fn checkpoint(&mut self, venue: VenueId) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let Some(followed) = self.venues.get_mut(&venue) else { return Ok(()) };
+        if followed.dirty {
+            followed.save(&self.store, None, now).await?;
+            self.metrics.checkpoints.inc();
+        }
+        Ok(())
+    }
+
+    async fn recompute(&mut self, venue: VenueId) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let Some(followed) = self.venues.get_mut(&venue) else { return Ok(()) };
+        let done = followed.recompute(&self.store, now).await?;
+        self.metrics.recomputed.inc_by(done);
+        Ok(())
+    }
+
+    /// Occupancy and movements go out as soon as they are known; both may be lost, the rows are what counts.
+    async fn tell(&mut self, venue: VenueId) {
+        let Some(followed) = self.venues.get_mut(&venue) else { return };
+        let organization = followed.organization;
+        if let Some(occupancy) = followed.fresh_occupancy() {
+            self.live.see(organization, venue, occupancy);
+        }
+        let movements = followed.take_movements();
+        if movements.is_empty() {
+            return;
+        }
+        let topic = Topic::Movements { organization, venue }.to_string();
+        for movement in movements {
+            self.publish(organization, &topic, &movement).await;
+        }
+    }
+
+    async fn publish(&self, organization: OrganizationId, topic: &str, movement: &Movement) {
+        let body = serde_json::to_vec(movement).unwrap_or_default();
+        self.bus.publish(&Message::new(topic, &body, &[], Qos::AtLeastOnce, false, 0)).await;
+        self.live.publish(organization, movement);
+    }
+
+    fn ids(&self) -> Vec<VenueId> {
+        self.venues.keys().copied().collect()
+    }
+}
+
+/// How long ago something happened, for the pacing of work that may wait.
+fn elapsed(since: Option<Instant>) -> Option<Duration> {
+    since.map(|at| at.elapsed())
+}

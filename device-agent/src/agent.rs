@@ -1,0 +1,159 @@
+//! The agent at work: one loop that owns the scanner, the spool and the link.
+
+use std::time::Duration;
+
+use protocol::Ping;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::Clock;
+use crate::aggregate::Aggregator;
+use crate::config::{BatchesConfig, Config, ConfigError};
+use crate::link::{self, Link};
+use crate::scan::{ScanError, Scanner};
+use crate::spool::{self, Spool, SpoolError};
+
+/// Why an agent cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The scanner.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The spool could not be opened.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+/// What an agent did from start to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Advertisements heard.
+    pub heard: u64,
+    /// Pings lost before they were on disk, because the disk would not take them.
+    pub unspooled: u64,
+    /// The spool's counters.
+    pub spool: spool::Counters,
+    /// The link's counters.
+    pub link: link::Counters,
+}
+
+/// Runs an agent until `shutdown`, or until its recording is over and receipted if it is told to stop then.
+///
+/// `seed` is the source of all its randomness (names of boots, jitter) and must be another at each start. Failures of
+/// the network and of the disk are waited out; only what cannot heal is an error.
+pub async fn run(
+    config: Config,
+    clock: Clock,
+    seed: u64,
+    shutdown: CancellationToken,
+) -> Result<Summary, AgentError> {
+    config.validate()?;
+    let mut scanner = Scanner::open(&config.scanner, &clock)?;
+    let exit_at_end = config.scanner.exit_at_end();
+    let mut agent = Agent {
+        spool: Spool::open(&config.spool, seed)?,
+        link: Link::new(config.device, config.link, seed),
+        aggregator: Aggregator::new(),
+        pings: Vec::new(),
+        flush_at: clock.elapsed() + config.batches.interval(),
+        batches: config.batches,
+        clock,
+        heard: 0,
+        unspooled: 0,
+    };
+    info!(boot = %agent.spool.boot(), bytes = agent.spool.bytes(), "the agent works");
+    let mut listening = true;
+    loop {
+        if !listening && exit_at_end && agent.spool.is_empty() {
+            break;
+        }
+        let due = agent.work();
+        let open = listening && (!scanner.is_patient() || agent.spool.has_room());
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            event = agent.link.event() => agent.link.take(event, &mut agent.spool, &agent.clock),
+            heard = scanner.next(&agent.clock), if open => match heard {
+                Ok(Some(heard)) => {
+                    agent.heard += 1;
+                    agent.aggregator.push(heard, agent.clock.elapsed(), &mut agent.pings);
+                }
+                Ok(None) => {
+                    info!("the recording is over");
+                    listening = false;
+                    agent.spool_everything();
+                }
+                Err(error) => {
+                    agent.spool_everything();
+                    return Err(error.into());
+                }
+            },
+            () = agent.clock.until(due) => {}
+        }
+    }
+    agent.spool_everything();
+    let summary = agent.summary();
+    agent.link.close().await;
+    info!(?summary, "the agent stops");
+    Ok(summary)
+}
+
+#[derive(Debug)]
+struct Agent {
+    spool: Spool,
+    link: Link,
+    aggregator: Aggregator,
+    /// Closed and not yet in the spool.
+    pings: Vec<Ping>,
+    /// When pings go to the spool however few they are, in elapsed time.
+    flush_at: Duration,
+    batches: BatchesConfig,
+    clock: Clock,
+    heard: u64,
+    unspooled: u64,
+}
+
+impl Agent {
+    /// Does what is due, and says when something will be due next.
+    fn work(&mut self) -> Duration {
+        let now = self.clock.elapsed();
+        if now >= self.flush_at {
+            self.flush_at = now + self.batches.interval();
+            self.aggregator.close_quiet(now, &mut self.pings);
+            self.spool_pings(1);
+        } else {
+            self.spool_pings(self.batches.max_pings);
+        }
+        let link = self.link.work(&mut self.spool, &self.clock);
+        link.map_or(self.flush_at, |due| due.min(self.flush_at))
+    }
+
+    /// Puts pings into the spool, as long as there are at least so many.
+    fn spool_pings(&mut self, least: usize) {
+        while self.pings.len() >= least.max(1) {
+            let rest = self.pings.split_off(self.batches.max_pings.min(self.pings.len()));
+            let batch = std::mem::replace(&mut self.pings, rest);
+            let pings = batch.len();
+            if let Err(error) = self.spool.append(batch) {
+                self.unspooled += pings as u64;
+                error!(%error, source = ?std::error::Error::source(&error), pings, total = self.unspooled, "pings are lost");
+            }
+        }
+    }
+
+    fn spool_everything(&mut self) {
+        self.aggregator.close_all(&mut self.pings);
+        self.spool_pings(1);
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
+            heard: self.heard,
+            unspooled: self.unspooled,
+            spool: self.spool.counters(),
+            link: self.link.counters(),
+        }
+    }
+}

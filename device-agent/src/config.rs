@@ -1,0 +1,362 @@
+//! What an agent is told: a TOML file, one table for each part, overridden by environment variables.
+//!
+//! `PROMENADE_AGENT_LINK_HOST=broker.example` stands for `host` in `[link]`: the first word after the prefix is the
+//! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
+//! plain text.
+
+mod overrides;
+mod secret;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::{DeviceId, MAX_PINGS};
+use serde::Deserialize;
+
+pub use secret::Secret;
+
+/// Everything an agent is told.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who this device is.
+    pub device: DeviceConfig,
+    /// The way to the platform.
+    #[serde(default)]
+    pub link: LinkConfig,
+    /// Where advertisements come from.
+    pub scanner: ScannerConfig,
+    /// How pings are grouped.
+    #[serde(default)]
+    pub batches: BatchesConfig,
+    /// Where batches wait for their receipt.
+    #[serde(default)]
+    pub spool: SpoolConfig,
+    /// What is logged.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// `[device]`: the identity, as `POST /devices` answered it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    /// The device's id, which is also its user name.
+    pub id: DeviceId,
+    /// The device's secret. Either this or `secret_file`.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// A file that holds the secret and nothing else.
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+}
+
+/// `[link]`: the MQTT connection.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkConfig {
+    /// Host name or address of the platform.
+    pub host: String,
+    /// Its MQTT port.
+    pub port: u16,
+    /// Seconds of silence after which the connection is tried, 5..=3600.
+    pub keep_alive_s: u16,
+    /// Most batches sent and not yet receipted, 1..=1024.
+    pub window: u16,
+    /// Most bytes sent and not yet receipted; one batch may always be on its way.
+    pub window_bytes: usize,
+    /// Milliseconds after which an unreceipted batch is sent again; doubles with each try up to 16 times this.
+    pub receipt_deadline_ms: u64,
+    /// Upper bound of the first wait before connecting again, in milliseconds; doubles with each failure.
+    pub backoff_min_ms: u64,
+    /// Upper bound of any wait before connecting again, in milliseconds.
+    pub backoff_max_ms: u64,
+    /// Milliseconds without sending after a quota was used up.
+    pub quota_pause_ms: u64,
+}
+
+/// `[scanner]`: where advertisements come from, by `kind`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ScannerConfig {
+    /// A recording.
+    Replay(ReplayConfig),
+    /// Made up from a seed.
+    Simulated(SimulatedConfig),
+}
+
+/// `[scanner]` with `kind = "replay"`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// The recording; its format is documented with [`Replay`](crate::scan::Replay).
+    pub file: PathBuf,
+    /// Recorded seconds per second; 0 is as fast as the spool takes it.
+    #[serde(default = "real_time")]
+    pub speed: f64,
+    /// What is done to the recorded times.
+    #[serde(default)]
+    pub shift: Shift,
+    /// Whether the agent stops when the recording is over and every batch has its receipt.
+    #[serde(default)]
+    pub exit_at_end: bool,
+}
+
+/// How recorded times are moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shift {
+    /// As recorded.
+    #[default]
+    None,
+    /// The first advertisement is stamped with the moment the recording is opened.
+    StartsNow,
+    /// The last advertisement is stamped with the moment the recording is opened.
+    EndsNow,
+}
+
+/// `[scanner]` with `kind = "simulated"`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatedConfig {
+    /// The same seed gives the same air.
+    #[serde(default)]
+    pub seed: u64,
+    /// How many senders there are.
+    pub identifiers: u32,
+    /// Advertisements a second, all senders together.
+    pub per_second: f64,
+}
+
+/// `[batches]`: how pings are grouped.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchesConfig {
+    /// Milliseconds between batches, and so between writes to the disk.
+    pub interval_ms: u64,
+    /// Most pings in a batch, 1..=1000.
+    pub max_pings: usize,
+}
+
+/// `[spool]`: where batches wait for their receipt.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolConfig {
+    /// Its directory, which it has for itself.
+    pub dir: PathBuf,
+    /// Most bytes it takes; beyond, the oldest batches are given up.
+    pub max_bytes: u64,
+    /// Bytes of a segment file, the unit in which room is freed; at most a quarter of `max_bytes`.
+    pub segment_bytes: u64,
+}
+
+/// `[log]`: what is logged, on standard error.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,device_agent::link=debug`.
+    pub level: String,
+}
+
+/// Why a configuration is refused. Never shows a value of `[device]`.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The text is no TOML.
+    #[error("line {line}: {message}")]
+    Syntax {
+        /// Line, from 1.
+        line: usize,
+        /// What the parser said, without the line itself.
+        message: String,
+    },
+    /// The TOML does not fit.
+    #[error("{0}")]
+    Shape(String),
+    /// A value is out of its range, or two contradict each other.
+    #[error("{0}")]
+    Value(&'static str),
+}
+
+impl Config {
+    /// Reads the file, lays the variables over it, fetches the secret and validates the whole.
+    pub fn load(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::File { path: path.to_owned(), source })
+        };
+        let mut config = Self::parse(&read(path)?, variables)?;
+        if let Some(file) = &config.device.secret_file {
+            config.device.secret = Some(Secret::new(read(file)?.trim()));
+            config.device.secret_file = None;
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Reads the text and lays the variables over it; the secret's file is not read and nothing is validated.
+    pub fn parse(
+        text: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut tables: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(text));
+            ConfigError::Syntax { line: before.lines().count().max(1), message: error.message().to_owned() }
+        })?;
+        overrides::lay_over(&mut tables, variables)?;
+        Self::deserialize(tables).map_err(|error| ConfigError::Shape(error.to_string().trim().to_owned()))
+    }
+
+    /// Checks what types cannot: ranges, and that there is exactly one secret.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |holds: bool, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) };
+        self.device.validate(check)?;
+        self.link.validate(check)?;
+        self.scanner.validate(check)?;
+        self.batches.validate(check)?;
+        self.spool.validate(check)
+    }
+}
+
+impl DeviceConfig {
+    fn validate(
+        &self,
+        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        check(
+            self.secret.is_some() != self.secret_file.is_some(),
+            "[device] needs either `secret` or `secret_file`, and not both",
+        )?;
+        check(
+            self.secret.as_ref().is_none_or(Secret::is_presentable),
+            "the secret is empty or no single word",
+        )
+    }
+}
+
+impl LinkConfig {
+    /// The silence after which the connection is tried.
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_s.into())
+    }
+
+    fn validate(
+        &self,
+        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        check(!self.host.is_empty() && self.port != 0, "[link] needs a host and a port")?;
+        check((5..=3_600).contains(&self.keep_alive_s), "`keep_alive_s` is 5 to 3600")?;
+        check((1..=1_024).contains(&self.window), "`window` is 1 to 1024 batches")?;
+        check(self.receipt_deadline_ms >= 100, "`receipt_deadline_ms` is 100 or more")?;
+        check(
+            self.backoff_min_ms >= 1 && self.backoff_min_ms <= self.backoff_max_ms,
+            "`backoff_min_ms` is at least 1 and not above `backoff_max_ms`",
+        )
+    }
+}
+
+impl ScannerConfig {
+    /// Whether the agent stops when there is nothing more to hear and to deliver.
+    pub fn exit_at_end(&self) -> bool {
+        matches!(self, Self::Replay(ReplayConfig { exit_at_end: true, .. }))
+    }
+
+    fn validate(
+        &self,
+        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        match self {
+            Self::Replay(replay) => check(
+                replay.speed == 0.0 || (0.001..=1e6).contains(&replay.speed),
+                "`speed` is 0, or 0.001 to 1000000",
+            ),
+            Self::Simulated(simulated) => {
+                check((1..=100_000).contains(&simulated.identifiers), "`identifiers` is 1 to 100000")?;
+                check((0.001..=100_000.0).contains(&simulated.per_second), "`per_second` is 0.001 to 100000")
+            }
+        }
+    }
+}
+
+impl BatchesConfig {
+    /// The time between batches.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+
+    fn validate(
+        &self,
+        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        check((10..=3_600_000).contains(&self.interval_ms), "`interval_ms` is 10 to 3600000")?;
+        check((1..=MAX_PINGS).contains(&self.max_pings), "`max_pings` is 1 to 1000")
+    }
+}
+
+impl SpoolConfig {
+    fn validate(
+        &self,
+        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        check(
+            (64 * 1024..=4 * 1024 * 1024).contains(&self.segment_bytes),
+            "`segment_bytes` is 65536 (64 KiB) to 4194304 (4 MiB)",
+        )?;
+        check(self.max_bytes / 4 >= self.segment_bytes, "`max_bytes` is at least four times `segment_bytes`")
+    }
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            port: 1883,
+            keep_alive_s: 30,
+            window: 64,
+            window_bytes: 512 * 1024,
+            receipt_deadline_ms: 15_000,
+            backoff_min_ms: 500,
+            backoff_max_ms: 60_000,
+            quota_pause_ms: 30_000,
+        }
+    }
+}
+
+impl Default for BatchesConfig {
+    fn default() -> Self {
+        Self { interval_ms: 2_000, max_pings: MAX_PINGS }
+    }
+}
+
+impl Default for SpoolConfig {
+    fn default() -> Self {
+        Self {
+            dir: "/var/lib/promenade-agent".into(),
+            max_bytes: 256 * 1024 * 1024,
+            segment_bytes: 1024 * 1024,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into() }
+    }
+}
+
+fn real_time() -> f64 {
+    1.0
+}
+
+#[cfg(test)]
+mod tests;

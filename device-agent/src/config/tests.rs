@@ -1,0 +1,103 @@
+//! The shipped example is right, variables win, wrong values are refused in words, and the secret stays secret.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../agent.example.toml");
+const SECRET: &str = "dk_thisisthesecret";
+
+fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables =
+        variables.iter().map(|(name, value)| (format!("PROMENADE_AGENT_{name}"), (*value).to_owned()));
+    let config = Config::parse(EXAMPLE, variables)?;
+    config.validate()?;
+    Ok(config)
+}
+
+#[test]
+fn the_shipped_example_says_the_defaults() {
+    let config = with(&[]).unwrap();
+    assert_eq!(config.link, LinkConfig { host: "promenade.example".into(), ..LinkConfig::default() });
+    assert_eq!(config.batches, BatchesConfig::default());
+    assert_eq!(config.spool, SpoolConfig::default());
+    assert_eq!(config.log, LogConfig::default());
+    assert_eq!(config.device.secret_file.as_deref(), Some(Path::new("/etc/promenade-agent/secret")));
+}
+
+#[test]
+fn variables_win_over_the_file() {
+    let config = with(&[
+        ("LINK_HOST", "10.0.0.7"),
+        ("LINK_PORT", "18830"),
+        ("SPOOL_MAX_BYTES", "8388608"),
+        ("SCANNER_PER_SECOND", "2.5"),
+        ("LOG_LEVEL", "debug"),
+    ])
+    .unwrap();
+    assert_eq!((config.link.host.as_str(), config.link.port), ("10.0.0.7", 18_830));
+    assert_eq!(config.spool.max_bytes, 8_388_608);
+    assert!(matches!(config.scanner, ScannerConfig::Simulated(SimulatedConfig { per_second: 2.5, .. })));
+    assert_eq!(config.log.level, "debug");
+}
+
+#[test]
+fn the_secret_comes_from_the_environment_or_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("agent.toml");
+    let secret = dir.path().join("secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    std::fs::write(&path, EXAMPLE.replace("/etc/promenade-agent/secret", secret.to_str().unwrap())).unwrap();
+    let config = Config::load(&path, []).unwrap();
+    assert_eq!(config.device.secret, Some(Secret::new(SECRET)));
+
+    let without_file = EXAMPLE.replace("secret_file", "# secret_file");
+    std::fs::write(&path, without_file).unwrap();
+    let config =
+        Config::load(&path, [("PROMENADE_AGENT_DEVICE_SECRET".to_owned(), "12345".to_owned())]).unwrap();
+    assert_eq!(config.device.secret, Some(Secret::new("12345")));
+}
+
+#[test]
+fn wrong_values_are_refused_in_words() {
+    let table: &[(&[(&str, &str)], &str)] = &[
+        (&[("DEVICE_SECRET", SECRET)], "[device] needs either `secret` or `secret_file`, and not both"),
+        (&[("LINK_PORT", "0")], "[link] needs a host and a port"),
+        (&[("LINK_KEEP_ALIVE_S", "1")], "`keep_alive_s` is 5 to 3600"),
+        (&[("LINK_WINDOW", "0")], "`window` is 1 to 1024 batches"),
+        (
+            &[("LINK_BACKOFF_MIN_MS", "90000")],
+            "`backoff_min_ms` is at least 1 and not above `backoff_max_ms`",
+        ),
+        (&[("SCANNER_PER_SECOND", "0")], "`per_second` is 0.001 to 100000"),
+        (&[("SCANNER_PER_SECOND", "nan")], "`per_second` is 0.001 to 100000"),
+        (&[("BATCHES_MAX_PINGS", "1001")], "`max_pings` is 1 to 1000"),
+        (&[("SPOOL_MAX_BYTES", "1048576")], "`max_bytes` is at least four times `segment_bytes`"),
+        (&[("NONSENSE", "1")], "PROMENADE_AGENT_NONSENSE names no table and key of the configuration"),
+    ];
+    for (variables, sentence) in table {
+        assert_eq!(with(variables).unwrap_err().to_string(), *sentence, "{variables:?}");
+    }
+    let unknown = with(&[("LINK_COLOUR", "red")]).unwrap_err().to_string();
+    assert!(unknown.contains("unknown field `colour`"), "{unknown}");
+}
+
+#[test]
+fn no_error_and_no_debug_output_shows_the_secret() {
+    let whole =
+        EXAMPLE.replace("secret_file = \"/etc/promenade-agent/secret\"", &format!("secret = \"{SECRET}\""));
+    let config = Config::parse(&whole, []).unwrap();
+    assert_eq!(config.device.secret, Some(Secret::new(SECRET)));
+    assert!(!format!("{config:?}").contains(SECRET));
+    for broken in [
+        whole.replace(&format!("\"{SECRET}\""), SECRET),
+        whole.replace(&format!("\"{SECRET}\""), &format!("\"{SECRET}")),
+        whole.replace(&format!("\"{SECRET}\""), &format!("[\"{SECRET}\"]")),
+        whole.replace("secret =", "secrt ="),
+    ] {
+        let error = Config::parse(&broken, []).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    let number = whole.replace(&format!("\"{SECRET}\""), "8641975320");
+    let error = Config::parse(&number, []).unwrap_err();
+    assert!(!format!("{error:?}").contains("8641975320"));
+}

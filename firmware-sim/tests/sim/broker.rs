@@ -1,0 +1,137 @@
+//! A broker of a hundred lines that understands just enough of MQTT 3.1.1 and 5 to take publishes, remember them, relay
+//! them to subscribers of their topic, and lose connections when it is told to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex as AsyncMutex;
+
+/// How it treats its clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    /// The return code of every CONNACK.
+    pub(crate) connack: u8,
+    /// Every so many publishes it takes one and hangs up instead of acknowledging; 0 never.
+    pub(crate) hang_up_every: usize,
+}
+
+/// What it took, and from whom.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Bodies by topic, in the order they came, repeats included.
+    pub(crate) bodies: HashMap<String, Vec<Vec<u8>>>,
+    /// The protocol level of each sign-in: 4 or 5.
+    pub(crate) sign_ins: Vec<u8>,
+    publishes: usize,
+}
+
+type Subscribers = Arc<AsyncMutex<HashMap<String, Vec<OwnedWriteHalf>>>>;
+
+/// Starts it; it ends with the runtime.
+pub(crate) async fn start(manners: Manners) -> (String, Arc<Mutex<Taken>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let taken = Arc::new(Mutex::new(Taken::default()));
+    let (shared, subscribers) = (Arc::clone(&taken), Subscribers::default());
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(serve(socket, manners, Arc::clone(&shared), Arc::clone(&subscribers)));
+        }
+    });
+    (address, taken)
+}
+
+/// One connection; `None` is its end.
+async fn serve(
+    socket: TcpStream,
+    manners: Manners,
+    taken: Arc<Mutex<Taken>>,
+    subscribers: Subscribers,
+) -> Option<()> {
+    let (mut read, write) = socket.into_split();
+    let mut write = Some(write);
+    let (first, connect) = packet(&mut read).await?;
+    assert_eq!(first, 0x10, "the first packet is CONNECT");
+    let level = connect[6];
+    taken.lock().unwrap().sign_ins.push(level);
+    let connack: &[u8] =
+        if level == 5 { &[0x20, 3, 0, manners.connack, 0] } else { &[0x20, 2, 0, manners.connack] };
+    write.as_mut()?.write_all(connack).await.ok()?;
+    if manners.connack != 0 {
+        return None;
+    }
+    loop {
+        let (first, rest) = packet(&mut read).await?;
+        match first >> 4 {
+            3 => {
+                let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                let topic = String::from_utf8(rest[2..2 + length].to_vec()).unwrap();
+                let id = [rest[2 + length], rest[3 + length]];
+                let mut body = &rest[4 + length..];
+                if level == 5 {
+                    // The tests' properties are shorter than 128 bytes.
+                    body = &body[1 + usize::from(body[0])..];
+                }
+                let hangs_up = {
+                    let mut taken = taken.lock().unwrap();
+                    taken.bodies.entry(topic.clone()).or_default().push(body.to_vec());
+                    taken.publishes += 1;
+                    manners.hang_up_every > 0 && taken.publishes.is_multiple_of(manners.hang_up_every)
+                };
+                if hangs_up {
+                    return None;
+                }
+                relay(&subscribers, &topic, body).await;
+                write.as_mut()?.write_all(&[0x40, 2, id[0], id[1]]).await.ok()?;
+            }
+            8 => {
+                let length = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+                let filter = String::from_utf8(rest[4..4 + length].to_vec()).unwrap();
+                write.as_mut()?.write_all(&[0x90, 3, rest[0], rest[1], 1]).await.ok()?;
+                // A subscriber of a plain topic only listens from here on; a device goes on publishing.
+                if !filter.starts_with("v1/") {
+                    subscribers.lock().await.entry(filter).or_default().push(write.take()?);
+                }
+            }
+            4 => {}
+            _ => return None,
+        }
+    }
+}
+
+async fn relay(subscribers: &Subscribers, topic: &str, body: &[u8]) {
+    if let Some(subscribers) = subscribers.lock().await.get_mut(topic) {
+        for subscriber in subscribers {
+            let mut out = vec![0x32];
+            let mut length = 2 + topic.len() + 2 + body.len();
+            while length >= 0x80 {
+                out.push((length & 0x7f) as u8 | 0x80);
+                length >>= 7;
+            }
+            out.push(length as u8);
+            out.extend((topic.len() as u16).to_be_bytes());
+            out.extend(topic.as_bytes());
+            out.extend([0, 1]);
+            out.extend(body);
+            subscriber.write_all(&out).await.unwrap();
+        }
+    }
+}
+
+async fn packet(read: &mut (impl AsyncReadExt + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let first = read.read_u8().await.ok()?;
+    let (mut length, mut shift) = (0_usize, 0);
+    loop {
+        let byte = read.read_u8().await.ok()?;
+        length |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    let mut rest = vec![0; length];
+    read.read_exact(&mut rest).await.ok()?;
+    Some((first, rest))
+}

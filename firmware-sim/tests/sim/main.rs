@@ -1,0 +1,7 @@
+//! The simulator as a whole: days, recordings, and fleets and loads against a small broker that misbehaves on purpose.
+
+mod broker;
+mod day;
+mod fleet;
+mod load;
+mod recorded_air;

@@ -1,0 +1,61 @@
+//! What comes too late.
+
+use presence::{Changes, PackedSighting, Pushed, Tracker};
+use protocol::{Subject, Timestamp};
+
+use crate::hall::{INSIDE, NOON, VENUE, device, plain, push};
+
+#[test]
+fn late_sightings_mark_their_day_and_subject() {
+    let mut tracker = Tracker::new(VENUE, plain());
+    let mut changes = Changes::default();
+    assert_eq!(tracker.newest(), None);
+    tracker.advance(NOON.plus(1_500), &mut changes);
+    assert_eq!(tracker.watermark(), NOON.plus(1_000));
+    let anchor = tracker.anchor(device(INSIDE));
+    let mut push = |at: Timestamp, subject: u128| {
+        let sighting = PackedSighting { at, subject: Subject(subject), anchor, rssi: -60, transient: false };
+        tracker.push(&sighting)
+    };
+    assert_eq!(push(NOON.plus(1_000), 1), Pushed::Pending);
+    assert_eq!(push(NOON.plus(999), 2), Pushed::Late);
+    assert_eq!(push(NOON.minus(8 * 3_600_000 + 1), 3), Pushed::Late);
+    assert_eq!(push(NOON, 2), Pushed::Late);
+    let windows: Vec<_> = tracker.take_late().into_iter().map(|w| (w.day.from, w.subject)).collect();
+    let today = NOON.minus(8 * 3_600_000);
+    assert_eq!(windows, [(today.minus(86_400_000), Some(Subject(3))), (today, Some(Subject(2)))]);
+    assert_eq!(tracker.take_late(), []);
+    assert_eq!(tracker.newest(), Some(NOON.plus(1_000)));
+    // Going back is no going.
+    tracker.advance(NOON, &mut changes);
+    assert_eq!(tracker.watermark(), NOON.plus(1_000));
+}
+
+#[test]
+fn too_many_late_subjects_are_the_whole_day() {
+    let mut tracker = Tracker::new(VENUE, plain());
+    tracker.advance(NOON, &mut Changes::default());
+    let anchor = tracker.anchor(device(INSIDE));
+    for subject in 0..=10_000 {
+        let at = NOON.minus(1);
+        tracker.push(&PackedSighting { at, subject: Subject(subject), anchor, rssi: -60, transient: false });
+    }
+    let windows = tracker.take_late();
+    assert_eq!(windows.iter().map(|window| window.subject).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
+fn a_day_that_went_on_since_is_not_adopted() {
+    let mut tracker = Tracker::new(VENUE, plain());
+    push(&mut tracker, &[(0, INSIDE, -60)]);
+    let mut changes = Changes::default();
+    tracker.advance(NOON.plus(5_000), &mut changes);
+    let day = plain().day(NOON);
+    let none_heard = tracker.recompute(day, None, []);
+    tracker.advance(NOON.plus(6_000), &mut changes);
+    assert!(!tracker.adopt(&none_heard));
+    assert_eq!(tracker.occupancy().total, 1);
+    let none_heard = tracker.recompute(day, None, []);
+    assert!(tracker.adopt(&none_heard));
+    assert_eq!(tracker.occupancy().total, 0);
+}

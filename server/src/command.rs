@@ -1,0 +1,54 @@
+//! The commands of the program, one file each.
+
+mod demo;
+mod doctor;
+mod serve;
+mod token;
+
+pub(crate) use demo::Demo;
+pub(crate) use doctor::doctor;
+pub(crate) use serve::serve;
+pub(crate) use token::Token;
+
+use anyhow::Context;
+use server::config::{Log, LogFormat};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Logs go to standard error: standard output belongs to what a command answers.
+fn start_logging(log: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&log.filter).with_context(|| format!("log.filter `{}`", log.filter))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime does not start")
+}
+
+/// Cancelled by SIGTERM or SIGINT; a second signal ends the process at once.
+fn until_signalled() -> anyhow::Result<CancellationToken> {
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        for round in 0..2 {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if round == 1 {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: finishing what was taken in");
+            token.cancel();
+        }
+    });
+    Ok(shutdown)
+}

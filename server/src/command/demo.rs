@@ -1,0 +1,148 @@
+//! `promenade demo`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use firmware_sim::{Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report};
+use protocol::VenueId;
+use server::{Config, DataDir, Listeners, Service};
+use store::{Clock, Organization, Scope, ScopeSet, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::{runtime, start_logging, until_signalled};
+use crate::Serving;
+
+/// How long the service may take to work through the day after its last ping.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Simulates yesterday, compares, then serves.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    serving: Serving,
+    /// A shipped scenario: demo, mall, quiet or outage.
+    #[arg(long, default_value = "demo")]
+    scenario: String,
+    /// At most so many simulated seconds in a real one; as fast as it goes if left out.
+    #[arg(long, value_name = "X")]
+    speed: Option<f64>,
+    /// What everything random is drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop after the table; the exit status says whether true and measured agree.
+    #[arg(long)]
+    exit: bool,
+}
+
+/// What somebody who wants to look at the result needs.
+struct Result {
+    venue: VenueId,
+    comparison: Comparison,
+    day: Day,
+    token: String,
+}
+
+impl Demo {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let mut config = self.serving.load()?;
+        // A day in seconds is far more than a gateway sends in a minute.
+        config.mqtt.pings.per_minute = u32::MAX;
+        if self.serving.place.config.is_none() {
+            config.log.filter = "warn".into();
+        }
+        start_logging(&config.log)?;
+        let scratch = scratch_folder(self.serving.place.data.is_none())?;
+        if let Some(scratch) = &scratch {
+            config.data.clone_from(scratch);
+        }
+        let outcome = runtime()?.block_on(self.simulate_and_serve(&config));
+        if let Some(scratch) = scratch {
+            let _ = std::fs::remove_dir_all(scratch);
+        }
+        outcome
+    }
+
+    async fn simulate_and_serve(&self, config: &Config) -> anyhow::Result<ExitCode> {
+        let data = DataDir::open(&config.data)?;
+        let _lock = data.lock()?;
+        let shutdown = until_signalled()?;
+        let listeners = Listeners::bind(config).await?;
+        let (http, mqtt) = (listeners.http.local_addr()?, listeners.mqtt.local_addr()?);
+        let service = Service::open(config, &data.database_url(config), Clock::System).await?;
+        let (store, organization) = (service.store.clone(), service.organization.clone());
+        let serving = tokio::spawn(service.run(listeners, shutdown.clone()));
+        let result = tokio::select! {
+            result = self.simulate(&store, &organization, &http.to_string(), &mqtt.to_string()) => Some(result),
+            () = shutdown.cancelled() => None,
+        };
+        let agrees = match &result {
+            Some(Ok(result)) => {
+                println!("{}", result.comparison);
+                if !self.exit {
+                    say_where_to_look(result, &http.to_string(), &mqtt.to_string());
+                    shutdown.cancelled().await;
+                }
+                result.comparison.agrees()
+            }
+            _ => false,
+        };
+        shutdown.cancel();
+        serving.await.context("the service stopped")??;
+        result.transpose()?;
+        Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn simulate(
+        &self,
+        store: &Store,
+        organization: &Organization,
+        http: &str,
+        mqtt: &str,
+    ) -> anyhow::Result<Result> {
+        let now = Clock::System.now();
+        let scopes: ScopeSet = [Scope::All].into_iter().collect();
+        let (_, secret) = store.create_key(organization.id, "demo", &scopes, None, now).await?;
+        let token = secret.text();
+        let scenario = Scenario::shipped(&self.scenario)?;
+        let date = Day::last_before(&scenario.venue, now)?;
+        let simulation = Simulation::new(scenario, self.seed, date)?.at_speed(self.speed);
+        let name = &simulation.scenario().venue.name;
+        println!("{name} on {date}: {} people, everything simulated from seed {}", simulation.shoppers().len(), self.seed);
+        let registrar = Registrar::new(&format!("http://{http}"), &token, &format!("demo-{}", now.0));
+        let registered = simulation.register(&registrar).await.context("registering the venue")?;
+        let mut fleet = Fleet::new(&FleetOptions::to(mqtt)?, registered.gateways, self.seed);
+        let day = *simulation.day();
+        let mut line = ProgressLine::default();
+        let sent = simulation.run(&mut fleet, |progress| line.show(&day, progress)).await?;
+        line.end(&sent);
+        registrar.settled(registered.venue, (day.from, day.to), day.to, PATIENCE).await?;
+        let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
+        let comparison = report::compare(&simulation.truth(), &footfall);
+        Ok(Result { venue: registered.venue, comparison, day, token })
+    }
+}
+
+fn say_where_to_look(result: &Result, http: &str, mqtt: &str) {
+    let Result { venue, day, token, .. } = result;
+    println!("Serving until Ctrl-C. Look at");
+    println!("  http://{http}/api/docs");
+    println!("  curl -H 'Authorization: Bearer {token}' \\");
+    println!("    'http://{http}/api/v1/venues/{venue}/footfall?from={}&to={}&bucket=hour'", day.start(), day.end());
+    println!("MQTT listens on {mqtt}.");
+    let _ = std::io::stdout().flush();
+}
+
+/// A folder that is gone with the demo, where none was asked for.
+fn scratch_folder(wanted: bool) -> anyhow::Result<Option<PathBuf>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let name = format!("promenade-demo-{}-{:x}", std::process::id(), Clock::System.now().0);
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+    Ok(Some(folder))
+}

@@ -1,0 +1,93 @@
+//! `promenade doctor`.
+
+use std::process::ExitCode;
+
+use server::{Config, DataDir};
+use store::{Clock, Store};
+use tokio::net::TcpListener;
+
+use super::runtime;
+use crate::Place;
+
+/// What a check found.
+enum Finding {
+    Fine(String),
+    Note(String),
+    Wrong(String),
+}
+
+/// Looks at everything that commonly goes wrong and says so in plain words; fails if something must be mended.
+pub(crate) fn doctor(place: &Place) -> anyhow::Result<ExitCode> {
+    let findings = match place.load() {
+        Ok(config) => runtime()?.block_on(examine(&config)),
+        Err(error) => vec![Finding::Wrong(format!("{error:#}"))],
+    };
+    let mut healthy = true;
+    for finding in findings {
+        match finding {
+            Finding::Fine(text) => println!("ok     {text}"),
+            Finding::Note(text) => println!("note   {text}"),
+            Finding::Wrong(text) => {
+                healthy = false;
+                println!("WRONG  {text}");
+            }
+        }
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::Fine("the configuration is valid".into())];
+    if !config.data.is_dir() {
+        findings.push(Finding::Note(format!(
+            "{} does not exist yet; `promenade serve` makes it",
+            config.data.display()
+        )));
+        return findings;
+    }
+    let data = match DataDir::open(&config.data) {
+        Ok(data) => data,
+        Err(error) => {
+            findings.push(Finding::Wrong(format!("{error:#}")));
+            return findings;
+        }
+    };
+    let served = data.is_served();
+    findings.push(match &served {
+        Ok(true) => Finding::Fine(format!("a server is running from {}", data.path().display())),
+        Ok(false) => Finding::Note(format!("no server is running from {}", data.path().display())),
+        Err(error) => Finding::Wrong(format!("{error:#}")),
+    });
+    if !matches!(served, Ok(true)) {
+        for (what, address) in [("HTTP", config.listen.http), ("MQTT", config.listen.mqtt)] {
+            findings.push(match TcpListener::bind(address).await {
+                Ok(_) => Finding::Fine(format!("{what} can listen on {address}")),
+                Err(error) => Finding::Wrong(format!("{what} cannot listen on {address}: {error}")),
+            });
+        }
+    }
+    findings.extend(database(config, &data).await);
+    findings
+}
+
+async fn database(config: &Config, data: &DataDir) -> Vec<Finding> {
+    let store = match Store::open(&data.database_url(config)).await {
+        Ok(store) => store,
+        Err(error) => return vec![Finding::Wrong(format!("the database cannot be opened: {error}"))],
+    };
+    let mut findings = vec![match store.check().await {
+        Ok(()) => Finding::Fine("the database answers and is sound".into()),
+        Err(error) => Finding::Wrong(format!("the database is damaged: {error}")),
+    }];
+    // Times far ahead in the log mean that this machine's clock went back, or was wrong when they were written.
+    match store.newest_received().await {
+        Ok(Some(newest)) if newest.since(Clock::System.now()) > 60_000 => findings.push(Finding::Wrong(
+            "the last pings were received in the future: this machine's clock is or was wrong".into(),
+        )),
+        Ok(Some(_)) => findings.push(Finding::Fine("the clock agrees with the last pings received".into())),
+        Ok(None) => findings.push(Finding::Note("no ping was received yet".into())),
+        Err(error) => findings.push(Finding::Wrong(format!("the raw log cannot be read: {error}"))),
+    }
+    store.close().await;
+    findings
+}

@@ -1,0 +1,36 @@
+//! `promenade serve`.
+
+use std::process::ExitCode;
+
+use server::{DataDir, Listeners, Service};
+use store::{Clock, Page};
+
+use super::{runtime, start_logging, until_signalled};
+use crate::Serving;
+
+/// Serves until it is told to stop.
+pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
+    let config = serving.load()?;
+    start_logging(&config.log)?;
+    let data = DataDir::open(&config.data)?;
+    let _lock = data.lock()?;
+    runtime()?.block_on(async {
+        let shutdown = until_signalled()?;
+        let listeners = Listeners::bind(&config).await?;
+        let service = Service::open(&config, &data.database_url(&config), Clock::System).await?;
+        tracing::info!(
+            http = %listeners.http.local_addr()?,
+            mqtt = %listeners.mqtt.local_addr()?,
+            data = %data.path().display(),
+            "serving"
+        );
+        let keys = service.store.keys(service.organization.id, Page { cursor: None, limit: 1 }).await?;
+        if keys.items.is_empty() {
+            println!("Nobody can sign in yet. Make the first API key with");
+            println!("  promenade token --data {} --name first --scope '*'", data.path().display());
+        }
+        service.run(listeners, shutdown).await?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,204 @@
+//! Settings: a TOML file, then `PROMENADE_…` environment variables, then flags; each overrides what came before.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// All settings of the program.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything is kept that must survive.
+    pub data: PathBuf,
+    /// Which addresses are listened on.
+    pub listen: Listen,
+    /// Which database.
+    pub database: Database,
+    /// The broker's bounds.
+    pub mqtt: broker::Config,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// The `[listen]` section. Both are loopback until the operator opens them: neither is encrypted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// The HTTP interface.
+    pub http: SocketAddr,
+    /// MQTT over TCP.
+    pub mqtt: SocketAddr,
+}
+
+/// The `[database]` section.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// A `postgres://` URL. Without one, SQLite in the data directory.
+    pub url: Option<String>,
+}
+
+/// The `[log]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// How much: a level, or directives such as `info,broker=debug`.
+    pub filter: String,
+    /// How each line looks.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("promenade-data"),
+            listen: Listen::default(),
+            database: Database::default(),
+            mqtt: broker::Config::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            mqtt: SocketAddr::from(([127, 0, 0, 1], 1883)),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info,rumqttd=warn,sqlx=warn".into(), format: LogFormat::Text }
+    }
+}
+
+/// The prefix of environment variables; `__` goes one section down: `PROMENADE_DATABASE__URL`.
+const PREFIX: &str = "PROMENADE_";
+
+impl Config {
+    /// Reads the file, if one is named, and lays the environment over it.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> anyhow::Result<Self> {
+        let mut settings = Table::new();
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("the configuration file {} cannot be read", file.display()))?;
+            settings =
+                text.parse().with_context(|| format!("{} is not a valid configuration", file.display()))?;
+        }
+        for (name, value) in environment {
+            // The tests' and build's own variables share the prefix and are no settings.
+            let Some(path) = name.strip_prefix(PREFIX).filter(|path| !path.starts_with("TEST_")) else { continue };
+            if SET_ELSEWHERE.contains(&path) {
+                continue;
+            }
+            let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
+            set(&mut settings, &path, &value).with_context(|| format!("the environment variable {name}"))?;
+        }
+        let config: Self = settings.try_into().context("the configuration is not valid")?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Says what is wrong, in words that name the setting.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        if let Err(problem) = self.mqtt.validate() {
+            bail!(problem);
+        }
+        if let Some(url) = &self.database.url
+            && !url.starts_with("postgres://")
+            && !url.starts_with("postgresql://")
+        {
+            bail!("database.url must begin with postgres://; leave it out for SQLite in the data directory");
+        }
+        Ok(())
+    }
+}
+
+/// Variables with the prefix that other parts read: not settings of the server.
+const SET_ELSEWHERE: [&str; 1] = ["RECORDED_AIR"];
+
+/// Puts a value where its path says: as TOML where it reads as TOML (numbers, lists), as text otherwise.
+fn set(table: &mut Table, path: &[String], value: &str) -> anyhow::Result<()> {
+    match path {
+        [] => bail!("names no setting"),
+        [key] => {
+            let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("value"));
+            table.insert(key.clone(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
+            Ok(())
+        }
+        [section, rest @ ..] => {
+            let entry = table.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
+            set(entry.as_table_mut().context("goes into something that is not a section")?, rest, value)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("promenade.toml");
+        std::fs::write(&file, text)?;
+        Config::load(Some(&file), environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_shipped_example_is_valid_and_says_the_defaults() {
+        let example = load(include_str!("../promenade.example.toml"), &[]).expect("the example");
+        assert_eq!(format!("{example:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let config = load(
+            "[listen]\nhttp = \"127.0.0.1:1\"\n[mqtt.pings]\nper_minute = 5\n",
+            &[
+                ("PROMENADE_LISTEN__HTTP", "127.0.0.1:2"),
+                ("PROMENADE_MQTT__PINGS__PER_MINUTE", "7"),
+                ("PROMENADE_DATABASE__URL", "postgres://localhost/x"),
+                ("OTHER", "x"),
+                ("PROMENADE_TEST_LONG", "1"),
+            ],
+        )
+        .expect("valid");
+        assert_eq!(config.listen.http.port(), 2);
+        assert_eq!(config.mqtt.pings.per_minute, 7);
+        assert_eq!(config.database.url.as_deref(), Some("postgres://localhost/x"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, environment, expected) in [
+            ("colour = 1", &[][..], "colour"),
+            ("[mqtt]\nreceive_maximum = 0", &[], "receive_maximum"),
+            ("[database]\nurl = \"mysql://x\"", &[], "database.url"),
+            ("[listen]\nhttp = \"nowhere\"", &[], "http"),
+            ("", &[("PROMENADE_COLOUR", "red")], "colour"),
+            ("[mqtt.anonymous]\npublish = [\"a#\"]", &[], "a#"),
+        ] {
+            let error = format!("{:#}", load(text, environment).expect_err(text));
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The data directory, which one process at a time may serve from.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::config::Config;
+
+/// An open data directory.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// The lock that `serve` and `demo` hold; the system frees it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl DataDir {
+    /// Makes the directory if there is none; only its owner may look into it.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("the data directory {} cannot be made", path.display()))?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Takes the lock, or says that another process has it.
+    pub fn lock(&self) -> anyhow::Result<Lock> {
+        let file = self.lock_file()?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(Errno::WOULDBLOCK) => {
+                bail!("another promenade is serving from {}; stop it or name another --data", self.path.display())
+            }
+            Err(error) => Err(error).context("the lock of the data directory"),
+        }
+    }
+
+    /// Whether some process serves from the directory now.
+    pub fn is_served(&self) -> anyhow::Result<bool> {
+        Ok(flock(self.lock_file()?, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK))
+    }
+
+    /// The database: what the configuration names, or SQLite here.
+    pub fn database_url(&self, config: &Config) -> String {
+        config.database.url.clone().unwrap_or_else(|| format!("sqlite:{}", self.path.join("promenade.db").display()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn lock_file(&self) -> anyhow::Result<File> {
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(self.path.join("lock"))
+            .with_context(|| format!("{} is not writable", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(&folder.path().join("deep/data")).expect("made");
+        assert!(!data.is_served().expect("asked"));
+        let lock = data.lock().expect("free");
+        assert!(data.is_served().expect("asked"));
+        let error = data.lock().expect_err("taken").to_string();
+        assert!(error.contains("another promenade"), "{error}");
+        drop(lock);
+        data.lock().expect("free again");
+    }
+}

@@ -1,0 +1,94 @@
+//! The whole service: store, broker and API around one data directory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use store::{Clock, Live, Organization, Store};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+
+/// The sockets the service listens on; tests bind port 0.
+#[derive(Debug)]
+pub struct Listeners {
+    /// HTTP.
+    pub http: TcpListener,
+    /// MQTT over TCP.
+    pub mqtt: TcpListener,
+}
+
+/// What is ready to run.
+pub struct Service {
+    broker: broker::Broker,
+    app: Arc<api::App>,
+    /// The organization made at the first start.
+    pub organization: Organization,
+    /// What everything is kept in.
+    pub store: Store,
+}
+
+impl Listeners {
+    /// Binds both addresses of the configuration.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = async |address: SocketAddr, what: &str| {
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("{what} cannot listen on {address}; is something else using the port?"))
+        };
+        Ok(Self {
+            http: bind(config.listen.http, "the HTTP interface").await?,
+            mqtt: bind(config.listen.mqtt, "MQTT").await?,
+        })
+    }
+}
+
+impl Service {
+    /// Opens the database and loads what the broker knows by heart.
+    pub async fn open(config: &Config, database_url: &str, clock: Clock) -> anyhow::Result<Self> {
+        let store = Store::open(database_url).await.context("the database cannot be opened")?;
+        let organization = store.default_organization(clock.now()).await?;
+        let live = Live::memory();
+        let mut registry = Registry::default();
+        let broker = broker::Broker::open(broker::Parts {
+            config: config.mqtt.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            metrics: broker::Metrics::register(&mut registry),
+        })
+        .await?;
+        let metrics = api::HttpMetrics::register(&mut registry);
+        let app = Arc::new(api::App {
+            store: store.clone(),
+            live,
+            clock,
+            registry: Arc::new(registry),
+            metrics,
+            config: api::Config::default(),
+        });
+        Ok(Self { broker, app, organization, store })
+    }
+
+    /// Serves until `shutdown`, then stops in order: no new connections, what was taken in is committed, a last checkpoint.
+    pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let api = tokio::spawn(api::run(self.app, listeners.http, shutdown.clone()));
+        let outcome = self.broker.run(listeners.mqtt, shutdown.clone()).await;
+        shutdown.cancel();
+        api.await.context("the HTTP interface stopped")?;
+        self.store.close().await;
+        outcome.context("the broker stopped")
+    }
+}
+
+/// Opens and serves: all that `main` has to call.
+pub async fn run(
+    config: Config,
+    database_url: &str,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    Service::open(&config, database_url, Clock::System).await?.run(listeners, shutdown).await
+}

@@ -1,0 +1,247 @@
+//! What analytics reads: rows of visits and stays. What they mean is worked out by whoever asks.
+
+use presence::VisitClass;
+use protocol::{OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::derived::class;
+use crate::engine::Store;
+use crate::error::{Result, StoreError};
+
+/// A visit as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisitRow {
+    /// Its id.
+    pub id: VisitId,
+    /// 1 at first, one more with every change.
+    pub revision: i64,
+    /// Who.
+    pub subject: Subject,
+    /// First sighting.
+    pub from: Timestamp,
+    /// Last sighting so far.
+    pub to: Timestamp,
+    /// What it is so far.
+    pub class: VisitClass,
+    /// Whether it may still go on.
+    pub open: bool,
+    /// The start of the venue's day it belongs to.
+    pub day: Timestamp,
+}
+
+/// A stay as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StayRow {
+    /// Its id.
+    pub id: StayId,
+    /// 1 at first, one more with every change.
+    pub revision: i64,
+    /// Who.
+    pub subject: Subject,
+    /// The visit it is part of.
+    pub visit: VisitId,
+    /// What that visit is so far.
+    pub class: VisitClass,
+    /// Where.
+    pub zone: ZoneId,
+    /// First sighting.
+    pub from: Timestamp,
+    /// Last sighting so far.
+    pub to: Timestamp,
+    /// Whether it may still go on.
+    pub open: bool,
+}
+
+/// How far a venue's numbers can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnalyticsState {
+    /// Everything before is counted; none when nothing ever was.
+    pub complete_through: Option<Timestamp>,
+    /// Whether days before that are being computed again.
+    pub recomputing: bool,
+}
+
+/// No run of sightings is longer than a day of the venue, and no day is longer than this: what began earlier is over.
+const LONGEST_MS: i64 = 2 * 86_400_000;
+
+impl Store {
+    /// The visits of a venue that began in `[from, to)`, by start; private random addresses make none.
+    pub async fn visits(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<VisitRow>> {
+        const SQL: &str = "SELECT id, revision, subject, from_at, to_at, class, open, day FROM visits
+            WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4 AND class <> 'transient'
+            ORDER BY from_at, id";
+        let rows: Vec<VisitColumns> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(venue.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(from.0)
+            .bind(to.0)
+            .fetch_all(db)
+            .await?);
+        rows.into_iter().map(VisitRow::try_from).collect()
+    }
+
+    /// Those of [`Self::visits`] that have a stay in the zone.
+    pub async fn visits_touching(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+        zone: ZoneId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<VisitRow>> {
+        const SQL: &str = "SELECT id, revision, subject, from_at, to_at, class, open, day FROM visits
+            WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4 AND class <> 'transient'
+                AND id IN (SELECT visit FROM stays
+                    WHERE venue = $1 AND organization = $2 AND zone = $5 AND from_at >= $3 AND from_at < $6)
+            ORDER BY from_at, id";
+        let rows: Vec<VisitColumns> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(venue.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(from.0)
+            .bind(to.0)
+            .bind(zone.as_uuid())
+            .bind(to.plus(LONGEST_MS).0)
+            .fetch_all(db)
+            .await?);
+        rows.into_iter().map(VisitRow::try_from).collect()
+    }
+
+    /// The stays of a venue that began in `[from, to)`, by start and id, at most `limit` after the cursor: the start and
+    /// id of the last one before. Private random addresses are left out.
+    pub async fn stays(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+        from: Timestamp,
+        to: Timestamp,
+        cursor: Option<(Timestamp, StayId)>,
+        limit: u32,
+    ) -> Result<Vec<StayRow>> {
+        const SQL: &str =
+            "SELECT s.id, s.revision, s.subject, s.visit, v.class, s.zone, s.from_at, s.to_at, s.open
+            FROM stays s JOIN visits v ON v.venue = s.venue AND v.id = s.visit
+            WHERE s.venue = $1 AND s.organization = $2 AND s.from_at >= $3 AND s.from_at < $4
+                AND (s.from_at, s.id) > ($5, $6) AND v.class <> 'transient'
+            ORDER BY s.from_at, s.id LIMIT $7";
+        let (after, id) = cursor.map_or((Timestamp(i64::MIN), Uuid::nil()), |(at, id)| (at, id.as_uuid()));
+        let rows: Vec<StayColumns> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(venue.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(from.max(after).0)
+            .bind(to.0)
+            .bind(after.0)
+            .bind(id)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await?);
+        rows.into_iter().map(StayRow::try_from).collect()
+    }
+
+    /// The stays of a venue that have a part in `[from, to)`, by start, private random addresses included: who was there.
+    pub async fn zone_stays(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<StayRow>> {
+        const SQL: &str = "SELECT s.id, s.revision, s.subject, s.visit, v.class, s.zone, s.from_at, s.to_at, s.open
+            FROM stays s JOIN visits v ON v.venue = s.venue AND v.id = s.visit
+            WHERE s.venue = $1 AND s.organization = $2 AND s.from_at >= $3 AND s.from_at < $4 AND s.to_at >= $5
+            ORDER BY s.from_at, s.id";
+        let rows: Vec<StayColumns> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(venue.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(from.minus(LONGEST_MS).0)
+            .bind(to.0)
+            .bind(from.0)
+            .fetch_all(db)
+            .await?);
+        rows.into_iter().map(StayRow::try_from).collect()
+    }
+
+    /// How far a venue's numbers can be trusted.
+    pub async fn analytics_state(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+    ) -> Result<AnalyticsState> {
+        const SQL: &str = "SELECT (SELECT watermark FROM trackers WHERE venue = v.id),
+                EXISTS (SELECT 1 FROM late_windows WHERE venue = v.id)
+            FROM venues v WHERE v.id = $1 AND v.organization = $2 AND v.deleted_at IS NULL";
+        let row: Option<(Option<i64>, bool)> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(venue.as_uuid())
+            .bind(organization.as_uuid())
+            .fetch_optional(db)
+            .await?);
+        let (watermark, recomputing) = row.ok_or(StoreError::NotFound)?;
+        Ok(AnalyticsState { complete_through: watermark.map(Timestamp), recomputing })
+    }
+}
+
+#[derive(FromRow)]
+struct VisitColumns {
+    id: Uuid,
+    revision: i64,
+    subject: Uuid,
+    from_at: i64,
+    to_at: i64,
+    class: String,
+    open: bool,
+    day: i64,
+}
+
+impl TryFrom<VisitColumns> for VisitRow {
+    type Error = StoreError;
+
+    fn try_from(row: VisitColumns) -> Result<Self> {
+        Ok(Self {
+            id: VisitId::from_uuid(row.id),
+            revision: row.revision,
+            subject: Subject(row.subject.as_u128()),
+            from: Timestamp(row.from_at),
+            to: Timestamp(row.to_at),
+            class: class(&row.class)?,
+            open: row.open,
+            day: Timestamp(row.day),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct StayColumns {
+    id: Uuid,
+    revision: i64,
+    subject: Uuid,
+    visit: Uuid,
+    class: String,
+    zone: Uuid,
+    from_at: i64,
+    to_at: i64,
+    open: bool,
+}
+
+impl TryFrom<StayColumns> for StayRow {
+    type Error = StoreError;
+
+    fn try_from(row: StayColumns) -> Result<Self> {
+        Ok(Self {
+            id: StayId::from_uuid(row.id),
+            revision: row.revision,
+            subject: Subject(row.subject.as_u128()),
+            visit: VisitId::from_uuid(row.visit),
+            class: class(&row.class)?,
+            zone: ZoneId::from_uuid(row.zone),
+            from: Timestamp(row.from_at),
+            to: Timestamp(row.to_at),
+            open: row.open,
+        })
+    }
+}

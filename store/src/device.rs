@@ -1,0 +1,187 @@
+//! Devices and their secrets.
+
+mod patch;
+mod rows;
+
+use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId};
+
+use crate::engine::Store;
+use crate::error::{Result, StoreError};
+use crate::history::EVER;
+use crate::page::{Listed, Page};
+use crate::placement::{Place, Placement};
+use crate::random;
+use crate::secret::{Purpose, Secret};
+use crate::venue;
+
+pub(crate) use rows::{DeviceRow, select_devices};
+
+/// Anything with an identity here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// A name for people.
+    pub name: String,
+    /// What its radio calls itself; unique in the whole installation.
+    pub identifier: Option<Identifier>,
+    /// Its newest placement, which may still be to come; none when it stands nowhere.
+    pub placement: Option<Placement>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it, its secret or its placement last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A device to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDevice {
+    /// See [`Device::kind`].
+    pub kind: DeviceKind,
+    /// See [`Device::name`]: 1 to 200 characters.
+    pub name: String,
+    /// See [`Device::identifier`].
+    pub identifier: Option<Identifier>,
+    /// The venue it stands in.
+    pub venue: Option<VenueId>,
+    /// The zone it stands in; brings its venue when that is none.
+    pub zone: Option<ZoneId>,
+    /// See [`Placement::position`].
+    pub position: Option<[f64; 3]>,
+}
+
+/// What to change of a device; what is none stays as it is, an inner none clears.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DevicePatch {
+    /// See [`Device::name`].
+    pub name: Option<String>,
+    /// See [`Device::identifier`].
+    pub identifier: Option<Option<Identifier>>,
+    /// Another venue takes zone and position away unless they are given too.
+    pub venue: Option<Option<VenueId>>,
+    /// The zone.
+    pub zone: Option<Option<ZoneId>>,
+    /// See [`Placement::position`].
+    pub position: Option<Option<[f64; 3]>>,
+    /// From when the placement holds, until the next one that is known; none for now.
+    pub effective_from: Option<Timestamp>,
+}
+
+/// Which devices to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeviceFilter {
+    /// Only those placed in this venue.
+    pub venue: Option<VenueId>,
+    /// Only those of this kind.
+    pub kind: Option<DeviceKind>,
+}
+
+impl NewDevice {
+    /// A device without identifier or place.
+    pub fn new(kind: DeviceKind, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into(), identifier: None, venue: None, zone: None, position: None }
+    }
+}
+
+impl Store {
+    /// Makes a device; its secret is returned here and never again.
+    pub async fn create_device(
+        &self,
+        organization: OrganizationId,
+        new: &NewDevice,
+        now: Timestamp,
+    ) -> Result<(Device, Secret)> {
+        venue::name(&new.name)?;
+        let id = DeviceId::new(now, random::bytes()?);
+        let secret = Secret::generate(Purpose::Device)?;
+        let hash = secret.hash(self.installation_key());
+        let mut place = Place { venue: new.venue, zone: new.zone, position: new.position };
+        let mut tx = self.change(organization).await?;
+        tx.check_place(organization, &mut place).await?;
+        tx.insert_device(organization, id, new, &hash, now).await?;
+        if let Some(venue) = place.venue {
+            tx.put_place(organization, id, EVER, &place).await?;
+            if new.kind.is_infrastructure() {
+                tx.touch_venue(organization, venue, now).await?;
+                tx.count_revision(organization, venue).await?;
+            }
+        }
+        let device = tx.device(organization, id).await?;
+        tx.commit().await?;
+        Ok((device, secret))
+    }
+
+    /// One device.
+    pub async fn device(&self, organization: OrganizationId, id: DeviceId) -> Result<Device> {
+        self.snapshot().await?.device(organization, id).await
+    }
+
+    /// The devices of an organization.
+    pub async fn devices(
+        &self,
+        organization: OrganizationId,
+        filter: DeviceFilter,
+        page: Page,
+    ) -> Result<Listed<Device>> {
+        let devices = self.snapshot().await?.devices(organization, filter, page).await?;
+        Ok(Listed::cut(devices, page, |device| device.id.as_uuid()))
+    }
+
+    /// Deletes a device: its secret and its identifier mean nothing any more. What it reported stays.
+    pub async fn delete_device(
+        &self,
+        organization: OrganizationId,
+        id: DeviceId,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut tx = self.change(organization).await?;
+        tx.touch_device(organization, id, now).await?;
+        let device = tx.device(organization, id).await?;
+        if let Some(placement) = &device.placement {
+            let before = if device.kind.is_infrastructure() {
+                Some(tx.configuration(organization, placement.venue).await?)
+            } else {
+                None
+            };
+            tx.unplace(organization, id, now).await?;
+            if let Some(before) = before {
+                tx.touch_venue(organization, placement.venue, now).await?;
+                tx.reconsider(organization, placement.venue, now, &before.timeline).await?;
+            }
+        }
+        tx.mark_device_deleted(organization, id, now).await?;
+        tx.commit().await
+    }
+
+    /// Gives a device another secret; the one before is void at once.
+    pub async fn rotate_secret(
+        &self,
+        organization: OrganizationId,
+        id: DeviceId,
+        now: Timestamp,
+    ) -> Result<Secret> {
+        const SQL: &str = "UPDATE devices SET secret_hash = $3 WHERE id = $1 AND organization = $2";
+        let secret = Secret::generate(Purpose::Device)?;
+        let hash = secret.hash(self.installation_key());
+        let mut tx = self.change(organization).await?;
+        tx.touch_device(organization, id, now).await?;
+        within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(hash.as_bytes().as_slice())
+            .execute(db)
+            .await
+            .map(drop))?;
+        tx.commit().await?;
+        Ok(secret)
+    }
+}
+
+/// The identifier is taken by another device of the installation.
+fn taken(error: sqlx::Error) -> StoreError {
+    StoreError::unique("identifier")(error)
+}

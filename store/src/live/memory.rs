@@ -1,0 +1,94 @@
+//! Live state inside one process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use presence::Occupancy;
+use protocol::{DeviceId, Movement, OrganizationId, Timestamp, VenueId};
+use tokio::sync::broadcast;
+
+use super::Change;
+
+/// Live state of one process. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    state: Arc<Mutex<State>>,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    occupancy: HashMap<VenueId, (OrganizationId, Occupancy)>,
+    /// Only venues that somebody has listened to.
+    movements: HashMap<(OrganizationId, VenueId), broadcast::Sender<Movement>>,
+    connections: HashMap<DeviceId, Timestamp>,
+}
+
+/// Movements that a listener may lag behind before it misses some: a few seconds of a busy venue.
+const MOVEMENTS: usize = 1_024;
+
+/// Changes that a listener may lag behind; it polls as well.
+const CHANGES: usize = 256;
+
+impl Memory {
+    pub(super) fn see(&self, organization: OrganizationId, venue: VenueId, occupancy: Occupancy) {
+        self.state().occupancy.insert(venue, (organization, occupancy));
+    }
+
+    pub(super) fn presence(&self, organization: OrganizationId, venue: VenueId) -> Option<Occupancy> {
+        let state = self.state();
+        let (owner, occupancy) = state.occupancy.get(&venue)?;
+        (*owner == organization).then(|| occupancy.clone())
+    }
+
+    pub(super) fn publish(&self, organization: OrganizationId, movement: &Movement) {
+        let mut state = self.state();
+        let key = (organization, movement.venue);
+        // An error says that the last listener has gone, and then the channel may go too.
+        if state.movements.get(&key).is_some_and(|listeners| listeners.send(*movement).is_err()) {
+            state.movements.remove(&key);
+        }
+    }
+
+    pub(super) fn movements(
+        &self,
+        organization: OrganizationId,
+        venue: VenueId,
+    ) -> broadcast::Receiver<Movement> {
+        let mut state = self.state();
+        let channel = || broadcast::channel(MOVEMENTS).0;
+        state.movements.entry((organization, venue)).or_insert_with(channel).subscribe()
+    }
+
+    pub(super) fn changed(&self, change: Change) {
+        // Nobody listening is fine.
+        let _ = self.changes.send(change);
+    }
+
+    pub(super) fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    pub(super) fn connected(&self, device: DeviceId, since: Timestamp) {
+        self.state().connections.insert(device, since);
+    }
+
+    pub(super) fn disconnected(&self, device: DeviceId) {
+        self.state().connections.remove(&device);
+    }
+
+    pub(super) fn connection(&self, device: DeviceId) -> Option<Timestamp> {
+        self.state().connections.get(&device).copied()
+    }
+
+    /// A panic elsewhere cannot leave the maps half changed, so a poisoned lock is as good as any.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { state: Arc::default(), changes: broadcast::channel(CHANGES).0 }
+    }
+}

@@ -1,0 +1,162 @@
+//! Secrets of devices and API keys: shown once, stored as a keyed hash.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::random;
+
+/// 32 random bytes that prove to be somebody. Prints as `…` except where [`Secret::text`] is asked for.
+#[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
+pub struct Secret {
+    bytes: [u8; 32],
+    purpose: Purpose,
+}
+
+/// What a secret opens. It is part of the hash, so that a device's secret is never an API key and the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A device's password; 43 characters of base64url.
+    Device,
+    /// An API key; `pk_` and 43 characters of base64url.
+    ApiKey,
+}
+
+impl Secret {
+    pub(crate) fn generate(purpose: Purpose) -> Result<Self> {
+        Ok(Self { bytes: random::bytes()?, purpose })
+    }
+
+    /// The secret as it was given out; none when the text has another shape.
+    pub(crate) fn parse(purpose: Purpose, text: &str) -> Option<Self> {
+        let text = text.strip_prefix(purpose.prefix())?;
+        Some(Self { bytes: decode(text.as_bytes())?, purpose })
+    }
+
+    /// The form that is given to its owner: base64url without padding (RFC 4648 section 5), API keys with `pk_` before it.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(46);
+        text.push_str(self.purpose.prefix());
+        encode(&self.bytes, &mut text);
+        text
+    }
+
+    /// What is stored: BLAKE3 keyed with the installation key, over the purpose and the secret.
+    pub(crate) fn hash(&self, installation_key: &[u8; 32]) -> blake3::Hash {
+        blake3::Hasher::new_keyed(installation_key)
+            .update(self.purpose.domain())
+            .update(&self.bytes)
+            .finalize()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Purpose {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Device => "",
+            Self::ApiKey => "pk_",
+        }
+    }
+
+    fn domain(self) -> &'static [u8] {
+        match self {
+            Self::Device => b"promenade device secret\0",
+            Self::ApiKey => b"promenade api key\0",
+        }
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Characters of 32 bytes: ten groups of three bytes make 40, the two bytes that remain make 3.
+const CHARACTERS: usize = 43;
+
+fn encode(bytes: &[u8; 32], text: &mut String) {
+    for group in bytes.chunks(3) {
+        let mut padded = [0; 4];
+        padded[1..=group.len()].copy_from_slice(group);
+        let bits = u32::from_be_bytes(padded);
+        for place in 0..=group.len() {
+            text.push(char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+}
+
+fn decode(text: &[u8]) -> Option<[u8; 32]> {
+    if text.len() != CHARACTERS {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (characters, group) in text.chunks(4).zip(bytes.chunks_mut(3)) {
+        let mut bits = 0_u32;
+        for (place, character) in characters.iter().enumerate() {
+            let value = ALPHABET.iter().position(|known| known == character)?;
+            bits |= (value as u32) << (18 - 6 * place);
+        }
+        let padded = bits.to_be_bytes();
+        // Bits past the last byte have to be zero, else one secret would have several texts.
+        if padded[1 + group.len()..].iter().any(|&rest| rest != 0) {
+            return None;
+        }
+        group.copy_from_slice(&padded[1..=group.len()]);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_base64url() {
+        let bytes = std::array::from_fn(|index| (index * 8 + 3) as u8);
+        let secret = Secret { bytes, purpose: Purpose::ApiKey };
+        assert_eq!(secret.text(), "pk_AwsTGyMrMztDS1NbY2tze4OLk5ujq7O7w8vT2-Pr8_s");
+        assert_eq!(Secret::parse(Purpose::ApiKey, &secret.text()), Some(secret));
+    }
+
+    #[test]
+    fn a_generated_secret_parses_as_itself_only() {
+        let device = Secret::generate(Purpose::Device).unwrap();
+        let text = device.text();
+        assert_eq!(text.len(), 43);
+        assert_eq!(Secret::parse(Purpose::Device, &text), Some(device));
+        assert_eq!(Secret::parse(Purpose::ApiKey, &text), None);
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        let zeros = "A".repeat(43);
+        assert!(Secret::parse(Purpose::Device, &zeros).is_some());
+        for text in [
+            "",
+            "A",
+            &"A".repeat(42),
+            &"A".repeat(44),
+            &format!("{}B", &zeros[1..]),
+            &format!("{}=", &zeros[1..]),
+        ] {
+            assert_eq!(Secret::parse(Purpose::Device, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_hash_depends_on_key_and_purpose() {
+        let device = Secret { bytes: [7; 32], purpose: Purpose::Device };
+        let key = Secret { bytes: [7; 32], purpose: Purpose::ApiKey };
+        assert_eq!(device.hash(&[1; 32]), device.hash(&[1; 32]));
+        assert_ne!(device.hash(&[1; 32]), device.hash(&[2; 32]));
+        assert_ne!(device.hash(&[1; 32]), key.hash(&[1; 32]));
+    }
+
+    #[test]
+    fn debugging_does_not_show_it() {
+        assert_eq!(format!("{:?}", Some(Secret { bytes: [7; 32], purpose: Purpose::Device })), "Some(…)");
+    }
+}
