@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
@@ -31,12 +31,17 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
 
 /// Reads the whole body, within the configured time.
 pub(crate) async fn read(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
+    // A body that says it is too large is refused before any of it is asked for.
+    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(Problem::new(Kind::BodyTooLarge, "the body is larger than this server takes"));
+    }
     let late = |_| Problem::new(Kind::RequestTimeout, "the body did not arrive in time");
     let read = Bytes::from_request(request, &());
     Ok(tokio::time::timeout(app.config.body_timeout, read).await.map_err(late)??)
 }
 
 /// For fields of a PATCH: tells a field that is null (`Some(None)`) from one that is left out (`None`).
+#[expect(clippy::option_option, reason = "left out, null and a value are three things")]
 pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,

@@ -78,7 +78,10 @@ pub(crate) async fn key_of(parts: &mut Parts, app: &App) -> Result<ApiKey, Probl
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Err(Problem::unauthenticated("an `Authorization: Bearer` header with an API key is needed", None));
+        return Err(Problem::unauthenticated(
+            "an `Authorization: Bearer` header with an API key is needed",
+            None,
+        ));
     };
     let wrong = || {
         let detail = "the `Authorization` header must be one `Bearer` and an API key";

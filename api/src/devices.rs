@@ -51,7 +51,7 @@ pub(crate) async fn create(
     let (venue, zone) = (body.venue, body.zone);
     let new = NewDevice { identifier, venue, zone, position, ..NewDevice::new(body.kind, name) };
     let (device, secret) = app.store.create_device(caller.organization(), &new, app.clock.now()).await?;
-    app.live.changed(Change::Device(device.id));
+    tell(&app, device.id, [None, place_of(&device)]);
     let location = format!("/api/v1/devices/{}", device.id);
     Ok(Created::at(location, NewlyMade::new(&secret, shape::device(&app.live, device))))
 }
@@ -131,8 +131,9 @@ pub(crate) async fn change(
     let (venue, zone) = (patch.venue.flatten(), patch.zone.flatten());
     check_place(&app, caller.organization(), venue, zone, &mut mistakes).await?;
     mistakes.finish()?;
+    let before = app.store.device(caller.organization(), id).await?;
     let device = app.store.patch_device(caller.organization(), id, &patch, app.clock.now()).await?;
-    app.live.changed(Change::Device(id));
+    tell(&app, id, [place_of(&before), place_of(&device)]);
     Ok(Json(shape::device(&app.live, device)))
 }
 
@@ -151,8 +152,9 @@ pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Ids(device): Ids<DeviceId>,
 ) -> Result<StatusCode, Problem> {
+    let before = app.store.device(caller.organization(), device).await?;
     app.store.delete_device(caller.organization(), device, app.clock.now()).await?;
-    app.live.changed(Change::Device(device));
+    tell(&app, device, [place_of(&before), None]);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -172,8 +174,21 @@ pub(crate) async fn rotate(
     Ids(device): Ids<DeviceId>,
 ) -> Result<Json<Credentials>, Problem> {
     let secret = app.store.rotate_secret(caller.organization(), device, app.clock.now()).await?;
-    app.live.changed(Change::Device(device));
+    tell(&app, device, [None, None]);
     Ok(Json(Credentials::new(device, &secret)))
+}
+
+/// Tells of a device that changed, and of the venues where it stood and stands: who is counted there depends on it.
+fn tell(app: &App, device: DeviceId, [before, after]: [Option<VenueId>; 2]) {
+    app.live.changed(Change::Device(device));
+    let moved = before.filter(|_| before != after);
+    for venue in moved.into_iter().chain(after) {
+        app.live.changed(Change::Venue(venue));
+    }
+}
+
+fn place_of(device: &store::Device) -> Option<VenueId> {
+    device.placement.as_ref().map(|placement| placement.venue)
 }
 
 fn identifier(text: &str) -> Result<Identifier, String> {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::problem::{Mistake, Problem};
 
 /// The longest name, in characters.
-pub const MAX_NAME: usize = 200;
+pub(crate) const MAX_NAME: usize = 200;
 /// The most corners of a polygon.
-pub const MAX_CORNERS: usize = 1_000;
+pub(crate) const MAX_CORNERS: usize = 1_000;
 
 /// Collects every mistake of a body, so that one answer lists them all.
 #[derive(Default)]
@@ -98,10 +98,9 @@ pub(crate) fn locale(text: String) -> Result<String, String> {
     let mut subtags = text.split('-');
     let language = subtags.next().unwrap_or_default();
     let named = (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let rest = subtags.all(|tag| {
-        (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
-    let whole = !text.ends_with(|last: char| last == '-') && text.len() <= 35;
+    let rest = subtags
+        .all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let whole = !text.ends_with('-') && text.len() <= 35;
     if named && rest && whole { Ok(text) } else { Err("must be a language tag, such as de-AT".to_owned()) }
 }
 

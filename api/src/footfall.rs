@@ -135,16 +135,21 @@ pub(crate) async fn footfall(
     if let Some(zone) = zone {
         match app.store.zone(organization, id, zone).await {
             Err(StoreError::NotFound) => {
-                return Err(Problem::invalid_query(vec![Mistake::parameter("zone", "the venue has no such zone")]));
+                return Err(Problem::invalid_query(vec![Mistake::parameter(
+                    "zone",
+                    "the venue has no such zone",
+                )]));
             }
             found => drop(found?),
         }
     }
-    let calendar = Calendar::new(&venue.timezone, venue.day_starts_at).map_err(|error| Problem::internal(&error))?;
+    let calendar =
+        Calendar::new(&venue.timezone, venue.day_starts_at).map_err(|error| Problem::internal(&error))?;
     let starts = period::starts(&calendar, size, from.0, to.0).map_err(Problem::invalid_query)?;
     // Read before the rows: they may know more than this says, never less.
     let state = app.store.analytics_state(organization, id).await?;
-    let question = reading::Question { organization, venue: id, zone, end: to.0, known: state.complete_through };
+    let question =
+        reading::Question { organization, venue: id, zone, end: to.0, known: state.complete_through };
     let series = reading::series(&app.store, &question, &starts).await?;
     Ok(Json(Footfall {
         venue: id,

@@ -2,6 +2,7 @@
 //! again for a day. Only what was done is remembered: a refused request changed nothing, so a repeat simply tries again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
@@ -25,6 +26,21 @@ const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The longest key.
 const LONGEST: usize = 255;
+
+/// How often answers that are a day old are forgotten.
+const CLEANING: Duration = Duration::from_hours(1);
+
+/// Forgets answers that are no longer given, until it is dropped.
+pub(crate) async fn forget(app: Arc<App>) {
+    let mut pause = tokio::time::interval(CLEANING);
+    loop {
+        pause.tick().await;
+        match app.store.idempotency_expire(app.clock.now()).await {
+            Ok(forgotten) => tracing::debug!(forgotten, "forgot answers that are a day old"),
+            Err(error) => tracing::warn!(%error, "answers that are a day old could not be forgotten"),
+        }
+    }
+}
 
 /// Passes a request on, at most once for each idempotency key.
 pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -79,7 +95,8 @@ async fn work(
 ) -> Result<Response, Problem> {
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 16 * MAX_BODY_BYTES).await.map_err(|error| Problem::internal(&error))?;
+    let body =
+        axum::body::to_bytes(body, 16 * MAX_BODY_BYTES).await.map_err(|error| Problem::internal(&error))?;
     if parts.status.is_success() {
         let kept = without_secret(&body);
         let status = parts.status.as_u16();
@@ -112,9 +129,8 @@ fn without_secret(body: &[u8]) -> Vec<u8> {
 fn key(headers: &HeaderMap) -> Result<String, Problem> {
     let mut values = headers.get_all(HEADER).iter();
     let key = values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok());
-    let visible = |key: &&str| {
-        (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    };
+    let visible =
+        |key: &&str| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     let refusal = || {
         let detail = format!("an Idempotency-Key is 1 to {LONGEST} visible ASCII characters, given once");
         Problem::new(Kind::InvalidIdempotencyKey, detail)

@@ -9,7 +9,9 @@ use axum::http::HeaderName;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use protocol::{KeyId, Movement, MovementKind, OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId};
+use protocol::{
+    KeyId, Movement, MovementKind, OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId,
+};
 use serde::Serialize;
 use store::{Change, Listener, StoreError};
 use tokio::time::{Interval, MissedTickBehavior};

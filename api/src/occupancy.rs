@@ -51,12 +51,11 @@ pub(crate) async fn occupancy(
     query.finish()?;
     let organization = caller.organization();
     let kinds = zones(&app.store, organization, venue).await?;
-    let (at, seen) = match app.live.presence(organization, venue) {
-        Some(seen) => (seen.at, seen.zones),
-        None => {
-            let state = app.store.analytics_state(organization, venue).await?;
-            (state.complete_through.unwrap_or_else(|| app.clock.now()), BTreeMap::new())
-        }
+    let (at, seen) = if let Some(seen) = app.live.presence(organization, venue) {
+        (seen.at, seen.zones)
+    } else {
+        let state = app.store.analytics_state(organization, venue).await?;
+        (state.complete_through.unwrap_or_else(|| app.clock.now()), BTreeMap::new())
     };
     let zones: BTreeMap<ZoneId, u32> =
         kinds.keys().map(|zone| (*zone, seen.get(zone).copied().unwrap_or(0))).collect();

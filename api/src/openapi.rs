@@ -1,11 +1,9 @@
-//! The OpenAPI document: what the handlers say of themselves, and what holds for all of them.
+//! The `OpenAPI` document: what the handlers say of themselves, and what holds for all of them.
 
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{
-    ContentBuilder, ObjectBuilder, PathItem, Ref, ResponseBuilder, Type, schema::Schema,
-};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, PathItem, Ref, ResponseBuilder, Type, schema::Schema};
 
 use crate::problem::{Document, Mistake, Position};
 
@@ -47,6 +45,7 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut openapi.paths.paths {
         let versioned = path.starts_with("/api/v1/");
         for operation in operations(item) {
+            name(operation);
             if operation.security.is_some() {
                 let response = ResponseBuilder::new()
                     .description("A refusal")
@@ -61,7 +60,7 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
         if versioned {
             let writes = [&mut item.post, &mut item.patch, &mut item.delete];
             for operation in writes.into_iter().flatten() {
-                operation.parameters.get_or_insert_default().push(idempotency_key());
+                operation.parameters.get_or_insert_default().push(idempotency_key().into());
             }
         }
     }
@@ -71,12 +70,23 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
+/// Handlers are named within their module; the document needs names that are unique, and has a tag for each module.
+fn name(operation: &mut Operation) {
+    let tag = operation.tags.as_deref().and_then(|tags| tags.first());
+    if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
+        operation.operation_id = Some(format!("{tag}_{id}"));
+    }
+}
+
 fn idempotency_key() -> Parameter {
-    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
+    let text =
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).build();
     ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
-        .description(Some("1 to 255 visible ASCII characters; a repeat within 24 hours gets the first answer again"))
+        .description(Some(
+            "1 to 255 visible ASCII characters; a repeat within 24 hours gets the first answer again",
+        ))
         .schema(Some(Schema::Object(text)))
         .build()
 }

@@ -43,15 +43,11 @@ pub(crate) async fn style() -> Response {
 
 /// A page with a title and a body that is already HTML.
 pub(crate) fn page(title: &str, body: &str) -> Response {
-    answer(document(title, body))
+    whole(document(title, body))
 }
 
-/// A page that was made before.
-pub(crate) async fn whole(html: String) -> Response {
-    answer(html)
-}
-
-fn answer(html: String) -> Response {
+/// A page that is made already.
+pub(crate) fn whole(html: String) -> Response {
     let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];
     (headers, html).into_response()
 }

@@ -1,5 +1,7 @@
 //! Lists, a page at a time: `limit`, an opaque `cursor`, and what a page looks like.
 
+use std::fmt::Write;
+
 use protocol::{StayId, Timestamp};
 use serde::Serialize;
 use store::{Listed, Page};
@@ -93,7 +95,10 @@ fn text(list: List, mark: &[u8]) -> String {
     let mut bytes = vec![list as u8];
     bytes.extend_from_slice(mark);
     bytes.push(check(&bytes));
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn mark<const N: usize>(list: List, text: &str) -> Result<[u8; N], String> {

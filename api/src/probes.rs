@@ -62,7 +62,7 @@ pub(crate) async fn readiness(State(app): State<Arc<App>>) -> Response {
     (status, Json(Readiness { ready, checks: BTreeMap::from([("database", database)]) })).into_response()
 }
 
-/// Every metric of the program, in the text format of OpenMetrics, which Prometheus reads.
+/// Every metric of the program, in the text format of `OpenMetrics`, which Prometheus reads.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -71,9 +71,13 @@ pub(crate) async fn readiness(State(app): State<Arc<App>>) -> Response {
     security(("key" = ["metrics:read"])),
     responses((status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text"))
 )]
-pub(crate) async fn metrics(_: Caller<scopes::MetricsRead>, State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(
+    _: Caller<scopes::MetricsRead>,
+    State(app): State<Arc<App>>,
+) -> Result<Response, Problem> {
     let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &app.registry).map_err(|error| Problem::internal(&error))?;
+    prometheus_client::encoding::text::encode(&mut text, &app.registry)
+        .map_err(|error| Problem::internal(&error))?;
     let content_type = [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
     Ok((content_type, text).into_response())
 }

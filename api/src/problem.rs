@@ -16,11 +16,21 @@ pub use kind::Kind;
 /// Where the pages that explain the problem types live; a problem's `type` is this and its slug.
 pub const BASE: &str = "/api/problems/";
 
+/// The longest text about one mistake, in characters.
+const LONGEST_TEXT: usize = 300;
+
 /// A refusal on its way to the client (RFC 9457, section 3).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     kind: Kind,
     detail: String,
+    /// Boxed, since refusals are rare and results are everywhere.
+    more: Box<More>,
+}
+
+/// What only some kinds of problem have.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct More {
     errors: Vec<Mistake>,
     scope: Option<String>,
     position: Option<Position>,
@@ -42,12 +52,12 @@ pub struct Mistake {
     pub detail: String,
 }
 
-/// Where in the body the JSON stops being JSON, both counted from 1.
+/// Where in the body the JSON stops being JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Position {
-    /// The line.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The byte in that line.
+    /// The byte in that line, counted from 1; 0 is before the first.
     pub column: usize,
 }
 
@@ -81,26 +91,27 @@ pub(crate) struct Document {
 impl Mistake {
     /// A mistake in the body at a JSON Pointer.
     pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
+        Mistake { pointer: Some(short(pointer.into())), parameter: None, detail: short(detail.into()) }
     }
 
     /// A mistake in the query parameter `name`.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: None, parameter: Some(name.into()), detail: detail.into() }
+        Mistake { pointer: None, parameter: Some(short(name.into())), detail: short(detail.into()) }
+    }
+}
+
+/// What a client sent is named in the answer, but not sent back in full.
+fn short(text: String) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
 impl Problem {
     /// A problem of a kind, with what is wrong this time.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
-        Problem {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            scope: None,
-            position: None,
-            headers: Vec::new(),
-        }
+        Problem { kind, detail: detail.into(), more: Box::default() }
     }
 
     /// 401: nobody is signed in; `error` is the code of RFC 6750, section 3.1, when a token was presented.
@@ -119,7 +130,7 @@ impl Problem {
         let challenge =
             format!("Bearer realm=\"promenade\", error=\"insufficient_scope\", scope=\"{scope}\"");
         let mut problem = Problem::new(Kind::MissingScope, format!("the API key lacks the scope `{scope}`"));
-        problem.scope = Some(scope.to_owned());
+        problem.more.scope = Some(scope.to_owned());
         match HeaderValue::try_from(challenge) {
             Ok(value) => problem.with_header(WWW_AUTHENTICATE, value),
             // A filter of a scope may hold characters that no header can carry; the body names it.
@@ -129,7 +140,7 @@ impl Problem {
 
     /// 404: `what` does not exist, or belongs to another organization, which is the same to the caller.
     pub fn not_found(what: &str) -> Problem {
-        Problem::new(Kind::NotFound, format!("there is no such {what}"))
+        Problem::new(Kind::NotFound, format!("there is no such {what} in this organization"))
     }
 
     /// 400: the body is not JSON from `position` on.
@@ -137,18 +148,18 @@ impl Problem {
         let Position { line, column } = position;
         let mut problem =
             Problem::new(Kind::MalformedJson, format!("line {line}, column {column}: {detail}"));
-        problem.position = Some(position);
+        problem.more.position = Some(position);
         problem
     }
 
     /// 422: the body is JSON, but not what is asked for.
     pub fn invalid_body(errors: Vec<Mistake>) -> Problem {
-        Problem { errors, ..Problem::new(Kind::InvalidBody, "the body cannot be accepted as it is") }
+        Problem::new(Kind::InvalidBody, "the body cannot be accepted as it is").with_errors(errors)
     }
 
     /// 400: the query is not what is asked for.
     pub fn invalid_query(errors: Vec<Mistake>) -> Problem {
-        Problem { errors, ..Problem::new(Kind::InvalidQuery, "the query cannot be answered as it is") }
+        Problem::new(Kind::InvalidQuery, "the query cannot be answered as it is").with_errors(errors)
     }
 
     /// 500: ours. The cause is logged here, beside the request's id, and kept from the client.
@@ -163,7 +174,12 @@ impl Problem {
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.headers.push((name, value));
+        self.more.headers.push((name, value));
+        self
+    }
+
+    fn with_errors(mut self, errors: Vec<Mistake>) -> Problem {
+        self.more.errors = errors;
         self
     }
 }
@@ -172,10 +188,13 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
             StoreError::NotFound => Problem::not_found("thing"),
-            StoreError::Conflict(what) => {
-                Problem::new(Kind::Conflict, format!("the {what} is already in use"))
+            StoreError::Conflict("identifier") => {
+                Problem::new(Kind::Conflict, "the identifier is another device's already")
             }
-            StoreError::Invalid(detail) => Problem { detail, ..Problem::invalid_body(Vec::new()) },
+            StoreError::Conflict(what) => {
+                Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))
+            }
+            StoreError::Invalid(detail) => Problem::invalid_body(vec![Mistake::at("", detail)]),
             StoreError::Unavailable(cause) => {
                 tracing::error!(%cause, "the database does not answer");
                 Problem::new(Kind::Unavailable, "the database does not answer; try again")
@@ -198,19 +217,20 @@ impl From<BytesRejection> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let more = *self.more;
         let document = Document {
             kind: self.kind.uri(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: self.detail,
-            errors: self.errors,
-            scope: self.scope,
-            position: self.position,
+            errors: more.errors,
+            scope: more.scope,
+            position: more.position,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (self.kind.status(), [content_type], body).into_response();
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(more.headers);
         response
     }
 }
@@ -226,6 +246,7 @@ pub(crate) async fn method_not_allowed() -> Problem {
 }
 
 /// Answers for a handler that panicked, so that one bad request does not take a connection's other requests with it.
+#[expect(clippy::needless_pass_by_value, reason = "it is called with what the panic left")]
 pub(crate) fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let cause = cause
         .downcast_ref::<String>()

@@ -1,5 +1,6 @@
 //! Every route there is.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -26,8 +27,8 @@ pub fn router(app: Arc<App>) -> Router {
     let reference = pages::reference(&serde_json::to_value(&openapi).unwrap_or_default());
     Router::new()
         .route("/", get(pages::landing))
-        .route("/api/docs", get(move || pages::whole(reference)))
-        .route("/api/openapi.json", get(move || std::future::ready(([(CONTENT_TYPE, "application/json")], description))))
+        .route("/api/docs", get(move || ready(pages::whole(reference))))
+        .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
         .merge(documented)
         .fallback(problem::no_such_route)
@@ -41,12 +42,12 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The OpenAPI document, as it is served and as it is checked in.
+/// The `OpenAPI` document, as it is served and as it is checked in.
 pub fn openapi() -> String {
     text(&documented().1)
 }
 
-/// The routes that the OpenAPI document describes, and the document.
+/// The routes that the `OpenAPI` document describes, and the document.
 fn documented() -> (Router<Arc<App>>, OpenApi) {
     let routes = OpenApiRouter::with_openapi(Base::openapi())
         // /api/v1/venues
@@ -73,9 +74,9 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(probes::metrics))
         // /api/problems/{slug}
         .routes(routes!(problem::page::page));
-    let (router, mut openapi) = routes.split_for_parts();
+    let (served, mut openapi) = routes.split_for_parts();
     complete(&mut openapi);
-    (router, openapi)
+    (served, openapi)
 }
 
 fn text(openapi: &OpenApi) -> String {

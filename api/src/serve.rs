@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::{App, Config, router};
+use crate::{App, Config, idempotency, router};
 
 /// The largest head of a request in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -33,12 +33,14 @@ pub(crate) struct Closing(pub(crate) CancellationToken);
 /// Serves until `shutdown`, then lets the requests that are being answered finish; live streams end at once.
 pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: CancellationToken) {
     let config = app.config;
+    let cleaning = tokio::spawn(idempotency::forget(Arc::clone(&app)));
     let router = router(app).layer(axum::Extension(Closing(shutdown.clone())));
     let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(config.max_connections)));
     while let Some((stream, place)) = accept(&listener, &places, &shutdown).await {
         connections.spawn(connection(stream, place, router.clone(), config, shutdown.clone()));
     }
     drop(listener);
+    cleaning.abort();
     connections.close();
     let open = connections.len();
     if tokio::time::timeout(config.drain_timeout, connections.wait()).await.is_err() {
@@ -79,7 +81,8 @@ async fn connection(
         tracing::debug!(%error, "a connection ended before it was served");
         return;
     }
-    let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+    let service =
+        TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)

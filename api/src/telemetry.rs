@@ -15,7 +15,7 @@ use tracing::Instrument;
 use crate::App;
 
 pub use metrics::HttpMetrics;
-pub use request_id::HEADER;
+use request_id::HEADER;
 
 /// Gives the request its id, answers, and accounts for the answer. Neither headers nor the query are logged, since
 /// secrets travel in them.

@@ -199,7 +199,8 @@ pub(crate) async fn change(
     let patch = VenuePatch {
         name: mistakes.optional("/name", body.name, fields::name),
         timezone: mistakes.optional("/timezone", body.timezone, |text| fields::timezone(&text)),
-        day_starts_at: mistakes.optional("/day_starts_at", body.day_starts_at, |text| fields::time_of_day(&text)),
+        day_starts_at: mistakes
+            .optional("/day_starts_at", body.day_starts_at, |text| fields::time_of_day(&text)),
         locale: mistakes.optional("/locale", body.locale, fields::locale),
         admits: body.admits.map(|texts| admissions(&mut mistakes, &texts)),
         effective_from: body.effective_from.map(|at| at.0),

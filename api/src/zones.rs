@@ -68,6 +68,7 @@ pub(crate) struct ZoneToCreate {
 /// What to change of a zone; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out, null and a value are three things")]
 pub(crate) struct ZoneChange {
     name: Option<String>,
     #[schema(value_type = Option<String>)]
@@ -121,7 +122,8 @@ pub(crate) async fn create(
     let polygon = mistakes.optional("/polygon", body.polygon, |corners| fields::polygon(&corners));
     let Some(name) = name else { return Err(mistakes.refusal()) };
     mistakes.finish()?;
-    let new = NewZone { neighbours: neighbours.unwrap_or_default(), polygon, ..NewZone::new(name, body.kind) };
+    let new =
+        NewZone { neighbours: neighbours.unwrap_or_default(), polygon, ..NewZone::new(name, body.kind) };
     let zone = app.store.create_zone(caller.organization(), venue, &new, app.clock.now()).await;
     let zone = zone.map_err(bad_neighbour)?;
     app.live.changed(Change::Venue(venue));

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use bytes::Bytes;
 use rumqttd::local::{LinkBuilder, LinkError, LinkRx, LinkTx};
 use rumqttd::protocol::{Packet, Publish};
 use rumqttd::{Notification, Router, RouterConfig};
@@ -96,12 +97,12 @@ impl Bus {
     }
 
     /// A buffer that is not empty has a wake-up of the router on its way, which will find this message too.
-    fn push(&self, topic: &str, frame: bytes::Bytes) {
+    fn push(&self, topic: &str, frame: Bytes) {
         let mut publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut buffer = publisher.buffer();
             if !buffer.is_empty() {
-                buffer.push_back(Packet::Publish(Publish::new(topic.to_owned(), frame, false), None));
+                buffer.push_back(Packet::Publish(Publish::new(Bytes::copy_from_slice(topic.as_bytes()), frame, false), None));
                 return;
             }
         }
@@ -155,7 +156,7 @@ impl Shard {
         }
     }
 
-    fn hand_out(&self, frame: bytes::Bytes) {
+    fn hand_out(&self, frame: Bytes) {
         self.credit.add_permits((frame.len() + OVERHEAD).min(CREDIT));
         let Some(message) = Message::from_frame(frame) else { return };
         // A session with several matching filters gets the message once, with the highest QoS (MQTT-3.3.4-2).

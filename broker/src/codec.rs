@@ -13,7 +13,7 @@ pub(crate) use decode::{Frame, decode, frame, protocol_version};
 pub(crate) use encode::{
     Offer, connack, disconnect, pingresp, puback, publish_header, publish_size, suback, unsuback,
 };
-pub(crate) use packet::{Ack, Connect, Disconnect, Filter, Filters, Packet, Publish, Will, reason};
+pub(crate) use packet::{Connect, Filter, Filters, Packet, Publish, reason};
 pub(crate) use properties::{Properties, Property};
 
 /// The two versions spoken on every port; the CONNECT tells which.
@@ -49,8 +49,6 @@ pub(crate) enum DecodeError {
     UnsupportedVersion,
     #[error("topic name empty or with a wildcard")]
     BadTopic,
-    #[error("topic filter not well formed")]
-    BadFilter,
     #[error("QoS 2 is not offered")]
     QosNotSupported,
     #[error("topic aliases are not offered")]
@@ -68,7 +66,6 @@ impl DecodeError {
             Self::ServerPacket | Self::Protocol => reason::PROTOCOL_ERROR,
             Self::UnsupportedVersion => reason::UNSUPPORTED_PROTOCOL_VERSION,
             Self::BadTopic => reason::TOPIC_NAME_INVALID,
-            Self::BadFilter => reason::TOPIC_FILTER_INVALID,
             Self::QosNotSupported => reason::QOS_NOT_SUPPORTED,
             Self::TopicAlias => reason::TOPIC_ALIAS_INVALID,
             Self::SubscriptionIdentifier => reason::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
@@ -85,7 +82,6 @@ impl DecodeError {
             Self::Protocol => "protocol_error",
             Self::UnsupportedVersion => "unsupported_version",
             Self::BadTopic => "bad_topic",
-            Self::BadFilter => "bad_filter",
             Self::QosNotSupported => "qos_not_supported",
             Self::TopicAlias => "topic_alias",
             Self::SubscriptionIdentifier => "subscription_identifier",

@@ -78,9 +78,10 @@ impl Ingest {
         now: Instant,
     ) {
         let clocks = Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
-        let view = self.registry.view();
-        let submission = prepare::prepare(&view, reporter, payload, content_type, clocks, &self.metrics, reply);
-        drop(view);
+        let submission = {
+            let view = self.registry.view();
+            prepare::prepare(&view, reporter, payload, content_type, clocks, &self.metrics, reply)
+        };
         // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
         let _ = self.queue.send(submission).await;
     }

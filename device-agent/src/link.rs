@@ -148,7 +148,6 @@ impl Link {
         };
         info!(host = self.config.host, "connected");
         self.counters.connected += 1;
-        self.window.clear();
         self.state = State::Joined(connection, clock.elapsed());
     }
 

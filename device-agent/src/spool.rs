@@ -235,18 +235,10 @@ impl Spool {
         Ok(())
     }
 
-    /// Begins a new file, which starts with the marks in force: older files may then go, and their marks with them.
+    /// Begins a new file.
     fn create(&mut self, boot: Boot, age: u64, base: u64) -> io::Result<()> {
         let index = self.active_segment().name.index + 1;
-        let numberings = &self.numberings;
-        let marks = |salt| {
-            numberings
-                .iter()
-                .flat_map(|other| segment::mark(salt, other.boot, other.low()))
-                .collect::<Vec<u8>>()
-        };
-        let (segment, file) = Segment::create(&self.dir, Name { index, base, boot }, age, marks)?;
-        self.bytes += segment.bytes;
+        let (segment, file) = Segment::create(&self.dir, Name { index, base, boot }, age)?;
         self.segments.push_back(segment);
         self.active = file;
         self.sound = true;
@@ -280,7 +272,8 @@ impl Spool {
         Ok(Held { number, batch, bytes: found.body.len() })
     }
 
-    /// Deletes the oldest files as long as nothing in them is held.
+    /// Deletes the oldest files as long as nothing in them is held. A file's marks are about batches in it or before
+    /// it, so they may go with it.
     fn reclaim(&mut self) {
         while self.segments.len() > 1 {
             let oldest = &self.segments[0];

@@ -32,11 +32,16 @@ pub(crate) fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
     rng
 }
 
-/// A number of the standard normal distribution (Box and Muller 1958, the cosine half).
+/// A number of the standard normal distribution.
 pub(crate) fn normal(rng: &mut impl Rng) -> f32 {
-    let radius: f32 = 1.0 - rng.random::<f32>();
-    let angle: f32 = rng.random::<f32>() * std::f32::consts::TAU;
-    (-2.0 * radius.ln()).sqrt() * angle.cos()
+    normals(rng).0
+}
+
+/// Two independent numbers of the standard normal distribution (Box and Muller 1958).
+pub(crate) fn normals(rng: &mut impl Rng) -> (f32, f32) {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    let (sine, cosine) = (rng.random::<f32>() * std::f32::consts::TAU).sin_cos();
+    (radius * cosine, radius * sine)
 }
 
 /// A waiting time of the exponential distribution with this mean.

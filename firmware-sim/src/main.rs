@@ -4,9 +4,8 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use firmware_sim::load::{self, Encoding, LoadPlan};
 use firmware_sim::replay::{Recording, replay};
-use firmware_sim::{Day, Fleet, FleetOptions, Progress, Registrar, Scenario, Simulation, report};
+use firmware_sim::{Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report};
 use protocol::Timestamp;
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -202,34 +201,4 @@ impl Platform {
 )]
 fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
-}
-
-/// One line that is written over on a terminal, one line for each tenth of the day elsewhere.
-#[derive(Default)]
-struct ProgressLine {
-    shown: Option<u32>,
-}
-
-impl ProgressLine {
-    fn show(&mut self, day: &Day, progress: Progress) {
-        let mut out = std::io::stderr();
-        let steps = if out.is_terminal() { 200.0 } else { 10.0 };
-        let step = (progress.share * steps) as u32;
-        if self.shown == Some(step) {
-            return;
-        }
-        self.shown = Some(step);
-        let (start, end) = if out.is_terminal() { ("\r", "") } else { ("", "\n") };
-        let clock = day.clock(progress.at);
-        // Progress is a courtesy: a closed pipe must not end the run.
-        let _ =
-            write!(out, "{start}{clock}  {:3.0} %  {:>9} pings{end}", progress.share * 100.0, progress.pings);
-    }
-
-    fn end(&self, sent: &Progress) {
-        if self.shown.is_some() && std::io::stderr().is_terminal() {
-            eprintln!();
-        }
-        eprintln!("sent {} pings in {} batches, {} of them refused", sent.pings, sent.batches, sent.refused);
-    }
 }

@@ -2,7 +2,7 @@
 //! with slow shadowing that remembers itself (an AR(1) process per transmitter and receiver, after Gudmundson 1991) and
 //! fast fading of every single advertisement.
 
-use crate::chance::normal;
+use crate::chance::normals;
 use crate::floor::Point;
 use crate::scenario::{RadioPlan, Scenario};
 use crate::walker::FloorPlan;
@@ -86,18 +86,21 @@ impl Radio {
         let fresh = Link { db: 0.0, at_ms: i64::MIN };
         shadowing.links.resize(self.receivers.len(), fresh);
         for ((number, receiver), link) in (0..).zip(&self.receivers).zip(&mut shadowing.links) {
-            let floor_distance = origin.place.distance(receiver.place);
-            if floor_distance > self.reach_m {
+            let (x, y) = (origin.place.x - receiver.place.x, origin.place.y - receiver.place.y);
+            let on_the_floor = x * x + y * y;
+            if on_the_floor > self.reach_m * self.reach_m {
                 continue;
             }
-            self.age(link, at_ms, rng);
+            let (slow, fast) = normals(rng);
+            self.age(link, at_ms, slow);
             if rng.random_bool(self.plan.loss) {
                 continue;
             }
             let height = receiver.height - origin.height.unwrap_or(CARRIED_AT_M);
-            let distance = floor_distance.hypot(height).max(NEAREST_M);
-            let mean = self.plan.tx_power_dbm - 10.0 * self.plan.path_loss_exponent * distance.log10();
-            let strength = mean - self.walls(origin, receiver) + link.db + self.plan.fading_db * normal(rng);
+            let squared = (on_the_floor + height * height).max(NEAREST_M * NEAREST_M);
+            // 10 n lg d, from the square of d.
+            let mean = self.plan.tx_power_dbm - 5.0 * self.plan.path_loss_exponent * squared.log10();
+            let strength = mean - self.walls(origin, receiver) + link.db + self.plan.fading_db * fast;
             if strength >= self.plan.sensitivity_dbm {
                 heard(number, strength.round().clamp(-127.0, 20.0) as i8);
             }
@@ -105,14 +108,14 @@ impl Radio {
     }
 
     /// Brings one link's shadowing to now: what is left of the old decays, and new of the same variance comes in.
-    fn age(&self, link: &mut Link, at_ms: i64, rng: &mut ChaCha8Rng) {
+    fn age(&self, link: &mut Link, at_ms: i64, chance: f32) {
         let kept = if link.at_ms == i64::MIN {
             0.0
         } else {
             (-((at_ms - link.at_ms) as f32) / (1000.0 * self.plan.shadowing_memory_s)).exp()
         };
         let fresh = self.plan.shadowing_db * (1.0 - kept * kept).max(0.0).sqrt();
-        *link = Link { db: link.db * kept + fresh * normal(rng), at_ms };
+        *link = Link { db: link.db * kept + fresh * chance, at_ms };
     }
 
     fn walls(&self, origin: Origin, receiver: &Receiver) -> f32 {

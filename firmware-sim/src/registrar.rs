@@ -272,6 +272,6 @@ impl Registrar {
 }
 
 /// A moment as the API writes it.
-fn rfc3339(at: Timestamp) -> String {
+pub fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_string()
 }

@@ -21,7 +21,7 @@ CREATE TABLE boots (
     device       UUID    NOT NULL,
     boot         TEXT    NOT NULL,
     organization UUID    NOT NULL,
-    ranges       BYTEA   NOT NULL,
+    numbers       BYTEA   NOT NULL,
     updated_at   BIGINT  NOT NULL,
     PRIMARY KEY (device, boot)
 );

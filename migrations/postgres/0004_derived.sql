@@ -33,7 +33,7 @@ CREATE TABLE visits (
     PRIMARY KEY (venue, from_at, id)
 );
 -- From a stay to its visit, whose start the stay does not know.
-CREATE INDEX visits_id ON visits (venue, id);
+CREATE UNIQUE INDEX visits_id ON visits (venue, id);
 
 CREATE TABLE stays (
     organization UUID    NOT NULL,

@@ -19,7 +19,7 @@ CREATE TABLE boots (
     device       BLOB    NOT NULL,
     boot         TEXT    NOT NULL,
     organization BLOB    NOT NULL,
-    ranges       BLOB    NOT NULL,
+    numbers       BLOB    NOT NULL,
     updated_at   INTEGER NOT NULL,
     PRIMARY KEY (device, boot)
 ) STRICT, WITHOUT ROWID;

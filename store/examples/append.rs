@@ -1,4 +1,4 @@
-//! What committing a group of batches costs: `cargo run --release -p store --example append [DATABASE URL]`.
+//! What committing a group of batches costs: `cargo run --release -p store --example append [DATABASE URL] [GROUP…]`.
 //!
 //! Every reporter sends one batch of 50 pings to each group, all to one venue. Packing is measured on its own; the rest
 //! is the store's CPU (all threads of this process) and the wall-clock time of the commits, the disk included.
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{DeviceId, DeviceKind, Subject, Timestamp};
 use store::segment::{BatchHead, PackedPing, SegmentBuilder};
-use store::{Append, BootRow, Clock, HashChunk, NewDevice, NewVenue, SequenceSet, Store};
+use store::{Append, BootRow, Clock, HashChunk, NewDevice, NewVenue, Numbers, Store};
 
 const PINGS: u64 = 50;
 const BATCHES: u64 = 40_000;
@@ -16,13 +16,16 @@ const BATCHES: u64 = 40_000;
 async fn main() -> store::Result<()> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = format!("sqlite:{}", directory.path().join("promenade.db").display());
-    let url = std::env::args().nth(1).unwrap_or(file);
-    let store = Store::open(&url).await?;
+    let (groups, urls): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.parse::<u64>().is_ok());
+    let groups = groups.iter().filter_map(|group| group.parse().ok()).collect::<Vec<u64>>();
+    let groups = if groups.is_empty() { vec![1, 8, 50, 200, 500] } else { groups };
+    let store = Store::open(urls.first().unwrap_or(&file)).await?;
     println!(
         "{:>6} {:>14} {:>14} {:>14} {:>12}",
         "group", "pack ns/ping", "CPU us/batch", "wall us/batch", "ms/commit"
     );
-    for group in [1, 8, 50, 200, 500] {
+    for group in groups {
         measure(&store, group).await?;
     }
     println!("resident: {} kB", resident_kb());
@@ -38,7 +41,7 @@ async fn measure(store: &Store, group: u64) -> store::Result<()> {
     for number in 0..group {
         let new = NewDevice::new(DeviceKind::Gateway, format!("Gateway {number}"));
         let device = store.create_device(organization, &new, now).await?.0.id;
-        reporters.push(Reporter { device, ranges: SequenceSet::new(), chunk: [0; HashChunk::LEN] });
+        reporters.push(Reporter { device, numbers: Numbers::default(), chunk: [0; HashChunk::LEN] });
     }
     let commits = (BATCHES / group).clamp(20, 2_000);
     let mut builder = SegmentBuilder::new();
@@ -59,13 +62,14 @@ async fn measure(store: &Store, group: u64) -> store::Result<()> {
         let (begun, cpu_before) = (Instant::now(), cpu_time());
         let mut boots = Vec::with_capacity(reporters.len());
         for reporter in &mut reporters {
-            reporter.ranges.insert(seq);
+            reporter.numbers.settled.insert(seq);
+            reporter.numbers.accepted.insert(seq);
             reporter.chunk[seq as usize % HashChunk::LEN] = seq | 1;
             boots.push(BootRow {
                 device: reporter.device,
                 organization,
                 boot: "k3v9".parse().expect("a boot"),
-                ranges: reporter.ranges.clone(),
+                numbers: reporter.numbers.clone(),
                 chunks: vec![HashChunk { number: seq / 64, hashes: reporter.chunk }],
                 drop_chunks_below: seq.is_multiple_of(64).then(|| (seq / 64).saturating_sub(16)),
             });
@@ -87,7 +91,7 @@ async fn measure(store: &Store, group: u64) -> store::Result<()> {
 
 struct Reporter {
     device: DeviceId,
-    ranges: SequenceSet,
+    numbers: Numbers,
     chunk: [u64; HashChunk::LEN],
 }
 

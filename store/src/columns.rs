@@ -6,31 +6,31 @@ use uuid::Uuid;
 
 /// Rows as a JSON list of lists. Bytes are written as hexadecimal, for `unhex`.
 pub(crate) struct Rows {
-    json: String,
+    json: Vec<u8>,
     first: bool,
 }
 
 /// One row being written.
 pub(crate) struct Row<'a> {
-    json: &'a mut String,
+    json: &'a mut Vec<u8>,
     first: bool,
 }
 
 impl Rows {
     pub(crate) fn new() -> Self {
-        Self { json: String::from("["), first: true }
+        Self { json: vec![b'['], first: true }
     }
 
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Row<'_>)) {
-        self.json.push_str(if self.first { "[" } else { ",[" });
+        self.json.extend_from_slice(if self.first { b"[" } else { b",[" });
         self.first = false;
         write(&mut Row { json: &mut self.json, first: true });
-        self.json.push(']');
+        self.json.push(b']');
     }
 
     pub(crate) fn finish(mut self) -> String {
-        self.json.push(']');
-        self.json
+        self.json.push(b']');
+        String::from_utf8(self.json).expect("only ASCII was written")
     }
 }
 
@@ -42,10 +42,12 @@ impl Row<'_> {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.separate();
-        self.json.push('"');
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        self.json.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
-        self.json.push('"');
+        self.json.push(b'"');
+        for byte in bytes {
+            let digits = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+            self.json.extend_from_slice(&digits);
+        }
+        self.json.push(b'"');
         self
     }
 
@@ -53,21 +55,21 @@ impl Row<'_> {
     pub(crate) fn word(&mut self, word: &str) -> &mut Self {
         debug_assert!(word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'));
         self.separate();
-        self.json.push('"');
-        self.json.push_str(word);
-        self.json.push('"');
+        self.json.push(b'"');
+        self.json.extend_from_slice(word.as_bytes());
+        self.json.push(b'"');
         self
     }
 
     pub(crate) fn number(&mut self, number: i64) -> &mut Self {
         self.separate();
-        self.json.push_str(&number.to_string());
+        self.json.extend_from_slice(number.to_string().as_bytes());
         self
     }
 
     fn separate(&mut self) {
         if !self.first {
-            self.json.push(',');
+            self.json.push(b',');
         }
         self.first = false;
     }

@@ -1,13 +1,15 @@
 //! The raw log and the marks that catch repeats.
 
 mod marks;
+mod numbers;
 mod segments;
 
 use protocol::{Boot, DeviceId, OrganizationId, Timestamp, VenueId};
 
 use crate::engine::Store;
 use crate::error::Result;
-use crate::sequence::SequenceSet;
+
+pub use numbers::Numbers;
 
 /// What is committed together: the log of one group of batches and what is now known of their numbers.
 #[derive(Debug, Clone, Copy)]
@@ -67,8 +69,8 @@ pub struct BootRow {
     pub organization: OrganizationId,
     /// Its boot.
     pub boot: Boot,
-    /// All numbers that are committed or refused.
-    pub ranges: SequenceSet,
+    /// The numbers dealt with.
+    pub numbers: Numbers,
     /// The content hashes that changed.
     pub chunks: Vec<HashChunk>,
     /// Hashes before this chunk are no longer kept. None when nothing new fell out, which saves a statement.
@@ -87,8 +89,8 @@ pub struct HashChunk {
 /// What was saved of the batch numbers of one boot.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BootMarks {
-    /// All numbers that are committed or refused.
-    pub ranges: SequenceSet,
+    /// The numbers dealt with.
+    pub numbers: Numbers,
     /// The content hashes that are still kept, by number.
     pub chunks: Vec<HashChunk>,
 }
@@ -97,8 +99,20 @@ impl HashChunk {
     /// Hashes in a chunk.
     pub const LEN: usize = 64;
 
+    /// Bytes of a stored chunk.
+    const BYTES: usize = 8 * Self::LEN;
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(Self::BYTES);
+        for hash in self.hashes {
+            bytes.extend_from_slice(&hash.to_le_bytes());
+        }
+    }
+
     fn to_bytes(self) -> Vec<u8> {
-        self.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect()
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
     }
 
     fn from_bytes(number: u64, bytes: &[u8]) -> Option<Self> {

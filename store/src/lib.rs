@@ -39,7 +39,7 @@ pub use device::{Device, DeviceFilter, DevicePatch, NewDevice};
 pub use engine::{Postgres, Sqlite, Store};
 pub use error::{Result, StoreError};
 pub use idempotency::Begin;
-pub use ingest::{Append, BootMarks, BootRow, HashChunk, NewSegment, StoredSegment};
+pub use ingest::{Append, BootMarks, BootRow, HashChunk, NewSegment, Numbers, StoredSegment};
 pub use key::ApiKey;
 pub use live::{Change, Listener, Live, Memory};
 pub use organization::{KeyEpoch, Organization};

@@ -1,1 +1,12 @@
-//! One binary for every end-to-end test.
+//! One binary for every end-to-end test: real servers in processes of their own, real clients, a `World` for each test.
+
+mod agent;
+mod air;
+mod clients;
+mod demo;
+mod front;
+mod hostile;
+mod kill;
+mod mqtt;
+mod programs;
+mod world;

@@ -115,7 +115,10 @@ fn classes() -> impl Strategy<Value = VisitClass> {
 
 fn runs() -> impl Strategy<Value = Vec<Run>> {
     let one = (0u128..20, 0..12 * HOUR, 0..4 * HOUR, classes());
-    prop::collection::vec(one.prop_map(|(subject, from, length, class)| run(subject, from, from + length, class)), 0..80)
+    prop::collection::vec(
+        one.prop_map(|(subject, from, length, class)| run(subject, from, from + length, class)),
+        0..80,
+    )
 }
 
 fn spans() -> impl Strategy<Value = Vec<Span>> {

@@ -1,4 +1,4 @@
-//! `GET /api/docs`: the OpenAPI document as a page, so that there is one source for both.
+//! `GET /api/docs`: the `OpenAPI` document as a page, so that there is one source for both.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::{document, escaped, prose};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The page for an OpenAPI document.
+/// The page for an `OpenAPI` document.
 pub(crate) fn reference(openapi: &Value) -> String {
     let mut html = String::new();
     for paragraph in text(&openapi["info"]["description"]).split("\n\n") {
@@ -16,7 +16,12 @@ pub(crate) fn reference(openapi: &Value) -> String {
     }
     for tag in openapi["tags"].as_array().into_iter().flatten() {
         let name = text(&tag["name"]);
-        let _ = write!(html, "<h2 id=\"{0}\">{0}</h2><p>{1}</p>", escaped(name), prose(text(&tag["description"])));
+        let _ = write!(
+            html,
+            "<h2 id=\"{0}\">{0}</h2><p>{1}</p>",
+            escaped(name),
+            prose(text(&tag["description"]))
+        );
         for (path, item) in entries(&openapi["paths"]) {
             for method in METHODS {
                 let operation = &item[method];
@@ -45,7 +50,7 @@ fn write_operation(html: &mut String, method: &str, path: &str, operation: &Valu
     if !description.is_empty() {
         let _ = write!(html, "<p>{}</p>", prose(description));
     }
-    let scopes = operation["security"].as_array().into_iter().flatten().flat_map(|needed| entries(needed));
+    let scopes = operation["security"].as_array().into_iter().flatten().flat_map(entries);
     for scope in scopes.flat_map(|(_, scopes)| scopes.as_array().into_iter().flatten()) {
         let _ = write!(html, "<p>Scope: <code>{}</code></p>", escaped(text(scope)));
     }
@@ -82,18 +87,32 @@ fn write_parameters(html: &mut String, parameters: &[Value]) {
 }
 
 fn write_shape(html: &mut String, name: &str, schema: &Value) {
-    let _ = write!(html, "<h3 id=\"shape-{0}\">{0}</h3><p>{1}</p>", escaped(name), prose(text(&schema["description"])));
-    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+    let (name, description) = (escaped(name), prose(text(&schema["description"])));
+    let _ = write!(html, "<h3 id=\"shape-{name}\">{name}</h3><p>{description}</p>");
+    // A shape that has all of another one's fields, and some of its own.
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        if part["$ref"].is_string() {
+            let _ = write!(html, "<p>Has the fields of {}, and:</p>", kind(part));
+        }
+        write_fields(html, part);
+    }
+    write_fields(html, schema);
+}
+
+fn write_fields(html: &mut String, schema: &Value) {
     if schema["properties"].is_null() {
-        let _ = write!(html, "<p>{}</p>", kind(schema));
         return;
     }
+    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
     html.push_str("<table><tr><th>Field</th><th>Holds</th><th></th></tr>");
     for (field, schema) in entries(&schema["properties"]) {
         let optional = if required.iter().any(|name| name == field) { "" } else { " (optional)" };
         let (name, holds) = (escaped(field), kind(schema));
         let description = prose(text(&schema["description"]));
-        let _ = write!(html, "<tr><td><code>{name}</code>{optional}</td><td>{holds}</td><td>{description}</td></tr>");
+        let _ = write!(
+            html,
+            "<tr><td><code>{name}</code>{optional}</td><td>{holds}</td><td>{description}</td></tr>"
+        );
     }
     html.push_str("</table>");
 }
@@ -104,13 +123,14 @@ fn kind(schema: &Value) -> String {
         let name = escaped(reference.rsplit('/').next().unwrap_or_default());
         return format!("<a href=\"#shape-{name}\">{name}</a>");
     }
-    for choice in ["oneOf", "anyOf", "allOf"] {
+    for choice in ["oneOf", "anyOf"] {
         if let Some(choices) = schema[choice].as_array() {
             return choices.iter().map(kind).collect::<Vec<_>>().join(" or ");
         }
     }
     if let Some(words) = schema["enum"].as_array() {
-        let words: Vec<String> = words.iter().map(|word| format!("<code>{}</code>", escaped(text(word)))).collect();
+        let words: Vec<String> =
+            words.iter().map(|word| format!("<code>{}</code>", escaped(text(word)))).collect();
         return words.join(", ");
     }
     let kinds: Vec<&str> = match &schema["type"] {
@@ -122,10 +142,10 @@ fn kind(schema: &Value) -> String {
         "object" if !schema["additionalProperties"].is_null() => {
             format!("object of {}", self::kind(&schema["additionalProperties"]))
         }
-        kind => schema["format"].as_str().filter(|_| kind != "null").map_or_else(
-            || escaped(kind),
-            |format| format!("{} ({})", escaped(kind), escaped(format)),
-        ),
+        kind => schema["format"]
+            .as_str()
+            .filter(|_| kind != "null")
+            .map_or_else(|| escaped(kind), |format| format!("{} ({})", escaped(kind), escaped(format))),
     });
     words.collect::<Vec<_>>().join(" or ")
 }

@@ -19,7 +19,8 @@ const TEXT: &str = include_str!("../../../docs/problems.md");
     responses((status = 200, description = "A page", content_type = "text/html"))
 )]
 pub(crate) async fn page(Ids(slug): Ids<String>) -> Result<Response, Problem> {
-    let kind = Kind::with_slug(&slug).ok_or_else(|| Problem::not_found("kind of problem"))?;
+    let kind = Kind::with_slug(&slug)
+        .ok_or_else(|| Problem::new(Kind::NotFound, "there is no such kind of problem"))?;
     let mut body = format!(
         "<p class=\"quiet\">{} <code>{}</code></p>",
         kind.status().as_u16(),

@@ -46,7 +46,12 @@ impl HttpMetrics {
         let registry = registry.sub_registry_with_prefix("promenade_http");
         registry.register("requests", "Requests answered", metrics.requests.clone());
         let durations = metrics.durations.clone();
-        registry.register_with_unit("request_duration", "Time to the answer's head", Unit::Seconds, durations);
+        registry.register_with_unit(
+            "request_duration",
+            "Time to the answer's head",
+            Unit::Seconds,
+            durations,
+        );
         registry.register("live_streams", "Live streams open now", metrics.streams.clone());
         metrics
     }

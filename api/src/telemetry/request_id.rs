@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderName};
 
 /// The header that carries the id, both ways.
-pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is taken from a client.
 const LONGEST: usize = 128;
@@ -33,12 +33,12 @@ mod tests {
 
     #[test]
     fn a_sane_id_is_kept_and_another_replaced() {
-        let of = |id: &'static str| super::of(&HeaderMap::from_iter([(HEADER, id.parse().unwrap())]));
-        assert_eq!(of("req-1_a.b:c"), "req-1_a.b:c");
+        let kept = |id: &'static str| of(&HeaderMap::from_iter([(HEADER, id.parse().unwrap())]));
+        assert_eq!(kept("req-1_a.b:c"), "req-1_a.b:c");
         for wrong in ["", "a b", "a\"b", "{x}"] {
-            let minted = of(wrong);
+            let minted = kept(wrong);
             assert_eq!((minted.len(), is_sane(&minted)), (32, true), "{wrong:?}");
         }
-        assert_ne!(super::of(&HeaderMap::new()), super::of(&HeaderMap::new()));
+        assert_ne!(of(&HeaderMap::new()), of(&HeaderMap::new()));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, HOUR, NOW, World};
 
-/// Every operation of the OpenAPI document that needs a key: method, path with ids in it, scope.
+/// Every operation of the `OpenAPI` document that needs a key: method, path with ids in it, scope.
 fn operations() -> Vec<(String, String, String)> {
     let openapi: Value = serde_json::from_str(&api::openapi()).unwrap();
     let mut operations = Vec::new();
@@ -12,7 +12,9 @@ fn operations() -> Vec<(String, String, String)> {
         for (method, operation) in item.as_object().unwrap() {
             let Some(scope) = operation["security"][0]["key"][0].as_str() else { continue };
             let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-            let path = ["{venue}", "{zone}", "{device}", "{key}"].iter().fold(path.clone(), |path, name| path.replace(name, id));
+            let path = ["{venue}", "{zone}", "{device}", "{key}"]
+                .iter()
+                .fold(path.clone(), |path, name| path.replace(name, id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
         }
     }
@@ -61,7 +63,7 @@ async fn what_is_not_a_key_is_refused() {
     let token = "invalid_token";
     for (value, error) in [
         ("Bearer", "invalid_request"),
-        ("Bearer ", token),
+        ("Bearer ", "invalid_request"),
         ("Bearer pk_", token),
         ("Bearer nonsense", token),
         (wrong.as_str(), token),
@@ -71,12 +73,18 @@ async fn what_is_not_a_key_is_refused() {
     ] {
         let answer = Answer::to(world.request("GET", "/api/v1/venues").header("authorization", value)).await;
         assert_eq!(answer.problem(), "unauthenticated", "{value}");
-        assert!(answer.header("www-authenticate").contains(error), "{value}: {}", answer.header("www-authenticate"));
+        assert!(
+            answer.header("www-authenticate").contains(error),
+            "{value}: {}",
+            answer.header("www-authenticate")
+        );
         assert!(!answer.text.contains("pk_A"), "{value}");
     }
-    let twice = world.signed("GET", "/api/v1/venues").header("authorization", format!("Bearer {}", world.key));
+    let twice =
+        world.signed("GET", "/api/v1/venues").header("authorization", format!("Bearer {}", world.key));
     assert_eq!(Answer::to(twice).await.problem(), "unauthenticated");
-    let lower = world.request("GET", "/api/v1/venues").header("authorization", format!("bearer {}", world.key));
+    let lower =
+        world.request("GET", "/api/v1/venues").header("authorization", format!("bearer {}", world.key));
     assert_eq!(Answer::to(lower).await.status, 200, "schemes have no case");
     world.stop().await;
 }
@@ -136,7 +144,8 @@ async fn a_key_makes_none_that_outlives_it() {
 async fn things_of_others_are_not_there() {
     let world = World::new().await;
     let venue = world.make_venue().await;
-    let zone = world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
+    let zone =
+        world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
     let device = world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "G"})).await;
     let key = world.make("/api/v1/keys", &json!({"name": "K", "scopes": ["admin"]})).await;
     let foreign = world.foreign_key().await;
@@ -176,7 +185,8 @@ async fn things_of_others_are_not_there() {
     let placed = Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&body)).await;
     assert_eq!(placed.problem(), "invalid-body");
     let alone = json!({"kind": "gateway", "name": "G", "zone": zone});
-    let placed = Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&alone)).await;
+    let placed =
+        Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&alone)).await;
     assert_eq!(placed.problem(), "invalid-body");
     let filtered = world.request("GET", &format!("/api/v1/devices?venue={venue}")).bearer_auth(&foreign);
     assert_eq!(Answer::to(filtered).await.json()["items"], json!([]));

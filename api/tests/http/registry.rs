@@ -1,6 +1,7 @@
 //! Venues, zones, devices and keys: made, listed, read, changed and deleted.
 
 use serde_json::{Value, json};
+use store::Change;
 
 use crate::world::{Answer, NOW, World};
 
@@ -21,7 +22,8 @@ async fn a_venue_from_the_first_to_the_last() {
     assert_eq!(venue, expected);
     assert_eq!(world.get(&path).await.json(), venue);
 
-    let changed = world.patch(&path, &json!({"name": "Nord", "effective_from": "2026-03-01T00:00:00+01:00"})).await;
+    let changed =
+        world.patch(&path, &json!({"name": "Nord", "effective_from": "2026-03-01T00:00:00+01:00"})).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     let changed = changed.json();
     assert_eq!(changed["name"], "Nord");
@@ -39,7 +41,10 @@ async fn a_venue_from_the_first_to_the_last() {
 async fn a_venue_needs_only_a_name_and_a_time_zone() {
     let world = World::new().await;
     let venue = world.post("/api/v1/venues", &json!({"name": "Shop", "timezone": "UTC"})).await.json();
-    assert_eq!((&venue["day_starts_at"], &venue["locale"], &venue["admits"]), (&json!("00:00"), &json!("en"), &json!([])));
+    assert_eq!(
+        (&venue["day_starts_at"], &venue["locale"], &venue["admits"]),
+        (&json!("00:00"), &json!("en"), &json!([]))
+    );
     world.stop().await;
 }
 
@@ -54,12 +59,19 @@ async fn a_zone_from_the_first_to_the_last() {
     let hall = world.post(&zones, &body).await;
     assert_eq!(hall.status, 201, "{}", hall.text);
     let hall = hall.json();
-    assert_eq!((&hall["venue"], &hall["kind"], &hall["neighbours"]), (&json!(venue), &json!("interior"), &json!([door])));
+    assert_eq!(
+        (&hall["venue"], &hall["kind"], &hall["neighbours"]),
+        (&json!(venue), &json!("interior"), &json!([door]))
+    );
     assert_eq!(hall["polygon"], square);
 
     let path = format!("{zones}/{}", hall["id"].as_str().unwrap());
-    let changed = world.patch(&path, &json!({"kind": "staff", "polygon": null, "neighbours": []})).await.json();
-    assert_eq!((&changed["kind"], &changed["polygon"], &changed["neighbours"]), (&json!("staff"), &Value::Null, &json!([])));
+    let changed =
+        world.patch(&path, &json!({"kind": "staff", "polygon": null, "neighbours": []})).await.json();
+    assert_eq!(
+        (&changed["kind"], &changed["polygon"], &changed["neighbours"]),
+        (&json!("staff"), &Value::Null, &json!([]))
+    );
     assert_eq!(world.get(&path).await.json(), changed);
     assert_eq!(world.get(&zones).await.json()["items"].as_array().unwrap().len(), 2);
 
@@ -72,7 +84,8 @@ async fn a_zone_from_the_first_to_the_last() {
 async fn a_neighbour_must_be_a_zone_of_the_same_venue() {
     let world = World::new().await;
     let (venue, other) = (world.make_venue().await, world.make_venue().await);
-    let foreign = world.make(&format!("/api/v1/venues/{other}/zones"), &json!({"name": "A", "kind": "interior"})).await;
+    let foreign =
+        world.make(&format!("/api/v1/venues/{other}/zones"), &json!({"name": "A", "kind": "interior"})).await;
     let body = json!({"name": "B", "kind": "interior", "neighbours": [foreign]});
     let refused = world.post(&format!("/api/v1/venues/{venue}/zones"), &body).await;
     assert_eq!(refused.problem(), "invalid-body");
@@ -84,7 +97,8 @@ async fn a_neighbour_must_be_a_zone_of_the_same_venue() {
 async fn a_device_from_the_first_to_the_last() {
     let world = World::new().await;
     let venue = world.make_venue().await;
-    let zone = world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
+    let zone =
+        world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
     let body = json!({"kind": "beacon", "name": "B1", "venue": venue, "zone": zone, "position": [1.5, 2],
         "identifier": "ibeacon:F7826DA6-4FA2-4E98-8024-BC5B71E0893E:1:7"});
     let made = world.post("/api/v1/devices", &body).await;
@@ -108,9 +122,16 @@ async fn a_device_from_the_first_to_the_last() {
     assert_ne!(rotated.json()["secret"], secret);
 
     world.set_time(NOW + 1_000);
-    let changed = world.patch(&path, &json!({"zone": null, "position": null, "identifier": null})).await.json();
-    assert_eq!((&changed["zone"], &changed["position"], &changed["identifier"]), (&Value::Null, &Value::Null, &Value::Null));
-    assert_eq!((&changed["venue"], &changed["effective_from"]), (&json!(venue), &json!("2026-03-02T12:00:01Z")));
+    let changed =
+        world.patch(&path, &json!({"zone": null, "position": null, "identifier": null})).await.json();
+    assert_eq!(
+        (&changed["zone"], &changed["position"], &changed["identifier"]),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        (&changed["venue"], &changed["effective_from"]),
+        (&json!(venue), &json!("2026-03-02T12:00:01Z"))
+    );
     let moved = world.patch(&path, &json!({"venue": null})).await.json();
     assert_eq!(moved["venue"], Value::Null);
 
@@ -137,7 +158,9 @@ async fn devices_are_listed_by_venue_and_kind() {
     let world = World::new().await;
     let venue = world.make_venue().await;
     let here = world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "G", "venue": venue})).await;
+    world.set_time(NOW + 1);
     world.make("/api/v1/devices", &json!({"kind": "beacon", "name": "B", "venue": venue})).await;
+    world.set_time(NOW + 2);
     world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "elsewhere"})).await;
     let names = |answer: Answer| {
         let items = answer.json()["items"].as_array().unwrap().clone();
@@ -157,7 +180,9 @@ async fn a_list_is_read_page_by_page() {
     let world = World::new().await;
     let mut made = Vec::new();
     for index in 0..7 {
-        made.push(world.make("/api/v1/venues", &json!({"name": format!("V{index}"), "timezone": "UTC"})).await);
+        made.push(
+            world.make("/api/v1/venues", &json!({"name": format!("V{index}"), "timezone": "UTC"})).await,
+        );
         world.set_time(NOW + index);
     }
     let (mut seen, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
@@ -210,12 +235,53 @@ async fn a_key_from_the_first_to_the_last() {
         "created_at": "2026-03-02T12:00:00Z", "expires_at": "2026-03-03T12:00:00Z"});
     assert_eq!(key, expected);
     let listed = world.get("/api/v1/keys").await;
-    assert_eq!(listed.json()["items"][1], key);
+    assert!(listed.json()["items"].as_array().unwrap().contains(&key), "{}", listed.text);
     assert!(!listed.text.contains("secret") && !listed.text.contains("pk_"), "{}", listed.text);
 
     let read = || Answer::to(world.request("GET", "/api/v1/venues").bearer_auth(secret));
     assert_eq!(read().await.status, 200);
     assert_eq!(world.delete(&format!("/api/v1/keys/{}", key["id"].as_str().unwrap())).await.status, 204);
     assert_eq!(read().await.problem(), "unauthenticated");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_write_is_told_at_once() {
+    let world = World::new().await;
+    let mut changes = world.app.live.changes();
+    let mut told = || std::iter::from_fn(|| changes.try_next()).collect::<Vec<Change>>();
+    let venue = world.make_venue().await;
+    let of_venue = Change::Venue(venue.parse().unwrap());
+    assert_eq!(told(), [of_venue]);
+    let path = format!("/api/v1/venues/{venue}");
+    world.patch(&path, &json!({"name": "New"})).await;
+    assert_eq!(told(), [of_venue]);
+    let zone = world.make(&format!("{path}/zones"), &json!({"name": "Z", "kind": "interior"})).await;
+    world.patch(&format!("{path}/zones/{zone}"), &json!({"name": "Y"})).await;
+    world.delete(&format!("{path}/zones/{zone}")).await;
+    assert_eq!(told(), [of_venue; 3]);
+
+    let gateway = world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "G"})).await;
+    let of_device = Change::Device(gateway.parse().unwrap());
+    assert_eq!(told(), [of_device]);
+    let device = format!("/api/v1/devices/{gateway}");
+    world.patch(&device, &json!({"venue": venue})).await;
+    assert_eq!(told(), [of_device, of_venue], "who is counted in a venue depends on what stands there");
+    let other = world.make_venue().await;
+    let of_other = Change::Venue(other.parse().unwrap());
+    world.patch(&device, &json!({"venue": other})).await;
+    assert_eq!(told(), [of_other, of_device, of_venue, of_other]);
+    world.post(&format!("{device}/credentials"), &json!({})).await;
+    world.delete(&device).await;
+    assert_eq!(told(), [of_device, of_device, of_other]);
+
+    let key = world.make("/api/v1/keys", &json!({"name": "K", "scopes": ["admin"]})).await;
+    world.delete(&format!("/api/v1/keys/{key}")).await;
+    assert_eq!(told(), [Change::Key(key.parse().unwrap()); 2]);
+    world.delete(&path).await;
+    assert_eq!(told(), [of_venue]);
+    world.get("/api/v1/venues").await;
+    world.post("/api/v1/venues", &json!({})).await;
+    assert_eq!(told(), [], "reading and refusing change nothing");
     world.stop().await;
 }

@@ -17,14 +17,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// 2026-03-02T12:00:00Z, a Monday.
-pub const NOW: i64 = 1_772_452_800_000;
-pub const HOUR: i64 = 3_600_000;
+pub(crate) const NOW: i64 = 1_772_452_800_000;
+pub(crate) const HOUR: i64 = 3_600_000;
 
 /// A server, its database, and a client that signs in with a key of every scope.
-pub struct World {
-    pub app: Arc<App>,
-    pub organization: OrganizationId,
-    pub key: String,
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) organization: OrganizationId,
+    pub(crate) key: String,
     address: String,
     client: Client,
     shutdown: CancellationToken,
@@ -34,25 +34,26 @@ pub struct World {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl World {
-    pub async fn new() -> World {
+    pub(crate) async fn new() -> World {
         // Live streams look after themselves often, so that no test waits for it.
         World::with(Config { heartbeat: Duration::from_millis(20), ..Config::default() }).await
     }
 
-    pub async fn with(config: Config) -> World {
+    pub(crate) async fn with(config: Config) -> World {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("promenade.db").display());
         let store = Store::open(&url).await.unwrap();
         let organization = store.default_organization(Timestamp(NOW)).await.unwrap().id;
         let scopes: ScopeSet = "*".parse().unwrap();
-        let (_, secret) = store.create_key(organization, "test", &scopes, None, Timestamp(NOW)).await.unwrap();
+        let (_, secret) =
+            store.create_key(organization, "test", &scopes, None, Timestamp(NOW)).await.unwrap();
         let mut registry = Registry::default();
         let metrics = HttpMetrics::register(&mut registry);
         let app = Arc::new(App {
@@ -72,18 +73,18 @@ impl World {
     }
 
     /// Turns the clock.
-    pub fn set_time(&self, ms: i64) {
+    pub(crate) fn set_time(&self, ms: i64) {
         let Clock::Manual(hand) = &self.app.clock else { unreachable!("tests set the time") };
         hand.store(ms, Ordering::SeqCst);
     }
 
     /// A key of this world's organization.
-    pub async fn key_with(&self, scopes: &str) -> String {
+    pub(crate) async fn key_with(&self, scopes: &str) -> String {
         self.key_of(self.organization, scopes).await
     }
 
     /// A key of another organization with every scope.
-    pub async fn foreign_key(&self) -> String {
+    pub(crate) async fn foreign_key(&self) -> String {
         let other = self.app.store.create_organization("Other", Timestamp(NOW)).await.unwrap();
         self.key_of(other.id, "*").await
     }
@@ -95,50 +96,50 @@ impl World {
     }
 
     /// A request without a key.
-    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
     /// A request with the key of every scope.
-    pub fn signed(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn signed(&self, method: &str, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(&self.key)
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::to(self.signed("GET", path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         Answer::to(self.signed("POST", path).json(body)).await
     }
 
-    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         Answer::to(self.signed("PATCH", path).json(body)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         Answer::to(self.signed("DELETE", path)).await
     }
 
     /// Makes something and answers with its id.
-    pub async fn make(&self, path: &str, body: &Value) -> String {
+    pub(crate) async fn make(&self, path: &str, body: &Value) -> String {
         let answer = self.post(path, body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn make_venue(&self) -> String {
+    pub(crate) async fn make_venue(&self) -> String {
         self.make("/api/v1/venues", &serde_json::json!({"name": "Shop", "timezone": "Europe/Vienna"})).await
     }
 
     /// A bare connection.
-    pub async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).await.unwrap()
     }
 
     /// Sends bytes on a connection of their own and answers with everything that comes back until it ends.
-    pub async fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
         // The server may refuse before it has read everything; what it says then still counts.
         let _ = stream.write_all(bytes).await;
@@ -148,34 +149,34 @@ impl World {
     }
 
     /// Stops the server and waits until it has.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.server.await.unwrap();
     }
 
     /// Tells the server to stop.
-    pub fn begin_to_stop(&self) {
+    pub(crate) fn begin_to_stop(&self) {
         self.shutdown.cancel();
     }
 }
 
 impl Answer {
-    pub async fn to(request: RequestBuilder) -> Answer {
+    pub(crate) async fn to(request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The last part of the problem's type.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
         let json = self.json();
         assert_eq!(json["status"], self.status, "{}", self.text);

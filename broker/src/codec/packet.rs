@@ -20,11 +20,9 @@ pub(crate) mod reason {
     pub(crate) const SESSION_TAKEN_OVER: u8 = 0x8E;
     pub(crate) const TOPIC_FILTER_INVALID: u8 = 0x8F;
     pub(crate) const TOPIC_NAME_INVALID: u8 = 0x90;
-    pub(crate) const RECEIVE_MAXIMUM_EXCEEDED: u8 = 0x93;
     pub(crate) const TOPIC_ALIAS_INVALID: u8 = 0x94;
     pub(crate) const PACKET_TOO_LARGE: u8 = 0x95;
     pub(crate) const QUOTA_EXCEEDED: u8 = 0x97;
-    pub(crate) const ADMINISTRATIVE_ACTION: u8 = 0x98;
     pub(crate) const PAYLOAD_FORMAT_INVALID: u8 = 0x99;
     pub(crate) const QOS_NOT_SUPPORTED: u8 = 0x9B;
     pub(crate) const SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: u8 = 0x9E;

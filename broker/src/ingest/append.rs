@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{Boot, DeviceId, OrganizationId, Reason, Refused, VenueId};
-use store::segment::{BatchHead, PackedPing, SegmentBuilder};
+use store::segment::{BatchHead, SegmentBuilder};
 use store::{Append, Clock, NewSegment, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -105,7 +105,10 @@ impl Appender {
             }
             Outcome::Refused(reason) => {
                 self.metrics.refuse(reason.as_str());
-                notes.push(Refused::Batches { from: seq, to: seq, reason });
+                // Those that may come again are named by the mark, for as long as they have not.
+                if !reason.is_retryable() {
+                    notes.push(Refused::Batches { from: seq, to: seq, reason });
+                }
                 refusal_code(reason)
             }
             Outcome::New => {
@@ -147,8 +150,8 @@ impl Appender {
             reply.link.settle(reply.id, code);
         }
         let unreadable: Vec<_> = notes.extract_if(|(_, boot), _| boot.is_none()).collect();
-        let numbered = self.marks.through().map(|(device, boot, through)| {
-            let refused = notes.remove(&(device, Some(boot))).unwrap_or_default();
+        let numbered = self.marks.told().map(|(device, boot, through, mut refused)| {
+            refused.extend(notes.remove(&(device, Some(boot))).unwrap_or_default());
             Note { device, boot: Some(boot), through, refused }
         });
         let unreadable = unreadable

@@ -1,9 +1,9 @@
 //! Which batches of a boot were dealt with: the memory that makes a repeat harmless.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use protocol::{Boot, DeviceId, OrganizationId, Reason};
-use store::{BootRow, HashChunk, SequenceSet, Store, StoreError};
+use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused};
+use store::{BootRow, HashChunk, Numbers, Store, StoreError};
 
 use super::prepare::Verdict;
 
@@ -25,12 +25,10 @@ pub(super) struct Marks {
 #[derive(Debug, Default)]
 pub(super) struct Mark {
     organization: Option<OrganizationId>,
-    /// The lowest number that counts for `through`.
-    base: Option<u64>,
-    /// Committed or refused.
-    settled: SequenceSet,
-    /// Committed.
-    accepted: SequenceSet,
+    numbers: Numbers,
+    /// Refused for want of quota: named in every receipt until they come again or are given up, since one receipt may get
+    /// lost and a reporter would then let go of what was never stored.
+    limited: BTreeSet<u64>,
     hashes: HashMap<u64, Box<[u64; HashChunk::LEN]>>,
     dirty_chunks: Vec<u64>,
     group: u64,
@@ -60,9 +58,7 @@ impl Marks {
         if !self.boots.contains_key(&key) {
             let mut mark = Mark { organization: Some(organization), ..Mark::default() };
             if let Some(saved) = store.boot(organization, device, boot).await? {
-                mark.base = saved.base;
-                mark.settled = saved.settled;
-                mark.accepted = saved.accepted;
+                mark.numbers = saved.numbers;
                 mark.hashes = saved.chunks.into_iter().map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
             }
             self.boots.insert(key, mark);
@@ -99,11 +95,12 @@ impl Marks {
         rows
     }
 
-    /// What a receipt may say of each boot that this group touched.
-    pub(super) fn through(&self) -> impl Iterator<Item = (DeviceId, Boot, Option<u64>)> {
-        self.touched
-            .iter()
-            .filter_map(|&(device, boot)| Some((device, boot, self.boots.get(&(device, boot))?.through())))
+    /// What a receipt may say of each boot that this group touched: up to where all is settled, and what should come again.
+    pub(super) fn told(&self) -> impl Iterator<Item = (DeviceId, Boot, Option<u64>, Vec<Refused>)> {
+        self.touched.iter().filter_map(|&(device, boot)| {
+            let mark = self.boots.get(&(device, boot))?;
+            Some((device, boot, mark.numbers.through(), mark.waiting()))
+        })
     }
 }
 
@@ -111,12 +108,17 @@ impl Mark {
     /// Decides over a batch and remembers the decision.
     pub(super) fn judge(&mut self, seq: u64, first: Option<u64>, verdict: &Verdict) -> Outcome {
         // What the reporter no longer holds will not come: the count goes on from what it still has.
-        self.base = match (self.base, first) {
+        self.numbers.base = match (self.numbers.base, first) {
             (Some(base), Some(first)) => Some(base.max(first.min(seq))),
             (None, Some(first)) => Some(first.min(seq)),
             (base, None) => base.or(Some(seq)),
         };
-        if self.accepted.contains(seq) {
+        if let Some(base) = self.numbers.base
+            && self.limited.first().is_some_and(|&lowest| lowest < base)
+        {
+            self.limited = self.limited.split_off(&base);
+        }
+        if self.numbers.accepted.contains(seq) {
             let hash = match verdict {
                 Verdict::Accept { hash, .. } => Some(*hash),
                 Verdict::Refuse { hash, .. } => *hash,
@@ -128,20 +130,34 @@ impl Mark {
             };
             return if same { Outcome::Repeat } else { Outcome::Refused(Reason::SequenceReused) };
         }
-        self.settled.insert(seq);
+        self.numbers.settled.insert(seq);
         match verdict {
             Verdict::Accept { hash, .. } => {
-                self.accepted.insert(seq);
+                self.numbers.accepted.insert(seq);
+                self.limited.remove(&seq);
                 self.remember(seq, *hash);
                 Outcome::New
             }
-            Verdict::Refuse { reason, .. } => Outcome::Refused(*reason),
+            Verdict::Refuse { reason, .. } => {
+                if reason.is_retryable() {
+                    self.limited.insert(seq);
+                }
+                Outcome::Refused(*reason)
+            }
         }
     }
 
-    /// The highest number up to which everything is settled.
-    pub(super) fn through(&self) -> Option<u64> {
-        self.base.and_then(|base| self.settled.through(base))
+    /// The numbers that are waiting to come again, as ranges.
+    fn waiting(&self) -> Vec<Refused> {
+        let reason = Reason::RateLimited(Limit::PingsPerMinute);
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for &seq in &self.limited {
+            match ranges.last_mut() {
+                Some((_, to)) if *to + 1 == seq => *to = seq,
+                _ => ranges.push((seq, seq)),
+            }
+        }
+        ranges.into_iter().map(|(from, to)| Refused::Batches { from, to, reason }).collect()
     }
 
     fn hash(&self, seq: u64) -> Option<u64> {
@@ -160,7 +176,7 @@ impl Mark {
     }
 
     fn row(&mut self, organization: OrganizationId, device: DeviceId, boot: Boot) -> BootRow {
-        let newest = self.settled.last().unwrap_or(0);
+        let newest = self.numbers.settled.last().unwrap_or(0);
         let keep_from = newest.saturating_sub(REMEMBERED) / HashChunk::LEN as u64;
         self.hashes.retain(|chunk, _| *chunk >= keep_from);
         let chunks = self
@@ -172,9 +188,7 @@ impl Mark {
             organization,
             device,
             boot,
-            base: self.base,
-            settled: self.settled.clone(),
-            accepted: self.accepted.clone(),
+            numbers: self.numbers.clone(),
             chunks,
             drop_chunks_below: (keep_from > 0).then_some(keep_from),
         }
@@ -184,7 +198,6 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Limit;
 
     fn accept(hash: u64) -> Verdict {
         Verdict::Accept { hash, places: Vec::new(), refused: Vec::new() }
@@ -201,16 +214,30 @@ mod tests {
         assert_eq!(mark.judge(0, None, &accept(5)), Outcome::Repeat);
         assert_eq!(mark.judge(0, None, &accept(6)), Outcome::Refused(Reason::SequenceReused));
         assert_eq!(mark.judge(0, None, &Verdict::Refuse { hash: Some(5), reason: Reason::ClockSkew }), Outcome::Repeat);
-        assert_eq!(mark.through(), Some(0));
+        assert_eq!(mark.numbers.through(), Some(0));
     }
 
     #[test]
     fn what_was_refused_may_come_again() {
         let mut mark = Mark::default();
         assert_eq!(mark.judge(0, None, &limited()), Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute)));
-        assert_eq!(mark.through(), Some(0), "a refused number is settled");
+        assert_eq!(mark.numbers.through(), Some(0), "a refused number is settled");
         assert_eq!(mark.judge(0, None, &accept(7)), Outcome::New);
         assert_eq!(mark.judge(0, None, &accept(7)), Outcome::Repeat);
+    }
+
+    #[test]
+    fn what_should_come_again_is_named_until_it_does() {
+        let mut mark = Mark::default();
+        for seq in [0, 1, 2, 5] {
+            mark.judge(seq, None, &limited());
+        }
+        let ranges = |mark: &Mark| mark.waiting().len();
+        assert_eq!(ranges(&mark), 2);
+        mark.judge(1, None, &accept(7));
+        assert_eq!(ranges(&mark), 3);
+        mark.judge(6, Some(5), &accept(7));
+        assert_eq!(ranges(&mark), 1, "what the reporter gave up is not waited for");
     }
 
     #[test]
@@ -218,13 +245,13 @@ mod tests {
         let mut mark = Mark::default();
         mark.judge(5, None, &accept(1));
         mark.judge(7, None, &accept(1));
-        assert_eq!(mark.through(), Some(5));
+        assert_eq!(mark.numbers.through(), Some(5));
         mark.judge(6, None, &accept(1));
-        assert_eq!(mark.through(), Some(7));
+        assert_eq!(mark.numbers.through(), Some(7));
         mark.judge(12, Some(12), &accept(1));
-        assert_eq!(mark.through(), Some(12));
+        assert_eq!(mark.numbers.through(), Some(12));
         mark.judge(11, Some(12), &accept(1));
-        assert_eq!(mark.through(), Some(12));
+        assert_eq!(mark.numbers.through(), Some(12));
     }
 
     #[test]

@@ -56,8 +56,11 @@ impl Receipts {
         for Note { device, boot, through, refused } in notes {
             let entry = owed.entry((device, boot)).or_insert_with(|| Owed::new(now));
             entry.through = through.or(entry.through);
-            let room = LISTED.saturating_sub(entry.refused.len());
-            entry.refused.extend(refused.into_iter().take(room));
+            for refused in refused {
+                if entry.refused.len() < LISTED && !entry.refused.contains(&refused) {
+                    entry.refused.push(refused);
+                }
+            }
             entry.due = true;
             entry.heard_at = now;
             ready.extend(entry.say((device, boot), now));

@@ -53,8 +53,11 @@ impl Followed {
         let late = store.late_windows(organization, venue).await?;
         let (tracker, applied) = match &saved {
             Some(saved) => {
-                let tracker = Tracker::restore(venue, Arc::clone(&configuration.timeline), &saved.snapshot)
-                    .map_err(|error| StoreError::Corrupt(format!("the tracker of venue {venue}: {error}")))?;
+                let tracker = Tracker::restore(venue, Arc::clone(&configuration.timeline), &saved.snapshot);
+                let tracker = tracker.map_err(|error| {
+                    tracing::error!(%venue, %error, "the tracker cannot be restored");
+                    StoreError::Corrupt("tracker")
+                })?;
                 (tracker, saved.applied)
             }
             None => (Tracker::new(venue, Arc::clone(&configuration.timeline)), 0),

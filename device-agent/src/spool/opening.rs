@@ -38,7 +38,7 @@ impl Spool {
         } else {
             let boot = random_boot(&mut rng);
             let name = Name { index: 0, base: 0, boot };
-            let (segment, file) = Segment::create(&config.dir, name, 1, |_| Vec::new())?;
+            let (segment, file) = Segment::create(&config.dir, name, 1)?;
             info!(%boot, "a new spool begins");
             found.segments.push_back(segment);
             found.numberings.push_back(Numbering::new(boot, 1, 0));

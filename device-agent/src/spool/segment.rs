@@ -80,28 +80,18 @@ impl From<io::Error> for Miss {
 }
 
 impl Segment {
-    /// A new file with these first records, on disk when this returns, its directory entry included.
-    ///
-    /// `first` is written with the salt of the file's name.
-    pub(super) fn create(
-        dir: &Path,
-        name: Name,
-        age: u64,
-        first: impl FnOnce(u32) -> Vec<u8>,
-    ) -> io::Result<(Self, File)> {
+    /// A new, empty file, in the directory for good when this returns.
+    pub(super) fn create(dir: &Path, name: Name, age: u64) -> io::Result<(Self, File)> {
         let text = name.print();
         let path = dir.join(&text);
-        let salt = record::salt(&text);
-        let first = first(salt);
         // A file of this name can only be left over from an attempt that failed.
-        let mut file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
-        let written = file.write_all(&first).and_then(|()| file.sync_all()).and_then(|()| sync_dir(dir));
-        if let Err(error) = written {
+        let file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
+        if let Err(error) = file.sync_all().and_then(|()| sync_dir(dir)) {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        let segment = Self { name, age, end: name.base, bytes: first.len() as u64, path, salt };
-        Ok((segment, file))
+        let salt = record::salt(&text);
+        Ok((Self { name, age, end: name.base, bytes: 0, path, salt }, file))
     }
 
     /// An existing file with its torn tail cut off, and if it was damaged, written anew with its good records only.
@@ -157,7 +147,9 @@ impl Segment {
 
     /// A mark as a record of this file.
     pub(super) fn encode_mark(&self, boot: Boot, low: u64) -> Vec<u8> {
-        mark(self.salt, boot, low)
+        let mut bytes = Vec::new();
+        record::write(&mut bytes, self.salt, Kind::Mark, 0, low, boot.as_str().as_bytes());
+        bytes
     }
 
     /// Writes at the end of the good records, which what a failed write left behind does not move.
@@ -231,13 +223,6 @@ pub(super) struct Recovered {
     pub(super) damaged: bool,
     /// Bytes cut off.
     pub(super) torn: usize,
-}
-
-/// A mark as a record of the file with this salt.
-pub(super) fn mark(salt: u32, boot: Boot, low: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    record::write(&mut bytes, salt, Kind::Mark, 0, low, boot.as_str().as_bytes());
-    bytes
 }
 
 /// Makes the directory's entries durable.

@@ -50,14 +50,17 @@ async fn serve(
     taken: Arc<Mutex<Taken>>,
     subscribers: Subscribers,
 ) -> Option<()> {
+    // Without it small acknowledgements wait for each other, 40 ms at a time.
+    socket.set_nodelay(true).ok()?;
     let (mut read, write) = socket.into_split();
     let mut write = Some(write);
     let (first, connect) = packet(&mut read).await?;
     assert_eq!(first, 0x10, "the first packet is CONNECT");
     let level = connect[6];
     taken.lock().unwrap().sign_ins.push(level);
-    let connack: &[u8] =
-        if level == 5 { &[0x20, 3, 0, manners.connack, 0] } else { &[0x20, 2, 0, manners.connack] };
+    // Not authorized is 5 in 3.1.1 and 0x87 in 5.
+    let code = if level == 5 && manners.connack == 5 { 0x87 } else { manners.connack };
+    let connack: &[u8] = if level == 5 { &[0x20, 3, 0, code, 0] } else { &[0x20, 2, 0, code] };
     write.as_mut()?.write_all(connack).await.ok()?;
     if manners.connack != 0 {
         return None;

@@ -5,6 +5,9 @@ use firmware_sim::{Credentials, Fleet, FleetError, FleetOptions, Scenario, Simul
 use protocol::{Batch, DeviceId, Topic};
 use std::collections::{BTreeMap, HashSet};
 
+/// With it both versions and both encodings occur among four devices.
+const SEED: u64 = 4;
+
 fn devices(count: u32) -> Vec<Credentials> {
     let device = |number: u32| Credentials {
         device: format!("01890000-0000-7000-8000-{number:012x}").parse::<DeviceId>().unwrap(),
@@ -24,9 +27,8 @@ async fn everything_arrives_though_connections_drop() {
     let simulation =
         Simulation::new(Scenario::shipped("quiet").unwrap(), 3, "2026-11-21".parse().unwrap()).unwrap();
     let count = simulation.scenario().gateways.len();
-    let (address, taken) = start(Manners { hang_up_every: 37, ..Manners::default() }).await;
-    // A seed with which both versions and both encodings occur among four devices.
-    let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(count as u32), 3);
+    let (address, taken) = start(Manners { hang_up_every: 150, ..Manners::default() }).await;
+    let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(count as u32), SEED);
     let mut steps = 0;
     let sent = simulation.run(&mut fleet, |_| steps += 1).await.unwrap();
     assert_eq!((steps, sent.refused), (simulation.steps().count(), 0));
@@ -57,13 +59,15 @@ async fn everything_arrives_though_connections_drop() {
 async fn a_device_that_is_not_let_in_ends_the_run() {
     let simulation =
         Simulation::new(Scenario::shipped("quiet").unwrap(), 3, "2026-11-21".parse().unwrap()).unwrap();
-    let (address, _) = start(Manners { connack: 5, ..Manners::default() }).await;
-    let mut options = FleetOptions::to(&address).unwrap();
-    options.patience = std::time::Duration::ZERO;
-    let count = simulation.scenario().gateways.len() as u32;
-    let mut fleet = Fleet::new(&options, devices(count), 3);
-    let error = simulation.run(&mut fleet, |_| {}).await.unwrap_err();
-    assert!(matches!(error, FleetError::Refused { .. } | FleetError::Stuck { .. }), "{error}");
+    let (address, taken) = start(Manners { connack: 5, ..Manners::default() }).await;
+    let batch = simulation.steps().flat_map(|step| step.batches).next().unwrap().1;
+    for seed in 0..8 {
+        let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(1), seed);
+        let error = fleet.deliver(vec![(0, batch.clone())], &[]).await.unwrap_err();
+        assert!(matches!(error, FleetError::Refused { .. }), "seed {seed}: {error}");
+    }
+    let levels: HashSet<u8> = taken.lock().unwrap().sign_ins.iter().copied().collect();
+    assert_eq!(levels, HashSet::from([4, 5]), "both versions were refused");
 }
 
 #[tokio::test]

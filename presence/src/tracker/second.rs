@@ -150,3 +150,51 @@ impl Tracker {
         follow.timer = self.timers.set(self.base, end, slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::sync::Arc;
+
+    use protocol::{DeviceId, Subject, VenueId, ZoneId, ZoneKind};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Calendar, Layout, PackedSighting, Settings, Timeline};
+
+    #[test]
+    fn slots_and_timers_do_not_pile_up() {
+        let (zone, device) = (ZoneId::from_uuid(Uuid::from_u128(1)), DeviceId::from_uuid(Uuid::from_u128(2)));
+        let layout = Layout {
+            calendar: Calendar::new("Europe/Berlin", 0).expect("a time zone"),
+            settings: Settings::default(),
+            zones: BTreeMap::from([(zone, ZoneKind::Interior)]),
+            anchors: HashMap::from([(device, zone)]),
+        };
+        let timeline = Timeline::new(vec![(Timestamp(0), layout)]).expect("a timeline");
+        let mut tracker = Tracker::new(VenueId::from_uuid(Uuid::from_u128(3)), Arc::new(timeline));
+        let placed = tracker.anchor(device);
+        let unplaced = tracker.anchor(DeviceId::from_uuid(Uuid::from_u128(4)));
+        let mut changes = Changes::default();
+        // One subject comes back every 40 s; others are heard once, half of them nowhere.
+        for round in 0..200_u32 {
+            let at = Timestamp(1_790_000_000_000 + i64::from(round) * 40_000);
+            for (subject, anchor) in
+                [(0, placed), (round + 1, if round % 2 == 0 { placed } else { unplaced })]
+            {
+                let subject = Subject(subject.into());
+                tracker.push(&PackedSighting { at, subject, anchor, rssi: -60, transient: false });
+            }
+            tracker.advance(at.plus(1_000), &mut changes);
+            // A stay that begins again leaves one stale timer behind, which fires within about a minute.
+            let open = tracker.subjects.open().count();
+            assert!(tracker.timers.count() <= open + 2, "{} timers for {open} runs", tracker.timers.count());
+            // Those of the last 15 minutes, every other one of them.
+            assert!(open <= 13 && tracker.subjects.used() == open, "{open} runs");
+        }
+        let day = tracker.timeline.day(tracker.watermark());
+        let nobody = tracker.recompute(day, None, []);
+        assert!(tracker.adopt(&nobody));
+        assert_eq!(tracker.subjects.used(), 0);
+    }
+}

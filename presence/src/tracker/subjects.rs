@@ -106,7 +106,13 @@ impl Subjects {
         }
     }
 
-    /// All used slots.
+    /// How many slots are used.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.index.len()
+    }
+
+    /// All slots; free ones have no run.
     pub(super) fn followed(&mut self) -> impl Iterator<Item = (u32, &mut Follow)> {
         self.slots.iter_mut().enumerate().map(|(slot, follow)| (slot as u32, follow))
     }

@@ -45,6 +45,12 @@ impl Timers {
         self.seconds.pop_front();
     }
 
+    /// How many timers are set, stale ones included.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.set
+    }
+
     /// Forgets all timers.
     pub(super) fn clear(&mut self) {
         *self = Self::default();

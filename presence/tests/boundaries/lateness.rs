@@ -1,9 +1,11 @@
 //! What comes too late.
 
-use presence::{Changes, PackedSighting, Pushed, Tracker};
-use protocol::{Subject, Timestamp};
+use std::collections::BTreeSet;
 
-use crate::hall::{INSIDE, NOON, VENUE, device, plain, push};
+use presence::{Changes, PackedSighting, Pushed, Sighting, Stay, Tracker, Visit, VisitClass};
+use protocol::{MovementKind, Subject, Timestamp};
+
+use crate::hall::{INSIDE, NOON, VENUE, WHO, device, plain, push};
 
 #[test]
 fn late_sightings_mark_their_day_and_subject() {
@@ -58,4 +60,43 @@ fn a_day_that_went_on_since_is_not_adopted() {
     let none_heard = tracker.recompute(day, None, []);
     assert!(tracker.adopt(&none_heard));
     assert_eq!(tracker.occupancy().total, 0);
+}
+
+#[test]
+fn a_recomputed_open_day_reaches_to_the_last_sighting_and_is_told_once() {
+    let mut tracker = Tracker::new(VENUE, plain());
+    push(&mut tracker, &[(100_000, INSIDE, -60), (130_000, INSIDE, -60)]);
+    let mut changes = Changes::default();
+    tracker.advance(NOON.plus(131_000), &mut changes);
+    assert!(changes.movements.iter().all(|movement| movement.kind != MovementKind::VisitStarted));
+
+    // The late first sighting makes it a visit, which is told at the next sighting.
+    let heard = [0, 100_000, 130_000].map(|after| {
+        let (at, anchor) = (NOON.plus(after), device(INSIDE));
+        Sighting { at, subject: WHO, anchor, rssi: -60, transient: false }
+    });
+    let told_at = |tracker: &mut Tracker, after: i64| {
+        push(tracker, &[(after, INSIDE, -60)]);
+        let mut changes = Changes::default();
+        tracker.advance(NOON.plus(after + 1_000), &mut changes);
+        let started = changes.movements.iter().filter(|movement| movement.kind == MovementKind::VisitStarted);
+        started.map(|movement| movement.at.since(NOON)).collect::<Vec<_>>()
+    };
+    let day = plain().day(NOON);
+    let recomputed = tracker.recompute(day, Some(&BTreeSet::from([WHO])), heard);
+    let of = |visit: &Visit| (visit.from.since(NOON), visit.to.since(NOON), visit.class, visit.open);
+    assert_eq!(recomputed.visits.iter().map(of).collect::<Vec<_>>(), [(0, 130_000, VisitClass::Visit, true)]);
+    let of = |stay: &Stay| (stay.from.since(NOON), stay.to.since(NOON), stay.open);
+    assert_eq!(
+        recomputed.stays.iter().map(of).collect::<Vec<_>>(),
+        [(0, 0, false), (100_000, 130_000, true)]
+    );
+    assert!(tracker.adopt(&recomputed));
+    assert_eq!(told_at(&mut tracker, 140_000), [140_000]);
+
+    // Adopted again, it is not told again.
+    let more = Sighting { at: NOON.plus(140_000), ..heard[0] };
+    let recomputed = tracker.recompute(day, None, heard.into_iter().chain([more]));
+    assert!(tracker.adopt(&recomputed));
+    assert!(told_at(&mut tracker, 150_000).is_empty());
 }

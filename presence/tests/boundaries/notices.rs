@@ -79,3 +79,14 @@ fn transient_subjects_are_present_and_nothing_else() {
     assert_eq!(changes.movements, []);
     assert!(changes.visits.iter().all(|visit| visit.class == VisitClass::Transient));
 }
+
+#[test]
+fn the_end_of_a_stay_that_began_again_is_noticed_as_soon() {
+    let mut tracker = Tracker::new(VENUE, plain());
+    push(&mut tracker, &[(0, INSIDE, -60), (40_500, INSIDE, -60)]);
+    let mut occupied_after = |after: i64| {
+        tracker.advance(NOON.plus(after), &mut Changes::default());
+        tracker.occupancy().total
+    };
+    assert_eq!([30_000, 31_000, 41_000, 70_999, 71_000].map(&mut occupied_after), [1, 0, 1, 1, 0]);
+}

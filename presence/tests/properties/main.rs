@@ -50,7 +50,7 @@ fn arrivals(world: &World, keys: &[u16], repeats: &[Index]) -> Vec<Sighting> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn it_is_what_the_reference_says(world in world()) {
@@ -181,7 +181,7 @@ proptest! {
 
 proptest! {
     // Each case recomputes many days.
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn late_sightings_recomputed_are_as_if_they_had_been_in_time(

@@ -1,17 +1,15 @@
 //! `promenade demo`.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use firmware_sim::{Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report};
+use firmware_sim::{Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report, rfc3339};
 use protocol::VenueId;
 use server::{Config, DataDir, Listeners, Service};
 use store::{Clock, Organization, Scope, ScopeSet, Store};
-use tokio_util::sync::CancellationToken;
 
 use super::{runtime, start_logging, until_signalled};
 use crate::Serving;
@@ -55,15 +53,12 @@ impl Demo {
             config.log.filter = "warn".into();
         }
         start_logging(&config.log)?;
-        let scratch = scratch_folder(self.serving.place.data.is_none())?;
-        if let Some(scratch) = &scratch {
-            config.data.clone_from(scratch);
+        // Where no folder was asked for, one that is gone with the demo.
+        let scratch = tempfile::Builder::new().prefix("promenade-demo-").tempdir()?;
+        if self.serving.place.data.is_none() {
+            config.data = scratch.path().to_owned();
         }
-        let outcome = runtime()?.block_on(self.simulate_and_serve(&config));
-        if let Some(scratch) = scratch {
-            let _ = std::fs::remove_dir_all(scratch);
-        }
-        outcome
+        runtime()?.block_on(self.simulate_and_serve(&config))
     }
 
     async fn simulate_and_serve(&self, config: &Config) -> anyhow::Result<ExitCode> {
@@ -75,15 +70,16 @@ impl Demo {
         let service = Service::open(config, &data.database_url(config), Clock::System).await?;
         let (store, organization) = (service.store.clone(), service.organization.clone());
         let serving = tokio::spawn(service.run(listeners, shutdown.clone()));
+        let (http, mqtt) = (http.to_string(), mqtt.to_string());
         let result = tokio::select! {
-            result = self.simulate(&store, &organization, &http.to_string(), &mqtt.to_string()) => Some(result),
+            result = self.simulate(&store, &organization, &http, &mqtt) => Some(result),
             () = shutdown.cancelled() => None,
         };
         let agrees = match &result {
             Some(Ok(result)) => {
                 println!("{}", result.comparison);
                 if !self.exit {
-                    say_where_to_look(result, &http.to_string(), &mqtt.to_string());
+                    say_where_to_look(result, &http, &mqtt);
                     shutdown.cancelled().await;
                 }
                 result.comparison.agrees()
@@ -115,7 +111,7 @@ impl Demo {
         let registrar = Registrar::new(&format!("http://{http}"), &token, &format!("demo-{}", now.0));
         let registered = simulation.register(&registrar).await.context("registering the venue")?;
         let mut fleet = Fleet::new(&FleetOptions::to(mqtt)?, registered.gateways, self.seed);
-        let day = *simulation.day();
+        let day = simulation.day().clone();
         let mut line = ProgressLine::default();
         let sent = simulation.run(&mut fleet, |progress| line.show(&day, progress)).await?;
         line.end(&sent);
@@ -131,18 +127,7 @@ fn say_where_to_look(result: &Result, http: &str, mqtt: &str) {
     println!("Serving until Ctrl-C. Look at");
     println!("  http://{http}/api/docs");
     println!("  curl -H 'Authorization: Bearer {token}' \\");
-    println!("    'http://{http}/api/v1/venues/{venue}/footfall?from={}&to={}&bucket=hour'", day.start(), day.end());
+    println!("    'http://{http}/api/v1/venues/{venue}/footfall?from={}&to={}&bucket=hour'", rfc3339(day.from), rfc3339(day.to));
     println!("MQTT listens on {mqtt}.");
     let _ = std::io::stdout().flush();
-}
-
-/// A folder that is gone with the demo, where none was asked for.
-fn scratch_folder(wanted: bool) -> anyhow::Result<Option<PathBuf>> {
-    if !wanted {
-        return Ok(None);
-    }
-    let name = format!("promenade-demo-{}-{:x}", std::process::id(), Clock::System.now().0);
-    let folder = std::env::temp_dir().join(name);
-    std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-    Ok(Some(folder))
 }

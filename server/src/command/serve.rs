@@ -18,12 +18,9 @@ pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
         let shutdown = until_signalled()?;
         let listeners = Listeners::bind(&config).await?;
         let service = Service::open(&config, &data.database_url(&config), Clock::System).await?;
-        tracing::info!(
-            http = %listeners.http.local_addr()?,
-            mqtt = %listeners.mqtt.local_addr()?,
-            data = %data.path().display(),
-            "serving"
-        );
+        // For whoever started it: with port 0 nobody else knows.
+        println!("listening http={} mqtt={}", listeners.http.local_addr()?, listeners.mqtt.local_addr()?);
+        tracing::info!(data = %data.path().display(), "serving");
         let keys = service.store.keys(service.organization.id, Page { cursor: None, limit: 1 }).await?;
         if keys.items.is_empty() {
             println!("Nobody can sign in yet. Make the first API key with");

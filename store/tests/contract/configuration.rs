@@ -11,19 +11,20 @@ use crate::shop::{DAY, HOUR, MORNING, NOON, Shop};
 /// The shop has been watched for three days, until noon.
 async fn watched(store: &Store) -> Shop {
     let shop = Shop::open(store).await;
-    let segment = NewSegment {
+    let segment = |position, to_at| NewSegment {
         organization: shop.organization,
         venue: shop.venue,
-        position: 1,
+        position,
         from_at: NOON.minus(3 * DAY),
-        to_at: NOON,
+        to_at,
         received_at: NOON,
         batches: 1,
         pings: 1,
         body: Vec::new(),
     };
-    store.append(&Append { segments: &[segment], boots: &[], now: NOON }).await.unwrap();
-    let checkpoint = blank(store, &shop, 1, NOON).await;
+    let segments = [segment(1, NOON.minus(2 * DAY)), segment(2, NOON)];
+    store.append(&Append { segments: &segments, boots: &[], now: NOON }).await.unwrap();
+    let checkpoint = blank(store, &shop, 2, NOON).await;
     store.checkpoint(&checkpoint).await.unwrap();
     shop
 }
@@ -31,7 +32,7 @@ async fn watched(store: &Store) -> Shop {
 /// Days to be made anew, as numbers of days from today; empties the list.
 async fn take_late(store: &Store, shop: &Shop) -> Vec<i64> {
     let windows = store.late_windows(shop.organization, shop.venue).await.unwrap();
-    let done = Checkpoint { done: &windows, ..blank(store, shop, 1, NOON).await };
+    let done = Checkpoint { done: &windows, ..blank(store, shop, 2, NOON).await };
     store.checkpoint(&done).await.unwrap();
     let day = |window: &Window| {
         assert_eq!((window.subject, window.day.to.since(window.day.from)), (None, DAY));
@@ -85,7 +86,7 @@ async fn a_change_of_the_past_needs_its_days_anew() {
         store.patch_device(organization, shop.door, &move_, NOON).await.unwrap();
         assert_eq!(take_late(&store, &shop).await, [-1, 0]);
         // Days whose raw rows may be gone stay as they are.
-        store.seal(organization, venue, MORNING.minus(DAY)).await.unwrap();
+        assert_eq!(store.seal(organization, venue, MORNING.minus(DAY)).await.unwrap(), 1);
         let zone = patch(ZoneKind::Outside, NOON.minus(3 * DAY));
         store.patch_zone(organization, venue, shop.entrance, &zone, NOON).await.unwrap();
         assert_eq!(take_late(&store, &shop).await, [-1, 0]);

@@ -1,5 +1,5 @@
 use protocol::{Boot, DeviceId, OrganizationId, Timestamp, VenueId};
-use store::{Append, BootMarks, BootRow, HashChunk, NewSegment, SequenceSet, Store, StoreError};
+use store::{Append, BootMarks, BootRow, HashChunk, NewSegment, Numbers, Store, StoreError};
 use uuid::Uuid;
 
 use crate::engines::each_engine;
@@ -20,11 +20,12 @@ fn segment(shop: &Shop, position: i64, from_at: Timestamp, to_at: Timestamp) -> 
 }
 
 fn boot_row(organization: OrganizationId, device: DeviceId, boot: &str, through: u64, chunk: u64) -> BootRow {
-    let mut ranges = SequenceSet::new();
-    ranges.insert_range(0, through);
+    let mut numbers = Numbers { base: Some(0), ..Numbers::default() };
+    numbers.settled.insert_range(0, through);
+    numbers.accepted.insert(0);
     let hashes = std::array::from_fn(|index| u64::MAX - chunk * 64 - index as u64);
     let chunks = vec![HashChunk { number: chunk, hashes }];
-    BootRow { device, organization, boot: boot.parse().unwrap(), ranges, chunks, drop_chunks_below: None }
+    BootRow { device, organization, boot: boot.parse().unwrap(), numbers, chunks, drop_chunks_below: None }
 }
 
 async fn append(store: &Store, segments: &[NewSegment], boots: &[BootRow]) -> store::Result<()> {
@@ -86,7 +87,7 @@ async fn marks_are_saved_with_the_log() {
             boot_row(organization, shop.shelf, "one", 9, 0),
         ];
         append(&store, &[], &rows).await.unwrap();
-        let expected = |row: &BootRow| BootMarks { ranges: row.ranges.clone(), chunks: row.chunks.clone() };
+        let expected = |row: &BootRow| BootMarks { numbers: row.numbers.clone(), chunks: row.chunks.clone() };
         assert_eq!(store.boot(organization, door, one).await.unwrap(), Some(expected(&rows[0])));
         assert_eq!(store.boot(organization, door, two).await.unwrap(), Some(expected(&rows[1])));
         assert_eq!(store.boot(organization, shop.shelf, two).await.unwrap(), None);
@@ -96,7 +97,7 @@ async fn marks_are_saved_with_the_log() {
         again.chunks.push(HashChunk { number: 2, hashes: [9; 64] });
         append(&store, &[], std::slice::from_ref(&again)).await.unwrap();
         let marks = store.boot(organization, door, one).await.unwrap().unwrap();
-        assert_eq!(marks.ranges, again.ranges);
+        assert_eq!(marks.numbers, again.numbers);
         assert_eq!(marks.chunks, [&rows[0].chunks[..], &again.chunks[..]].concat());
 
         let drop = BootRow { chunks: vec![], drop_chunks_below: Some(2), ..again.clone() };
@@ -115,7 +116,7 @@ async fn marks_stay_in_their_organization() {
         let appended = append(&store, &[], &[boot_row(shop.other, shop.door, "b", 9, 0)]).await;
         assert!(matches!(appended, Err(StoreError::Conflict("organization"))));
         let marks = store.boot(shop.organization, shop.door, "b".parse().unwrap()).await.unwrap().unwrap();
-        assert_eq!(marks.ranges.last(), Some(1));
+        assert_eq!(marks.numbers.settled.last(), Some(1));
     })
     .await;
 }

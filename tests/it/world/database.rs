@@ -1,0 +1,76 @@
+//! The database behind a world: a file, or a fresh database on the private PostgreSQL.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, ensure};
+use tokio::process::Command;
+
+/// Which engine a world runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// An engine with a database of its own.
+pub(crate) enum Made {
+    Sqlite,
+    Postgres(PostgresDatabase),
+}
+
+pub(crate) struct PostgresDatabase {
+    server: String,
+    name: String,
+}
+
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+impl Engine {
+    pub(super) async fn make(self) -> anyhow::Result<Made> {
+        match self {
+            Self::Sqlite => Ok(Made::Sqlite),
+            Self::Postgres => {
+                let server = std::env::var("PROMENADE_TEST_POSTGRES").context(
+                    "this test needs the private PostgreSQL that `cargo xtask test` starts (PROMENADE_TEST_POSTGRES)",
+                )?;
+                let number = DATABASES.fetch_add(1, Ordering::Relaxed);
+                let name = format!("it_{}_{number}", std::process::id());
+                run(&server, &format!("CREATE DATABASE {name}")).await?;
+                Ok(Made::Postgres(PostgresDatabase { server, name }))
+            }
+        }
+    }
+}
+
+impl Made {
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Sqlite => Vec::new(),
+            Self::Postgres(_) => vec![("PROMENADE_DATABASE__URL".into(), self.url(Path::new("")))],
+        }
+    }
+
+    pub(super) fn url(&self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("promenade.db").display()),
+            Self::Postgres(database) => {
+                let (server, _) = database.server.rsplit_once('/').unwrap_or((&database.server, ""));
+                format!("{server}/{}", database.name)
+            }
+        }
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = std::process::Command::new("psql").args([&self.server, "-q", "-c", &statement]).status();
+    }
+}
+
+async fn run(server: &str, statement: &str) -> anyhow::Result<()> {
+    let output = Command::new("psql").args([server, "-q", "-c", statement]).output().await.context("psql")?;
+    ensure!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
