@@ -73,7 +73,7 @@ impl Bus {
                 subscribed: AtomicUsize::new(0),
                 credit: Semaphore::new(CREDIT),
             });
-            let (mut tx, rx, _) = LinkBuilder::new(&shard.topic, router.clone()).build()?;
+            let (mut tx, rx, _) = LinkBuilder::new(&format!("shard-{index}"), router.clone()).build()?;
             tx.subscribe(shard.topic.clone())?;
             tokio::spawn(Arc::clone(&shard).deliver(tx, rx, shutdown.clone()));
             bus.shards.push(shard);
