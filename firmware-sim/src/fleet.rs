@@ -100,6 +100,11 @@ impl Fleet {
         Self { links: devices.into_iter().enumerate().map(link).collect() }
     }
 
+    /// The devices in their order.
+    pub fn devices(&self) -> Vec<DeviceId> {
+        self.links.iter().map(Link::device).collect()
+    }
+
     /// Delivers batches and returns when every one is acknowledged. A device whose connection drops comes back with
     /// growing pauses and sends the same batches again. Devices marked offline are cut off without a word. Answers how
     /// many batches were acknowledged with a refusal, which only MQTT 5 can tell.

@@ -4,7 +4,6 @@ mod agent;
 mod air;
 mod clients;
 mod demo;
-mod front;
 mod hostile;
 mod kill;
 mod mqtt;

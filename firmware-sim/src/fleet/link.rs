@@ -74,6 +74,10 @@ impl Link {
     }
 
     /// Loses the connection as a gateway whose uplink fails.
+    pub(super) fn device(&self) -> DeviceId {
+        self.credentials.device
+    }
+
     pub(super) fn cut(&mut self) {
         self.session = None;
     }
