@@ -140,11 +140,17 @@ impl Worker {
         Ok(())
     }
 
+    /// A venue whose configuration changed is followed anew from its last checkpoint: what was counted since then was
+    /// counted with the old one. Older days that the change made wrong are marked in the store already.
     async fn refresh(&mut self, venue: VenueId) -> Result<(), StoreError> {
-        match self.venues.get_mut(&venue) {
-            Some(followed) if followed.stale => followed.refresh(&self.store).await,
-            _ => Ok(()),
+        let Some(followed) = self.venues.get_mut(&venue).filter(|followed| followed.stale) else { return Ok(()) };
+        let organization = followed.organization;
+        if followed.is_outdated(&self.store).await? {
+            self.load(organization, venue).await?;
+        } else {
+            followed.stale = false;
         }
+        Ok(())
     }
 
     fn is_checkpoint_due(&self) -> bool {
@@ -182,6 +188,16 @@ impl Worker {
             Err(StoreError::NotFound) => {
                 tracing::info!(%venue, "the venue was deleted");
                 self.venues.remove(&venue);
+            }
+            Err(StoreError::Conflict(with)) => {
+                // The configuration changed, or somebody else follows the venue and is further.
+                tracing::info!(%venue, what, with, "followed anew from the last checkpoint");
+                let followed = self.venues.remove(&venue);
+                if let Some(followed) = followed
+                    && let Err(error) = self.load(followed.organization, venue).await
+                {
+                    tracing::error!(%error, %venue, "could not be followed anew; with its next ping");
+                }
             }
             Err(error) => tracing::error!(%error, %venue, what, "could not be done now; trying again"),
         }

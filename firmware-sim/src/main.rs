@@ -20,7 +20,7 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    day: Option<DayArgs>,
+    day: DayArgs,
 }
 
 #[derive(Subcommand)]
@@ -39,7 +39,7 @@ enum Command {
 #[derive(Args)]
 struct DayArgs {
     /// A scenario file, or the name of a shipped one: demo, mall, quiet, outage.
-    scenario: String,
+    scenario: Option<String>,
     #[command(flatten)]
     platform: Platform,
     /// What everything random is drawn from.
@@ -63,7 +63,7 @@ struct Platform {
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     http: String,
     /// An API key that may register venues and devices and read analytics and stays.
-    #[arg(long, env = "PROMENADE_TOKEN", hide_env_values = true, default_value = "")]
+    #[arg(long, default_value = "")]
     token: String,
 }
 
@@ -110,8 +110,7 @@ async fn main() -> ExitCode {
     let done = match (cli.command, cli.day) {
         (Some(Command::Replay { dir, platform }), _) => replay_recordings(&dir, &platform).await,
         (Some(Command::Load(args)), _) => make_load(&args).await,
-        (None, Some(args)) => simulate(&args).await,
-        (None, None) => Err(anyhow::anyhow!("name a scenario, `replay DIR` or `load`; see --help")),
+        (None, args) => simulate(&args).await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -125,7 +124,8 @@ async fn main() -> ExitCode {
 
 /// Runs a day and prints the table; false when the numbers disagree.
 async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
-    let scenario = scenario(&args.scenario)?;
+    let name = args.scenario.as_deref().context("name a scenario, `replay DIR` or `load`; see --help")?;
+    let scenario = scenario(name)?;
     let now = now();
     let date = args.day.map_or_else(|| Day::last_before(&scenario.venue, now), Ok)?;
     let simulation = Simulation::new(scenario, args.seed, date)?.at_speed(args.speed);
@@ -201,4 +201,34 @@ impl Platform {
 )]
 fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_lines_of_the_contract_are_understood() {
+        Cli::command().debug_assert();
+        let platform = ["--mqtt", "h:1", "--http", "http://h:2", "--token", "t"];
+        let parse = |words: &[&str]| Cli::try_parse_from([&["promenade-sim"], words, &platform].concat());
+        let day = parse(&["demo", "--seed", "7", "--day", "2026-11-21"]).unwrap();
+        assert_eq!(
+            (day.day.scenario.as_deref(), day.day.seed, day.command.is_none()),
+            (Some("demo"), 7, true)
+        );
+        assert_eq!((day.day.platform.mqtt.as_str(), day.day.platform.token.as_str()), ("h:1", "t"));
+        let replay = parse(&["replay", "office"]).unwrap();
+        assert!(
+            matches!(replay.command, Some(Command::Replay { platform, .. }) if platform.http == "http://h:2")
+        );
+        let load = parse(&["load", "--connections", "4", "--pings", "50", "--encoding", "cbor"]).unwrap();
+        assert!(
+            matches!(load.command, Some(Command::Load(args)) if args.encoding == Encoding::Cbor && args.pings == 50)
+        );
+        assert!(parse(&[]).unwrap().day.scenario.is_none());
+        assert!(parse(&["demo", "--colour", "red"]).is_err());
+        assert!(parse(&["load", "--encoding", "xml"]).is_err());
+    }
 }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) use api::Api;
 pub(crate) use database::Engine;
 pub(crate) use process::{Server, program};
-pub(crate) use shop::{Gateway, Shop, batch, id};
+pub(crate) use shop::{Gateway, Shop, batch};
 
 /// How long anything may take before a test says that it did not happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

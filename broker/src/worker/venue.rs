@@ -166,24 +166,10 @@ impl Followed {
         }
     }
 
-    /// Loads the configuration anew, and the windows that the change made wrong.
-    pub(super) async fn refresh(&mut self, store: &Store) -> Result<(), StoreError> {
-        self.stale = false;
-        let outcome = self.reload(store).await;
-        self.stale |= outcome.is_err();
-        outcome
-    }
-
-    async fn reload(&mut self, store: &Store) -> Result<(), StoreError> {
+    /// Whether the venue's configuration is another than the one it is followed with.
+    pub(super) async fn is_outdated(&self, store: &Store) -> Result<bool, StoreError> {
         let configuration = store.configuration(self.organization, self.venue).await?;
-        if configuration.revision == self.configuration {
-            return Ok(());
-        }
-        self.configuration = configuration.revision;
-        self.tracker.set_timeline(configuration.timeline);
-        let late = store.late_windows(self.organization, self.venue).await?;
-        self.mark_late(late);
-        Ok(())
+        Ok(configuration.revision != self.configuration)
     }
 
     fn mark_late(&mut self, windows: Vec<Window>) {
@@ -226,7 +212,6 @@ impl Followed {
         if let Err(error) = store.checkpoint(&checkpoint).await {
             // Nothing was written, so what changed goes into the next checkpoint.
             (self.changes.stays, self.changes.visits) = (stays, visits);
-            self.stale = true; // a configuration that changed meanwhile is one reason
             return Err(error);
         }
         for window in &done {

@@ -2,7 +2,7 @@
 
 use super::session::{Broken, Happened, Session, Version};
 use super::{Credentials, FleetError, FleetOptions};
-use protocol::{Batch, Topic};
+use protocol::{Batch, DeviceId, Topic};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{HashMap, VecDeque};
@@ -73,11 +73,12 @@ impl Link {
         Self { options, credentials, topic, version, encoding, session: None, rng }
     }
 
-    /// Loses the connection as a gateway whose uplink fails.
+    /// Whose connection it is.
     pub(super) fn device(&self) -> DeviceId {
         self.credentials.device
     }
 
+    /// Loses the connection as a gateway whose uplink fails.
     pub(super) fn cut(&mut self) {
         self.session = None;
     }
