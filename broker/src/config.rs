@@ -45,7 +45,8 @@ pub struct Pings {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            maximum_packet_size: 320 * 1024,
+            // A batch that is too large is still read, so that its refusal can be told and no device sends it for ever.
+            maximum_packet_size: 1024 * 1024,
             receive_maximum: 1024,
             connect_timeout_s: 10,
             session_expiry_s: 24 * 3600,

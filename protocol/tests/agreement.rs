@@ -226,6 +226,8 @@ proptest! {
         let decoded = Batch::decode(text.as_bytes(), Some("application/json")).map_err(|error| error.reason());
         match serde_json::from_str::<Value>(&text) {
             Ok(value) if repeats_a_key(text.as_bytes(), &value) => {}
+            // It takes the integer -0 for a float.
+            Ok(_) if [":-0,", ":-0}", ":-0]", ":-0 ", ":-0\n"].iter().any(|zero| text.contains(zero)) => {}
             Ok(value) => prop_assert_eq!(decoded, meaning(&value), "{}", text),
             // The one number it cannot hold; here it is only out of range.
             Err(error) if error.to_string().contains("out of range") => {}

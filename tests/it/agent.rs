@@ -11,10 +11,10 @@ async fn everything_the_agent_heard_arrives_once() -> anyhow::Result<()> {
     let shop = Shop::open(&world).await?;
     let folder = tempfile::tempdir()?;
     let recording = folder.path().join("heard.csv");
-    // Twenty tags, each heard once a second for two minutes.
+    // Twenty tags, each heard once a second for four minutes; the last one only moves time on.
     let mut lines = String::new();
     let start = store::Clock::System.now().0 - 600_000;
-    for second in 0..120 {
+    for second in 0..240 {
         for tag in 0..20 {
             lines += &format!("{},ble:00:11:22:33:44:{tag:02x},-60\n", start + second * 1000 + tag);
         }

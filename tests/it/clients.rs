@@ -80,7 +80,7 @@ async fn paho_signs_in_publishes_and_is_refused() -> anyhow::Result<()> {
     let other = Gateway::register(&world, shop.venue, Some(shop.interior)).await?;
     let python = std::env::var("PROMENADE_TEST_PYTHON")
         .context("this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)")?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/clients/paho.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/clients/device.py");
     for (seq, version) in (0..).zip(["4", "5"]) {
         let output = Command::new(&python)
             .arg(script)

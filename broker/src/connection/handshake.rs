@@ -34,6 +34,8 @@ pub(super) struct Welcome {
     pub(super) answer: Vec<u8>,
 }
 
+/// The largest CONNECT taken: a will and a password of 64 KiB each. Whoever has not signed in gets no more of our memory.
+const MAX_CONNECT: usize = 132 * 1024;
 /// The longest client id taken; the standard asks for 23 bytes at least and leaves the rest to the server.
 const MAX_CLIENT_ID: usize = 256;
 
@@ -43,7 +45,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let deadline = Duration::from_secs(front.config.connect_timeout_s);
-    let read = timeout(deadline, read_connect(front, socket, buffer)).await;
+    let read = timeout(deadline, read_connect(socket, buffer)).await;
     let (frame, version) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(NoConnect::Gone)) => return None,
@@ -51,8 +53,8 @@ where
             front.metrics.refuse(error.cause());
             if error == DecodeError::UnsupportedVersion {
                 // MQTT 5 section 3.1.2.2 and MQTT 3.1.1 MQTT-3.1.2-2: each version has its own way to say it.
-                let level_5 = buffer.first() == Some(&0x10) && buffer.get(8).is_some_and(|&level| level > 4);
-                let (version, code) = if level_5 { (Version::V5, error.reason()) } else { (Version::V4, 1) };
+                let newer = buffer.windows(5).take(8).any(|bytes| bytes.starts_with(b"MQTT") && bytes[4] > 5);
+                let (version, code) = if newer { (Version::V5, error.reason()) } else { (Version::V4, 1) };
                 refuse(socket, version, code).await;
             }
             return None;
@@ -93,7 +95,6 @@ enum NoConnect {
 }
 
 async fn read_connect<S>(
-    front: &Front,
     socket: &mut S,
     buffer: &mut BytesMut,
 ) -> Result<(codec::Frame, Version), NoConnect>
@@ -105,7 +106,7 @@ where
         if buffer.first().is_some_and(|&head| head != 0x10) {
             return Err(NoConnect::Broken(DecodeError::Protocol));
         }
-        if let Some(frame) = codec::frame(buffer, front.config.maximum_packet_size).map_err(NoConnect::Broken)? {
+        if let Some(frame) = codec::frame(buffer, MAX_CONNECT).map_err(NoConnect::Broken)? {
             let version = codec::protocol_version(buffer, frame).map_err(NoConnect::Broken)?;
             return Ok((frame, version));
         }
