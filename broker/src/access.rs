@@ -49,12 +49,24 @@ impl Access {
     pub(crate) fn service(key: KeyId, organization: OrganizationId, scopes: ScopeSet) -> Self {
         let publish = scopes.publish_filters().map(str::to_owned).collect();
         let subscribe = scopes.subscribe_filters().map(str::to_owned).collect();
-        Self { identity: Identity::Service(key), organization: Some(organization), scopes, publish, subscribe }
+        Self {
+            identity: Identity::Service(key),
+            organization: Some(organization),
+            scopes,
+            publish,
+            subscribe,
+        }
     }
 
     /// Whoever does not say who they are reaches what the configuration opens to them.
     pub(crate) fn anonymous(publish: Vec<String>, subscribe: Vec<String>) -> Self {
-        Self { identity: Identity::Anonymous, organization: None, scopes: ScopeSet::default(), publish, subscribe }
+        Self {
+            identity: Identity::Anonymous,
+            organization: None,
+            scopes: ScopeSet::default(),
+            publish,
+            subscribe,
+        }
     }
 
     /// Where a message to `topic` goes; `None` is a refusal.

@@ -83,11 +83,13 @@ impl Broker {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
         let appender =
-            Appender::new(store.clone(), clock.clone(), metrics.clone(), Arc::clone(&receipts), to_worker).await?;
+            Appender::new(store.clone(), clock.clone(), metrics.clone(), Arc::clone(&receipts), to_worker)
+                .await?;
+        let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
         let (ingest, queue) = Ingest::new(
             Arc::clone(&registry),
             clock.clone(),
-            i64::from(config.pings.acceptance_window_h) * 3_600_000,
+            acceptance_window_ms,
             metrics.clone(),
             Arc::clone(&receipts),
         );
@@ -97,6 +99,8 @@ impl Broker {
             bus: Arc::clone(&bus),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            // A day more than what is still accepted, so that the day it falls into can be counted anew.
+            retention_ms: acceptance_window_ms + 24 * 3_600_000,
             venues: HashMap::new(),
         };
         let front = Arc::new(Front {
@@ -117,8 +121,7 @@ impl Broker {
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
         });
-        let upkeep =
-            tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
+        let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));
         let appender = tokio::spawn(appender.run(queue));
         let worker = tokio::spawn(worker.run(from_appender));

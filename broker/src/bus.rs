@@ -52,7 +52,7 @@ pub(crate) struct Bus {
 
 impl Bus {
     /// Starts the router's thread and a task for each shard; the tasks end with `shutdown`.
-    pub(crate) fn start(shards: usize, shutdown: &CancellationToken) -> Result<Arc<Self>, LinkError> {
+    pub(crate) fn start(shards: usize, shutdown: &CancellationToken) -> Result<Arc<Self>, Box<LinkError>> {
         let router = Router::new(
             0,
             RouterConfig {
@@ -64,7 +64,8 @@ impl Bus {
             },
         )
         .spawn();
-        let (publisher, _receiver, _) = LinkBuilder::new("publisher", router.clone()).build()?;
+        let (publisher, _receiver, _) =
+            LinkBuilder::new("publisher", router.clone()).build().map_err(Box::new)?;
         let mut bus = Self { shards: Vec::new(), publisher: Mutex::new(publisher) };
         for index in 0..shards {
             let shard = Arc::new(Shard {
@@ -73,8 +74,9 @@ impl Bus {
                 subscribed: AtomicUsize::new(0),
                 credit: Semaphore::new(CREDIT),
             });
-            let (mut tx, rx, _) = LinkBuilder::new(&format!("shard-{index}"), router.clone()).build()?;
-            tx.subscribe(shard.topic.clone())?;
+            let (mut tx, rx, _) =
+                LinkBuilder::new(&format!("shard-{index}"), router.clone()).build().map_err(Box::new)?;
+            tx.subscribe(shard.topic.clone()).map_err(Box::new)?;
             tokio::spawn(Arc::clone(&shard).deliver(tx, rx, shutdown.clone()));
             bus.shards.push(shard);
         }
@@ -102,7 +104,10 @@ impl Bus {
         {
             let mut buffer = publisher.buffer();
             if !buffer.is_empty() {
-                buffer.push_back(Packet::Publish(Publish::new(Bytes::copy_from_slice(topic.as_bytes()), frame, false), None));
+                buffer.push_back(Packet::Publish(
+                    Publish::new(Bytes::copy_from_slice(topic.as_bytes()), frame, false),
+                    None,
+                ));
                 return;
             }
         }

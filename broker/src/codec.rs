@@ -11,7 +11,7 @@ mod properties;
 
 pub(crate) use decode::{Frame, decode, frame, protocol_version};
 pub(crate) use encode::{
-    Offer, connack, disconnect, pingresp, puback, publish_header, publish_size, suback, unsuback,
+    Delivery, Offer, connack, disconnect, pingresp, puback, publish, publish_size, suback, unsuback,
 };
 pub(crate) use packet::{Connect, Filter, Filters, Packet, Publish, reason};
 pub(crate) use properties::{Properties, Property};
@@ -30,6 +30,13 @@ pub(crate) enum Version {
 pub(crate) enum Qos {
     AtMostOnce,
     AtLeastOnce,
+}
+
+impl Qos {
+    /// What subscription options (section 3.8.3.1) ask for, at most 1.
+    pub(crate) fn asked(options: u8) -> Self {
+        if matches!(options & 0b11, 0) { Self::AtMostOnce } else { Self::AtLeastOnce }
+    }
 }
 
 /// Why bytes are not a packet this server accepts. Each is also a cause in the refusal counters.

@@ -73,7 +73,9 @@ impl Config {
             ));
         }
         if self.receive_maximum == 0 || self.connect_timeout_s == 0 || self.maximum_connections == 0 {
-            return Err("mqtt.receive_maximum, connect_timeout_s and maximum_connections must not be 0".into());
+            return Err(
+                "mqtt.receive_maximum, connect_timeout_s and maximum_connections must not be 0".into()
+            );
         }
         for filter in self.anonymous.publish.iter().chain(&self.anonymous.subscribe) {
             if !crate::filter::is_valid(filter) {

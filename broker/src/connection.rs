@@ -15,10 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::Access;
-use crate::codec::{self, DecodeError, Packet, Qos, Version, reason};
+use crate::codec::{self, DecodeError, Delivery, Packet, Version, reason};
 use crate::front::Front;
-use crate::message::Message;
-use crate::session::Session;
+use crate::session::{Outgoing, Session};
 
 pub(crate) use link::Link;
 
@@ -155,7 +154,8 @@ impl Connection<'_> {
     async fn handle_buffered(&mut self, buffer: &mut BytesMut) -> Result<bool, End> {
         let mut heard = false;
         while !self.is_paused() {
-            let Some(frame) = codec::frame(buffer, self.front.config.maximum_packet_size).map_err(End::Broken)?
+            let Some(frame) =
+                codec::frame(buffer, self.front.config.maximum_packet_size).map_err(End::Broken)?
             else {
                 break;
             };
@@ -214,24 +214,27 @@ impl Connection<'_> {
         }
         loop {
             let Some((id, outgoing)) = self.session.state().next(self.window) else { return Ok(()) };
-            self.write(id, &outgoing.message, outgoing.qos, outgoing.retain, false);
+            self.write(id, &outgoing, false);
             if self.out.len() >= WRITE_CHUNK && self.flush(socket).await.is_err() {
                 return Err(End::Lost);
             }
         }
     }
 
-    fn write(&mut self, id: u16, message: &Message, qos: Qos, retain: bool, dup: bool) {
-        let (topic, payload) = (message.topic(), message.payload());
-        let properties = message.properties();
-        if codec::publish_size(self.version, topic, qos, properties, payload.len()) > self.maximum_packet_size {
+    fn write(&mut self, id: u16, outgoing: &Outgoing, dup: bool) {
+        let Outgoing { message, qos, retain } = outgoing;
+        if codec::publish_size(self.version, message, *qos) > self.maximum_packet_size {
             // The client said that it cannot take this; it counts as delivered (MQTT-3.1.2-25).
             self.session.state().acknowledge(id);
             self.front.metrics.dropped.inc();
             return;
         }
-        codec::publish_header(&mut self.out, self.version, topic, (qos, id), retain, dup, properties, payload.len());
-        self.out.extend_from_slice(payload);
+        codec::publish(
+            &mut self.out,
+            self.version,
+            message,
+            Delivery { qos: *qos, id, retain: *retain, dup },
+        );
         self.front.metrics.sent.inc();
     }
 
@@ -239,7 +242,7 @@ impl Connection<'_> {
     fn resend(&mut self) {
         let again: Vec<_> = self.session.state().unacknowledged().cloned().collect();
         for (id, outgoing) in again {
-            self.write(id, &outgoing.message, outgoing.qos, outgoing.retain, true);
+            self.write(id, &outgoing, true);
         }
     }
 

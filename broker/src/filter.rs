@@ -74,19 +74,30 @@ mod tests {
 
     #[test]
     fn matching_follows_the_specification() {
-        for (filter, topic) in [("#", "a/b"), ("a/#", "a"), ("a/#", "a/b/c"), ("+/b", "a/b"), ("a/+", "a/"), ("+/+", "/x")] {
+        for (filter, topic) in
+            [("#", "a/b"), ("a/#", "a"), ("a/#", "a/b/c"), ("+/b", "a/b"), ("a/+", "a/"), ("+/+", "/x")]
+        {
             assert!(matches(filter, topic), "{filter} {topic}");
         }
-        for (filter, topic) in [("#", "$SYS/x"), ("+/x", "$SYS/x"), ("a/+", "a"), ("a/b", "a/b/c"), ("a/+", "a/b/c"), ("a", "A")] {
+        for (filter, topic) in
+            [("#", "$SYS/x"), ("+/x", "$SYS/x"), ("a/+", "a"), ("a/b", "a/b/c"), ("a/+", "a/b/c"), ("a", "A")]
+        {
             assert!(!matches(filter, topic), "{filter} {topic}");
         }
     }
 
     #[test]
     fn covering_and_overlapping() {
-        assert!(covers("a/#", "a/+/b") && covers("a/#", "a/#") && covers("a/+", "a/b") && covers("a/+", "a/+"));
+        assert!(
+            covers("a/#", "a/+/b") && covers("a/#", "a/#") && covers("a/+", "a/b") && covers("a/+", "a/+")
+        );
         assert!(!covers("a/+", "a/#") && !covers("a/b", "a/+") && !covers("a/b", "#"));
-        assert!(overlaps("a/+/c", "a/b/+") && overlaps("#", "a/b") && overlaps("a/#", "a") && overlaps("+/b", "a/#"));
+        assert!(
+            overlaps("a/+/c", "a/b/+")
+                && overlaps("#", "a/b")
+                && overlaps("a/#", "a")
+                && overlaps("+/b", "a/#")
+        );
         assert!(!overlaps("a/b", "a/c") && !overlaps("a/+", "a/b/c") && !overlaps("b/#", "a/#"));
     }
 }

@@ -79,7 +79,12 @@ impl Front {
     }
 
     /// Tells the organization that its device came or went, and remembers it for whoever asks later.
-    pub(crate) async fn announce_device(&self, organization: OrganizationId, device: DeviceId, connected: bool) {
+    pub(crate) async fn announce_device(
+        &self,
+        organization: OrganizationId,
+        device: DeviceId,
+        connected: bool,
+    ) {
         let since = self.clock.now();
         if connected {
             self.live.connected(device, since);

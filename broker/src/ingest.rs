@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
 use store::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::connection::Link;
@@ -26,7 +26,9 @@ pub(crate) use receipts::Receipts;
 use prepare::{Clocks, Submission};
 
 /// How many batches may wait for their commit before sockets are no longer read.
-pub(crate) const QUEUE: usize = 4096;
+const QUEUE: usize = 4096;
+/// How many pings they may hold together: the memory that a store which does not keep up can cost.
+const PINGS_WAITING: usize = 256 * 1024;
 
 /// The way into the ingest log.
 pub(crate) struct Ingest {
@@ -36,6 +38,7 @@ pub(crate) struct Ingest {
     metrics: Metrics,
     receipts: Arc<Receipts>,
     queue: mpsc::Sender<Submission>,
+    room: Arc<Semaphore>,
 }
 
 /// Whom to tell, and under which packet id, that a batch is dealt with.
@@ -65,7 +68,8 @@ impl Ingest {
         receipts: Arc<Receipts>,
     ) -> (Self, mpsc::Receiver<Submission>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        (Self { registry, clock, acceptance_window_ms, metrics, receipts, queue }, receiver)
+        let room = Arc::new(Semaphore::new(PINGS_WAITING));
+        (Self { registry, clock, acceptance_window_ms, metrics, receipts, queue, room }, receiver)
     }
 
     /// Takes a batch in; waits while the ingest log is full. The answer comes through `reply`, after the commit.
@@ -77,11 +81,14 @@ impl Ingest {
         reply: Option<Reply>,
         now: Instant,
     ) {
-        let clocks = Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
-        let submission = {
+        let clocks =
+            Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
+        let mut submission = {
             let view = self.registry.view();
             prepare::prepare(&view, reporter, payload, content_type, clocks, &self.metrics, reply)
         };
+        let pings = submission.pings().max(1) as u32;
+        submission.room = Arc::clone(&self.room).acquire_many_owned(pings).await.ok();
         // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
         let _ = self.queue.send(submission).await;
     }

@@ -32,7 +32,8 @@ impl Message {
         let topic_end = HEAD + topic.len();
         let properties_end = topic_end + properties.len();
         let mut frame = BytesMut::with_capacity(properties_end + payload.len());
-        frame.put_u8(u8::from(retain) * RETAIN | u8::from(qos == Qos::AtLeastOnce) * AT_LEAST_ONCE);
+        let at_least_once = if qos == Qos::AtLeastOnce { AT_LEAST_ONCE } else { 0 };
+        frame.put_u8(at_least_once | if retain { RETAIN } else { 0 });
         frame.put_u64(publisher);
         frame.put_u32(topic_end as u32);
         frame.put_u32(properties_end as u32);

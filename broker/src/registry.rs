@@ -52,19 +52,14 @@ impl Registry {
 
     /// Reads one device anew. `None`: there is no such device any more.
     pub(crate) async fn reload(&self, device: DeviceId) -> Result<Option<Arc<Reporter>>, StoreError> {
-        match self.store.registered(device).await? {
-            Some(registered) => {
-                let organization = registered.device.organization;
-                if self.view().pseudonyms(organization).is_none() {
-                    self.reload_venues().await?; // an organization not seen before brings its keys
-                }
-                Ok(Some(self.put(registered)))
-            }
-            None => {
-                self.view.write().unwrap_or_else(PoisonError::into_inner).remove(device);
-                Ok(None)
-            }
+        let Some(registered) = self.store.registered(device).await? else {
+            self.remove(device);
+            return Ok(None);
+        };
+        if self.view().pseudonyms(registered.device.organization).is_none() {
+            self.reload_venues().await?; // an organization not seen before brings its keys
         }
+        Ok(Some(self.put(registered)))
     }
 
     /// Reads all venues and pseudonym keys anew.
@@ -83,19 +78,20 @@ impl Registry {
         let mut ended = Vec::new();
         for (device, registered) in self.store.devices_changed_since(since.minus(OVERLAP_MS)).await? {
             let before = self.view().reporter(device);
-            let after = match registered {
-                Some(registered) => Some(self.put(registered)),
-                None => {
-                    self.view.write().unwrap_or_else(PoisonError::into_inner).remove(device);
-                    None
-                }
-            };
+            let after = registered.map(|registered| self.put(registered));
+            if after.is_none() {
+                self.remove(device);
+            }
             if has_ended(before.as_deref(), after.as_deref()) {
                 ended.push(device);
             }
         }
         self.reload_venues().await?;
         Ok(ended)
+    }
+
+    fn remove(&self, device: DeviceId) {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).remove(device);
     }
 
     fn put(&self, registered: Registered) -> Arc<Reporter> {
@@ -106,5 +102,7 @@ impl Registry {
 
 /// Whether open connections of a device must end: it is gone, or its secret was replaced.
 pub(crate) fn has_ended(before: Option<&Reporter>, after: Option<&Reporter>) -> bool {
-    before.is_some_and(|before| after.is_none_or(|after| after.registered.secret_hash != before.registered.secret_hash))
+    before.is_some_and(|before| {
+        after.is_none_or(|after| after.registered.secret_hash != before.registered.secret_hash)
+    })
 }

@@ -70,7 +70,8 @@ impl Session {
     pub(crate) fn deliver(&self, message: Message, qos: Qos, retain: bool) {
         let mut state = self.state();
         let qos = qos.min(message.qos());
-        let full = state.pending_bytes + message.size() > QUEUE_BYTES || state.pending.len() >= QUEUE_MESSAGES;
+        let full =
+            state.pending_bytes + message.size() > QUEUE_BYTES || state.pending.len() >= QUEUE_MESSAGES;
         if full || (state.link.is_none() && qos == Qos::AtMostOnce) {
             state.dropped += u64::from(full);
             return;

@@ -144,7 +144,7 @@ impl Sessions {
                 .filters
                 .iter()
                 .filter(|(filter, _)| filter::matches(filter, message.topic()))
-                .map(|(_, options)| if options & 3 == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce })
+                .map(|(_, options)| Qos::asked(*options))
                 .max();
             if let Some(qos) = granted {
                 session.deliver(message.clone(), qos, false);

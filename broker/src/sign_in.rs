@@ -47,7 +47,8 @@ impl SignIn {
         password: Option<&[u8]>,
     ) -> Result<SignedIn, Refusal> {
         let Some(user_name) = user_name else { return self.stranger(password) };
-        let password = password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)?;
+        let password =
+            password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)?;
         match user_name.parse::<DeviceId>() {
             Ok(device) => self.device(device, password).await,
             Err(_) => self.service(password).await,
@@ -69,7 +70,11 @@ impl SignIn {
         let key = self.store.sign_in_key(key, now).await.map_err(|error| unavailable(&error))?;
         let key = key.ok_or(Refusal::BadCredentials)?;
         let expires_at = key.expires_at.and_then(|at| Instant::now().checked_add(remaining(at, now)));
-        Ok(SignedIn { access: Access::service(key.id, key.organization, key.scopes), device: None, expires_at })
+        Ok(SignedIn {
+            access: Access::service(key.id, key.organization, key.scopes),
+            device: None,
+            expires_at,
+        })
     }
 
     fn stranger(&self, password: Option<&[u8]>) -> Result<SignedIn, Refusal> {

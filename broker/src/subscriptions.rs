@@ -37,12 +37,11 @@ impl<T> Subscriptions<T> {
             }
             node.children.get_mut(level).expect("inserted above")
         });
-        match node.subscribers.iter_mut().find(|(id, _)| *id == session) {
-            Some((_, old)) => *old = value,
-            None => {
-                node.subscribers.push((session, value));
-                self.count += 1;
-            }
+        if let Some((_, old)) = node.subscribers.iter_mut().find(|(id, _)| *id == session) {
+            *old = value;
+        } else {
+            node.subscribers.push((session, value));
+            self.count += 1;
         }
     }
 

@@ -25,6 +25,8 @@ use venue::Followed;
 
 /// Derived rows are at most this much behind.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// How often raw rows that are too old to be counted anew are deleted.
+const SEAL_EVERY: Duration = Duration::from_hours(1);
 /// How many segments are taken in before the clock is looked at again.
 const BATCH: usize = 64;
 
@@ -35,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) bus: Arc<Bus>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// How old a raw row may get, in milliseconds.
+    pub(crate) retention_ms: i64,
     pub(crate) venues: HashMap<VenueId, Followed>,
 }
 
@@ -45,6 +49,8 @@ impl Worker {
         self.resume().await;
         let mut tick = interval(Duration::from_millis(500));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sealing = interval(SEAL_EVERY);
+        sealing.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut segments = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -60,6 +66,11 @@ impl Worker {
                 _ = tick.tick() => {
                     self.notice(&mut changes);
                     self.keep_up().await;
+                }
+                _ = sealing.tick() => {
+                    for id in self.ids() {
+                        self.attempt(id, "sealing", async |worker, id| worker.seal(id).await).await;
+                    }
                 }
             }
             if self.is_checkpoint_due() {
@@ -143,7 +154,9 @@ impl Worker {
     /// A venue whose configuration changed is followed anew from its last checkpoint: what was counted since then was
     /// counted with the old one. Older days that the change made wrong are marked in the store already.
     async fn refresh(&mut self, venue: VenueId) -> Result<(), StoreError> {
-        let Some(followed) = self.venues.get_mut(&venue).filter(|followed| followed.stale) else { return Ok(()) };
+        let Some(followed) = self.venues.get_mut(&venue).filter(|followed| followed.stale) else {
+            return Ok(());
+        };
         let organization = followed.organization;
         if followed.is_outdated(&self.store).await? {
             self.load(organization, venue).await?;
@@ -218,6 +231,14 @@ impl Worker {
         let Some(followed) = self.venues.get_mut(&venue) else { return Ok(()) };
         let done = followed.recompute(&self.store, now).await?;
         self.metrics.recomputed.inc_by(done);
+        Ok(())
+    }
+
+    /// Deletes raw rows past their time. What was counted from them stays as it is.
+    async fn seal(&mut self, venue: VenueId) -> Result<(), StoreError> {
+        let Some(followed) = self.venues.get(&venue) else { return Ok(()) };
+        let before = self.clock.now().minus(self.retention_ms);
+        while self.store.seal(followed.organization, venue, before).await? > 0 {}
         Ok(())
     }
 

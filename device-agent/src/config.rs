@@ -117,10 +117,9 @@ pub enum Shift {
 
 /// `[scanner]` with `kind = "simulated"`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct SimulatedConfig {
     /// The same seed gives the same air.
-    #[serde(default)]
     pub seed: u64,
     /// How many senders there are.
     pub identifiers: u32,
@@ -313,6 +312,12 @@ impl SpoolConfig {
             "`segment_bytes` is 65536 (64 KiB) to 4194304 (4 MiB)",
         )?;
         check(self.max_bytes / 4 >= self.segment_bytes, "`max_bytes` is at least four times `segment_bytes`")
+    }
+}
+
+impl Default for SimulatedConfig {
+    fn default() -> Self {
+        Self { seed: 1, identifiers: 20, per_second: 50.0 }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::registrar::{NewDevice, NewVenue, NewZone, Registrar, RegistrarError};
 use connection::{Connection, Sender, SignIn};
 use futures_util::future::try_join_all;
 use latency::Latencies;
-use protocol::{DeviceKind, Timestamp, Topic, ZoneKind};
+use protocol::{Batch, DeviceKind, Timestamp, Topic, ZoneKind};
 use rand::RngExt;
 use serde::Serialize;
 use std::cell::Cell;
@@ -103,6 +103,8 @@ pub struct LoadResult {
     pub p99_us: u64,
     /// The longest.
     pub max_us: u64,
+    /// How many of the same batches one core decodes in a second and does nothing else with: the ceiling of any server.
+    pub decode_only_per_s: f64,
     /// Refusals in receipts: a load that is refused measures nothing.
     pub refusals: u64,
     /// The first refusal's reason.
@@ -206,6 +208,7 @@ pub async fn run(plan: &LoadPlan, devices: &[Credentials]) -> Result<LoadResult,
 
 async fn send(plan: &LoadPlan, clock: &EventClock, senders: Vec<Sender>) -> Result<LoadResult, LoadError> {
     let batch_bytes = senders.first().map_or(0, Sender::batch_bytes);
+    let decode_only_per_s = decode_only(&plan.templates(0)?, plan.start);
     let started = Instant::now();
     let deadline = started + plan.time;
     let sent = try_join_all(senders.into_iter().map(|sender| sender.send(clock, deadline))).await?;
@@ -229,9 +232,29 @@ async fn send(plan: &LoadPlan, clock: &EventClock, senders: Vec<Sender>) -> Resu
         p50_us: latencies.percentile(50.0),
         p99_us: latencies.percentile(99.0),
         max_us: latencies.longest(),
+        decode_only_per_s,
         refusals: sent.iter().map(|one| one.refusals).sum(),
         refused_as: sent.into_iter().find_map(|one| one.refused_as),
     })
+}
+
+/// Decodes the batches of a connection for a quarter of a second.
+fn decode_only(templates: &[Template], at: Timestamp) -> f64 {
+    let bodies: Vec<Vec<u8>> = templates
+        .iter()
+        .map(|template| {
+            let mut body = Vec::new();
+            template.write(template::FIRST_SEQ, at, &mut body);
+            body
+        })
+        .collect();
+    let (started, mut decoded) = (Instant::now(), 0_u64);
+    while started.elapsed() < Duration::from_millis(250) {
+        for body in &bodies {
+            decoded += u64::from(std::hint::black_box(Batch::decode(body, None)).is_ok());
+        }
+    }
+    decoded as f64 / started.elapsed().as_secs_f64()
 }
 
 /// The event time that all connections share, and the budget of batches.

@@ -106,7 +106,9 @@ impl Config {
         }
         for (name, value) in environment {
             // The tests' and build's own variables share the prefix and are no settings.
-            let Some(path) = name.strip_prefix(PREFIX).filter(|path| !path.starts_with("TEST_")) else { continue };
+            let Some(path) = name.strip_prefix(PREFIX).filter(|path| !path.starts_with("TEST_")) else {
+                continue;
+            };
             if SET_ELSEWHERE.contains(&path) {
                 continue;
             }

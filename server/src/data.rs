@@ -39,7 +39,10 @@ impl DataDir {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock { _file: file }),
             Err(Errno::WOULDBLOCK) => {
-                bail!("another promenade is serving from {}; stop it or name another --data", self.path.display())
+                bail!(
+                    "another promenade is serving from {}; stop it or name another --data",
+                    self.path.display()
+                )
             }
             Err(error) => Err(error).context("the lock of the data directory"),
         }
@@ -52,7 +55,11 @@ impl DataDir {
 
     /// The database: what the configuration names, or SQLite here.
     pub fn database_url(&self, config: &Config) -> String {
-        config.database.url.clone().unwrap_or_else(|| format!("sqlite:{}", self.path.join("promenade.db").display()))
+        config
+            .database
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite:{}", self.path.join("promenade.db").display()))
     }
 
     /// Where it is.

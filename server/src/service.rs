@@ -34,9 +34,9 @@ impl Listeners {
     /// Binds both addresses of the configuration.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let bind = async |address: SocketAddr, what: &str| {
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("{what} cannot listen on {address}; is something else using the port?"))
+            TcpListener::bind(address).await.with_context(|| {
+                format!("{what} cannot listen on {address}; is something else using the port?")
+            })
         };
         Ok(Self {
             http: bind(config.listen.http, "the HTTP interface").await?,

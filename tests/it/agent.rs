@@ -1,5 +1,7 @@
 //! The device agent and the server together: what the agent heard arrives once, whatever happens to either.
 
+use std::fmt::Write as _;
+
 use anyhow::Context;
 
 use crate::world::{Shop, World, eventually, program};
@@ -16,7 +18,7 @@ async fn everything_the_agent_heard_arrives_once() -> anyhow::Result<()> {
     let start = store::Clock::System.now().0 - 600_000;
     for second in 0..240 {
         for tag in 0..20 {
-            lines += &format!("{},ble:00:11:22:33:44:{tag:02x},-60\n", start + second * 1000 + tag);
+            writeln!(lines, "{},ble:00:11:22:33:44:{tag:02x},-60", start + second * 1000 + tag)?;
         }
     }
     std::fs::write(&recording, lines)?;
@@ -47,7 +49,9 @@ async fn everything_the_agent_heard_arrives_once() -> anyhow::Result<()> {
 }
 
 fn is_whole(stay: &serde_json::Value, start: i64) -> Option<bool> {
-    let time = |name: &str| stay[name].as_str()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+    let time = |name: &str| {
+        stay[name].as_str()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+    };
     Some(time("from")? < start + 1000 && time("to")? >= start + 119_000)
 }
 

@@ -12,10 +12,16 @@ use crate::world::{Engine, World};
 #[tokio::test]
 async fn zones_are_right_often_enough() -> anyhow::Result<()> {
     let Some(folder) = recordings() else {
-        eprintln!("******************************************************************************************");
-        eprintln!("* NOT MEASURED: no recorded air in ../shared/data/office and none in PROMENADE_RECORDED_AIR.");
+        eprintln!(
+            "******************************************************************************************"
+        );
+        eprintln!(
+            "* NOT MEASURED: no recorded air in ../shared/data/office and none in PROMENADE_RECORDED_AIR."
+        );
         eprintln!("* The recordings are public: github philotuxo/Position-Annotated-BLE-RSSI-Dataset (CC0).");
-        eprintln!("******************************************************************************************");
+        eprintln!(
+            "******************************************************************************************"
+        );
         return Ok(());
     };
     let recording = Recording::read(&folder)?;
@@ -35,5 +41,8 @@ async fn zones_are_right_often_enough() -> anyhow::Result<()> {
 
 fn recordings() -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/office");
-    std::env::var_os("PROMENADE_RECORDED_AIR").map(PathBuf::from).or(Some(beside)).filter(|folder| folder.is_dir())
+    std::env::var_os("PROMENADE_RECORDED_AIR")
+        .map(PathBuf::from)
+        .or(Some(beside))
+        .filter(|folder| folder.is_dir())
 }

@@ -1,4 +1,4 @@
-//! Other people's clients: mosquitto_pub and paho-mqtt, with a device's secret.
+//! Other people's clients: `mosquitto_pub` and paho-mqtt, with a device's secret.
 
 use std::process::Output;
 
@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::world::{Gateway, Shop, World, batch};
 
-/// Runs mosquitto_pub as a device.
+/// Runs `mosquitto_pub` as a device.
 async fn mosquitto_pub(
     world: &World,
     gateway: &Gateway,
@@ -17,7 +17,18 @@ async fn mosquitto_pub(
 ) -> anyhow::Result<Output> {
     let (host, port) = (world.mqtt().ip().to_string(), world.mqtt().port().to_string());
     Command::new("mosquitto_pub")
-        .args(["-V", version, "-h", &host, "-p", &port, "-u", &gateway.device.to_string(), "-P", &gateway.secret])
+        .args([
+            "-V",
+            version,
+            "-h",
+            &host,
+            "-p",
+            &port,
+            "-u",
+            &gateway.device.to_string(),
+            "-P",
+            &gateway.secret,
+        ])
         .args(arguments)
         .output()
         .await
@@ -53,13 +64,21 @@ async fn mosquitto_pub_is_refused_what_is_not_its_own() -> anyhow::Result<()> {
     let other = Gateway::register(&world, shop.venue, Some(shop.interior)).await?;
     for version in ["mqttv311", "mqttv5"] {
         let thief = Gateway { device: shop.gateway.device, secret: other.secret.clone() };
-        let output =
-            mosquitto_pub(&world, &thief, version, &["-q", "1", "-t", &shop.gateway.pings_topic(), "-m", &body(0)])
-                .await?;
+        let output = mosquitto_pub(
+            &world,
+            &thief,
+            version,
+            &["-q", "1", "-t", &shop.gateway.pings_topic(), "-m", &body(0)],
+        )
+        .await?;
         assert!(!output.status.success(), "{version}: a wrong secret is let in");
-        let output =
-            mosquitto_pub(&world, &shop.gateway, version, &["-q", "1", "-t", &other.pings_topic(), "-m", &body(0)])
-                .await?;
+        let output = mosquitto_pub(
+            &world,
+            &shop.gateway,
+            version,
+            &["-q", "1", "-t", &other.pings_topic(), "-m", &body(0)],
+        )
+        .await?;
         let complaint = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(
             !output.status.success() || complaint.contains("not authorized"),
@@ -78,23 +97,33 @@ async fn paho_signs_in_publishes_and_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     let shop = Shop::open(&world).await?;
     let other = Gateway::register(&world, shop.venue, Some(shop.interior)).await?;
-    let python = std::env::var("PROMENADE_TEST_PYTHON")
-        .context("this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)")?;
+    let python = std::env::var("PROMENADE_TEST_PYTHON").context(
+        "this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)",
+    )?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/clients/device.py");
     for (seq, version) in (0..).zip(["4", "5"]) {
         let output = Command::new(&python)
             .arg(script)
             .args([&world.mqtt().ip().to_string(), &world.mqtt().port().to_string(), version])
-            .args([&shop.gateway.device.to_string(), &shop.gateway.secret, &other.device.to_string(), &body(seq)])
+            .args([
+                &shop.gateway.device.to_string(),
+                &shop.gateway.secret,
+                &other.device.to_string(),
+                &body(seq),
+            ])
             .output()
             .await?;
         let lines = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{lines}\n{}", String::from_utf8_lossy(&output.stderr));
         let expected = match version {
-            "4" => "published\nreceipt through\nwildcard refused 128\nforeign subscription refused 128\n\
-                    foreign publish ends the connection\nwrong secret refused 4\n",
-            _ => "published\nreceipt through\nwildcard refused 135\nforeign subscription refused 135\n\
-                  foreign publish refused 135\nwrong secret refused 134\n",
+            "4" => {
+                "published\nreceipt through\nwildcard refused 128\nforeign subscription refused 128\n\
+                    foreign publish ends the connection\nwrong secret refused 4\n"
+            }
+            _ => {
+                "published\nreceipt through\nwildcard refused 135\nforeign subscription refused 135\n\
+                  foreign publish refused 135\nwrong secret refused 134\n"
+            }
         };
         assert_eq!(lines, expected, "version {version}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -58,7 +58,7 @@ async fn run(engine: Engine, kills: usize) -> anyhow::Result<Outcome> {
     let mut fleet = Fleet::new(&options, registered.gateways.clone(), SEED);
     let sent = send(&simulation, &mut fleet, &mut world, kills).await?;
     let day = simulation.day().clone();
-    registrar.settled(registered.venue, (day.from, day.to), day.to, Duration::from_secs(240)).await?;
+    registrar.settled(registered.venue, (day.from, day.to), day.to, Duration::from_mins(4)).await?;
     let outcome = outcome(&world, &simulation, &registered, &registrar).await?;
     world.stop().await?;
     assert_each_batch_once(&world, &registered, &sent).await?;
@@ -116,10 +116,12 @@ async fn outcome(
     for stay in stays {
         let zone = registered.zones.iter().position(|zone| *zone == stay.zone).context("a zone of ours")?;
         let times = (format!("{:?}", stay.from), format!("{:?}", stay.to));
-        subjects.entry(stay.subject.to_string()).or_default().push((zone, times.0, times.1));
+        subjects.entry(stay.subject.clone()).or_default().push((zone, times.0, times.1));
     }
     let mut stays: Vec<_> = subjects.into_values().collect();
-    stays.iter_mut().for_each(|stays| stays.sort());
+    for stays in &mut stays {
+        stays.sort();
+    }
     stays.sort();
     let path = format!(
         "/venues/{}/footfall?from={}&to={}&bucket=hour",

@@ -4,6 +4,7 @@ mod agent;
 mod air;
 mod clients;
 mod demo;
+mod front;
 mod hostile;
 mod kill;
 mod mqtt;

@@ -28,7 +28,8 @@ async fn keys_do_what_they_say_and_end() -> anyhow::Result<()> {
     let reader = world.make_token(&["--name", "reader", "--scope", "venues:read", "devices:read"]).await?;
     let api = world.api_as(&reader);
     api.get("/venues").await?;
-    let answer = api.ask(reqwest::Method::POST, "/venues", Some(json!({"name": "x", "timezone": "UTC"}))).await?;
+    let answer =
+        api.ask(reqwest::Method::POST, "/venues", Some(json!({"name": "x", "timezone": "UTC"}))).await?;
     assert_eq!(answer.status, 403, "{answer:?}");
     let answer = world.api_as("pk_nothing").ask(reqwest::Method::GET, "/venues", None).await?;
     assert_eq!(answer.status, 401, "{answer:?}");
@@ -79,7 +80,12 @@ async fn stopping_keeps_everything() -> anyhow::Result<()> {
         }
         world.stop().await?;
         world.restart().await?;
-        let path = format!("/venues/{}/stays?from={}&to={}", shop.venue, rfc3339(start), rfc3339(start.plus(3_600_000)));
+        let path = format!(
+            "/venues/{}/stays?from={}&to={}",
+            shop.venue,
+            rfc3339(start),
+            rfc3339(start.plus(3_600_000))
+        );
         let stay = eventually("the stay", async || {
             let stays = world.api().get(&path).await?;
             Ok(stays["items"].get(0).cloned())

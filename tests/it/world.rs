@@ -17,7 +17,7 @@ pub(crate) use process::{Server, program};
 pub(crate) use shop::{Gateway, Shop, batch};
 
 /// How long anything may take before a test says that it did not happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server and everything it keeps.
 pub(crate) struct World {

@@ -2,6 +2,10 @@
 //!
 //! A bench starts real programs, loads them over real sockets and prints numbers; it never passes or fails.
 
+mod ingest;
+mod process;
+mod size;
+
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
@@ -15,7 +19,14 @@ struct Bench {
 }
 
 /// Every bench there is.
-const BENCHES: &[Bench] = &[];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "ingest",
+        about: "ping batches over real sockets into SQLite and PostgreSQL, beside Mosquitto relaying the same",
+        run: ingest::run,
+    },
+    Bench { name: "size", about: "memory and start of the idle server, memory of the agent", run: size::run },
+];
 
 /// Runs the bench of that name; without a name, lists them all.
 pub(crate) fn run(workspace: &Workspace, name: Option<&str>, arguments: &[String]) -> Result<()> {

@@ -5,7 +5,7 @@
 
 mod doc_tests;
 mod packages;
-mod postgres;
+
 mod python;
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use self::postgres::Postgres;
+use crate::postgres::Postgres;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{program, tidy};

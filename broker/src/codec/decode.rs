@@ -160,14 +160,19 @@ fn disconnect(rest: &mut &[u8], version: Version) -> Result<Disconnect, DecodeEr
         packet.reason = u8_of(rest)?;
         if !rest.is_empty() {
             let properties = Properties::parse(rest, Place::Disconnect)?;
-            packet.session_expiry =
-                properties.iter().find_map(|p| if let Property::SessionExpiry(s) = p { Some(s) } else { None });
+            packet.session_expiry = properties
+                .iter()
+                .find_map(|p| if let Property::SessionExpiry(s) = p { Some(s) } else { None });
         }
     }
     end(rest).map(|()| packet)
 }
 
-fn properties<'a>(rest: &mut &'a [u8], version: Version, place: Place) -> Result<Properties<'a>, DecodeError> {
+fn properties<'a>(
+    rest: &mut &'a [u8],
+    version: Version,
+    place: Place,
+) -> Result<Properties<'a>, DecodeError> {
     match version {
         Version::V4 => Ok(Properties::default()),
         Version::V5 => Properties::parse(rest, place),

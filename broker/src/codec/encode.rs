@@ -1,6 +1,7 @@
 //! From what the server says to bytes.
 
 use super::{Qos, Version};
+use crate::message::Message;
 
 /// What a CONNACK tells a version 5 client beside the code (section 3.2.2.3); 3.1.1 has no place for it.
 #[derive(Debug, Clone, Copy)]
@@ -91,21 +92,23 @@ pub(crate) fn disconnect(out: &mut Vec<u8>, version: Version, reason: u8) {
     }
 }
 
-/// Everything of a PUBLISH up to its payload (section 3.3). `properties` are the raw bytes that travel with the message.
-#[expect(clippy::fn_params_excessive_bools, reason = "they are the flag bits of the fixed header")]
-pub(crate) fn publish_header(
-    out: &mut Vec<u8>,
-    version: Version,
-    topic: &str,
-    delivery: (Qos, u16),
-    retain: bool,
-    dup: bool,
-    properties: &[u8],
-    payload: usize,
-) {
-    let (qos, id) = delivery;
+/// How one message goes to one subscriber.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Delivery {
+    pub(crate) qos: Qos,
+    /// The packet identifier, with QoS 1.
+    pub(crate) id: u16,
+    pub(crate) retain: bool,
+    /// Sent before, on an earlier connection.
+    pub(crate) dup: bool,
+}
+
+/// PUBLISH (section 3.3) of a message, with the raw properties that travel with it.
+pub(crate) fn publish(out: &mut Vec<u8>, version: Version, message: &Message, delivery: Delivery) {
+    let Delivery { qos, id, retain, dup } = delivery;
+    let (topic, properties, payload) = (message.topic(), message.properties(), message.payload());
     out.push(0x30 | u8::from(dup) << 3 | u8::from(qos == Qos::AtLeastOnce) << 1 | u8::from(retain));
-    variable(out, remaining(version, topic, qos, properties, payload));
+    variable(out, remaining(version, message, qos));
     text(out, topic);
     if qos == Qos::AtLeastOnce {
         out.extend_from_slice(&id.to_be_bytes());
@@ -114,19 +117,20 @@ pub(crate) fn publish_header(
         variable(out, properties.len());
         out.extend_from_slice(properties);
     }
+    out.extend_from_slice(payload);
 }
 
 /// How many bytes the whole PUBLISH takes: what a client's maximum packet size is held against.
-pub(crate) fn publish_size(version: Version, topic: &str, qos: Qos, properties: &[u8], payload: usize) -> usize {
-    let remaining = remaining(version, topic, qos, properties, payload);
+pub(crate) fn publish_size(version: Version, message: &Message, qos: Qos) -> usize {
+    let remaining = remaining(version, message, qos);
     1 + variable_size(remaining) + remaining
 }
 
-fn remaining(version: Version, topic: &str, qos: Qos, properties: &[u8], payload: usize) -> usize {
+fn remaining(version: Version, message: &Message, qos: Qos) -> usize {
     let id = if qos == Qos::AtLeastOnce { 2 } else { 0 };
-    let properties =
-        if version == Version::V5 { variable_size(properties.len()) + properties.len() } else { 0 };
-    2 + topic.len() + id + properties + payload
+    let properties = message.properties().len();
+    let properties = if version == Version::V5 { variable_size(properties) + properties } else { 0 };
+    2 + message.topic().len() + id + properties + message.payload().len()
 }
 
 fn variable(out: &mut Vec<u8>, mut value: usize) {

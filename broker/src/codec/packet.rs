@@ -113,7 +113,7 @@ pub(crate) struct Filter<'a> {
 impl Filter<'_> {
     /// What the server grants: the asked QoS, at most 1.
     pub(crate) fn granted(self) -> Qos {
-        if self.options & 3 == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce }
+        Qos::asked(self.options)
     }
 }
 

@@ -94,10 +94,7 @@ enum NoConnect {
     Broken(DecodeError),
 }
 
-async fn read_connect<S>(
-    socket: &mut S,
-    buffer: &mut BytesMut,
-) -> Result<(codec::Frame, Version), NoConnect>
+async fn read_connect<S>(socket: &mut S, buffer: &mut BytesMut) -> Result<(codec::Frame, Version), NoConnect>
 where
     S: AsyncRead + Unpin,
 {
@@ -129,11 +126,13 @@ async fn admit(front: &Arc<Front>, connect: &Connect<'_>, version: Version) -> R
         return Err((0x85, 2, "client_id_missing"));
     }
     let SignedIn { access, device, expires_at } =
-        front.sign_in.sign_in(connect.user_name, connect.password).await.map_err(|refusal| match refusal {
-            Refusal::BadCredentials => (reason::BAD_CREDENTIALS, 4, "bad_credentials"),
-            Refusal::NotAuthorized => (reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
-            Refusal::Unavailable => (reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
-        })?;
+        front.sign_in.sign_in(connect.user_name, connect.password).await.map_err(
+            |refusal| match refusal {
+                Refusal::BadCredentials => (reason::BAD_CREDENTIALS, 4, "bad_credentials"),
+                Refusal::NotAuthorized => (reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
+                Refusal::Unavailable => (reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
+            },
+        )?;
     let will = match &connect.will {
         Some(will) if access.publish(will.topic).is_none() => {
             return Err((reason::NOT_AUTHORIZED, 5, "will_not_authorized"));
@@ -151,7 +150,13 @@ async fn admit(front: &Arc<Front>, connect: &Connect<'_>, version: Version) -> R
     });
     let longest = front.config.session_expiry_s;
     let expiry = match version {
-        Version::V4 => if connect.clean { 0 } else { longest },
+        Version::V4 => {
+            if connect.clean {
+                0
+            } else {
+                longest
+            }
+        }
         Version::V5 => asked.session_expiry.min(longest),
     };
     let mut answer = Vec::with_capacity(64);
@@ -171,7 +176,8 @@ async fn admit(front: &Arc<Front>, connect: &Connect<'_>, version: Version) -> R
         link,
         will,
         // One and a half times the keep-alive (MQTT-3.1.2-22).
-        keep_alive: (connect.keep_alive > 0).then(|| Duration::from_millis(u64::from(connect.keep_alive) * 1500)),
+        keep_alive: (connect.keep_alive > 0)
+            .then(|| Duration::from_millis(u64::from(connect.keep_alive) * 1500)),
         expires_at,
         window: usize::from(asked.receive_maximum),
         maximum_packet_size: asked.maximum_packet_size,
@@ -189,7 +195,8 @@ struct Asked {
 
 impl Asked {
     fn read(connect: &Connect<'_>) -> Result<Self, Refused> {
-        let mut asked = Self { session_expiry: 0, receive_maximum: u16::MAX, maximum_packet_size: usize::MAX };
+        let mut asked =
+            Self { session_expiry: 0, receive_maximum: u16::MAX, maximum_packet_size: usize::MAX };
         for property in connect.properties.iter() {
             match property {
                 Property::SessionExpiry(seconds) => asked.session_expiry = seconds,

@@ -28,7 +28,8 @@ impl Connection<'_> {
         }
         let properties = publish.properties.raw();
         let (qos, session) = (publish.qos(), self.session.id);
-        self.forward(&Message::new(publish.topic, publish.payload, properties, qos, publish.retain, session)).await;
+        self.forward(&Message::new(publish.topic, publish.payload, properties, qos, publish.retain, session))
+            .await;
         if let Some(id) = publish.id {
             self.acks.push_back((id, Some(reason::SUCCESS)));
         }
@@ -63,7 +64,8 @@ impl Connection<'_> {
 
     /// Tells the organization that its device came or went, unless another connection of it is open.
     pub(super) async fn announce(&self, connected: bool) {
-        let (Identity::Device(device), Some(organization)) = (self.access.identity, self.access.organization) else {
+        let (Identity::Device(device), Some(organization)) = (self.access.identity, self.access.organization)
+        else {
             return;
         };
         if connected || !self.front.sessions.is_connected(self.access.identity) {

@@ -73,16 +73,10 @@ impl Connection<'_> {
         let options = filter.options & 0xFC | u8::from(qos == Qos::AtLeastOnce);
         let mut state = self.session.state();
         let known = state.filters.iter_mut().find(|(known, _)| **known == *filter.path);
-        let replaced = match known {
-            Some(entry) => {
-                entry.1 = options;
-                true
-            }
-            None => {
-                state.filters.push((filter.path.into(), options));
-                false
-            }
-        };
+        let replaced = known.map(|entry| entry.1 = options).is_some();
+        if !replaced {
+            state.filters.push((filter.path.into(), options));
+        }
         drop(state);
         // What the platform sends to one device goes straight to its session, past the bus.
         if !matches!(self.access.identity, Identity::Device(_)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::{Boot, DeviceId, OrganizationId, Reason, Refused, VenueId};
 use store::segment::{BatchHead, SegmentBuilder};
 use store::{Append, Clock, NewSegment, Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::sleep;
 
 use super::marks::{Marks, Outcome};
@@ -39,6 +39,7 @@ pub(crate) struct Appender {
 struct Group {
     segments: HashMap<VenueId, Segment>,
     replies: Vec<(Reply, u8)>,
+    rooms: Vec<OwnedSemaphorePermit>,
     notes: HashMap<(DeviceId, Option<Boot>), Vec<Refused>>,
     batches: u64,
     pings: u64,
@@ -77,7 +78,8 @@ impl Appender {
 
     /// Puts one batch where it belongs: into its segments, or among the refusals.
     async fn sort_in(&mut self, group: &mut Group, submission: Submission) {
-        let Submission { device, organization, content, reply, .. } = submission;
+        let Submission { device, organization, content, reply, room } = submission;
+        group.rooms.extend(room);
         let (boot, seq, first, verdict) = match content {
             Content::Numbered { boot, seq, first, verdict } => (boot, seq, first, verdict),
             Content::Unreadable(reason) => {
@@ -97,7 +99,7 @@ impl Appender {
                 }
             }
         };
-        let notes = group.notes.entry((device, Some(boot))).or_default();
+        let key = (device, Some(boot));
         let code = match mark.judge(seq, first, &verdict) {
             Outcome::Repeat => {
                 group.repeats += 1;
@@ -107,14 +109,19 @@ impl Appender {
                 self.metrics.refuse(reason.as_str());
                 // Those that may come again are named by the mark, for as long as they have not.
                 if !reason.is_retryable() {
-                    notes.push(Refused::Batches { from: seq, to: seq, reason });
+                    let refused = Refused::Batches { from: seq, to: seq, reason };
+                    group.notes.entry(key).or_default().push(refused);
                 }
                 refusal_code(reason)
             }
             Outcome::New => {
-                let Verdict::Accept { hash, places, refused } = verdict else { unreachable!("judged as new") };
+                let Verdict::Accept { hash, places, refused } = verdict else {
+                    unreachable!("judged as new")
+                };
                 group.batches += 1;
-                list_refused(notes, &self.metrics, seq, &refused);
+                if !refused.is_empty() {
+                    list_refused(group.notes.entry(key).or_default(), &self.metrics, seq, &refused);
+                }
                 for place in places {
                     group.add(BatchHead { device, boot, seq, hash }, &place);
                 }
@@ -126,7 +133,7 @@ impl Appender {
 
     async fn commit(&mut self, group: Group) {
         let now = self.clock.now();
-        let Group { segments, replies, mut notes, batches, pings, repeats } = group;
+        let Group { segments, replies, rooms, mut notes, batches, pings, repeats } = group;
         let mut rows = Vec::with_capacity(segments.len());
         for (venue, segment) in segments {
             let position = self.positions.entry(venue).or_insert(0);
@@ -142,6 +149,7 @@ impl Appender {
             tracing::error!(%error, "the raw log could not be written; trying again");
             sleep(RETRY).await;
         }
+        drop(rooms);
         self.metrics.commits.inc();
         self.metrics.batches.inc_by(batches);
         self.metrics.pings.inc_by(pings);
@@ -154,9 +162,12 @@ impl Appender {
             refused.extend(notes.remove(&(device, Some(boot))).unwrap_or_default());
             Note { device, boot: Some(boot), through, refused }
         });
-        let unreadable = unreadable
-            .into_iter()
-            .map(|((device, _), refused)| Note { device, boot: None, through: None, refused });
+        let unreadable = unreadable.into_iter().map(|((device, _), refused)| Note {
+            device,
+            boot: None,
+            through: None,
+            refused,
+        });
         self.receipts.note(numbered.chain(unreadable));
         for row in rows {
             let NewSegment { organization, venue, position, to_at, body, .. } = row;
@@ -168,10 +179,10 @@ impl Appender {
 
 impl Group {
     fn add(&mut self, head: BatchHead, place: &Place) {
-        let segment = self.segments.entry(place.venue).or_insert_with(|| Segment {
-            organization: place.organization,
-            builder: SegmentBuilder::new(),
-        });
+        let segment = self
+            .segments
+            .entry(place.venue)
+            .or_insert_with(|| Segment { organization: place.organization, builder: SegmentBuilder::new() });
         segment.builder.push_batch(&head);
         segment.builder.pass(place.newest);
         for ping in &place.pings {

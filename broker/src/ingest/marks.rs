@@ -1,5 +1,6 @@
 //! Which batches of a boot were dealt with: the memory that makes a repeat harmless.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused};
@@ -55,16 +56,19 @@ impl Marks {
         boot: Boot,
     ) -> Result<&mut Mark, StoreError> {
         let key = (device, boot);
-        if !self.boots.contains_key(&key) {
-            let mut mark = Mark { organization: Some(organization), ..Mark::default() };
-            if let Some(saved) = store.boot(organization, device, boot).await? {
-                mark.numbers = saved.numbers;
-                mark.hashes = saved.chunks.into_iter().map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
-            }
-            self.boots.insert(key, mark);
-        }
         let group = self.group;
-        let mark = self.boots.get_mut(&key).expect("inserted above");
+        let mark = match self.boots.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let mut mark = Mark { organization: Some(organization), ..Mark::default() };
+                if let Some(saved) = store.boot(organization, device, boot).await? {
+                    mark.numbers = saved.numbers;
+                    let chunks = saved.chunks.into_iter();
+                    mark.hashes = chunks.map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
+                }
+                place.insert(mark)
+            }
+        };
         if mark.group != group {
             mark.group = group;
             self.touched.push(key);
@@ -213,14 +217,20 @@ mod tests {
         assert_eq!(mark.judge(0, None, &accept(5)), Outcome::New);
         assert_eq!(mark.judge(0, None, &accept(5)), Outcome::Repeat);
         assert_eq!(mark.judge(0, None, &accept(6)), Outcome::Refused(Reason::SequenceReused));
-        assert_eq!(mark.judge(0, None, &Verdict::Refuse { hash: Some(5), reason: Reason::ClockSkew }), Outcome::Repeat);
+        assert_eq!(
+            mark.judge(0, None, &Verdict::Refuse { hash: Some(5), reason: Reason::ClockSkew }),
+            Outcome::Repeat
+        );
         assert_eq!(mark.numbers.through(), Some(0));
     }
 
     #[test]
     fn what_was_refused_may_come_again() {
         let mut mark = Mark::default();
-        assert_eq!(mark.judge(0, None, &limited()), Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute)));
+        assert_eq!(
+            mark.judge(0, None, &limited()),
+            Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute))
+        );
         assert_eq!(mark.numbers.through(), Some(0), "a refused number is settled");
         assert_eq!(mark.judge(0, None, &accept(7)), Outcome::New);
         assert_eq!(mark.judge(0, None, &accept(7)), Outcome::Repeat);

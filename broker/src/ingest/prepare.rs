@@ -2,10 +2,13 @@
 
 use std::hash::Hasher;
 
-use protocol::{Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, Limit, OrganizationId, Ping, Reason};
+use protocol::{
+    Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, Limit, OrganizationId, Ping, Reason,
+};
 use protocol::{Subject, Timestamp, VenueId};
 use siphasher::sip::SipHasher13;
 use store::segment::PackedPing;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Reply;
@@ -36,6 +39,20 @@ pub(crate) struct Submission {
     pub(super) organization: OrganizationId,
     pub(super) content: Content,
     pub(super) reply: Option<Reply>,
+    /// Its share of what may wait, given back when it is committed.
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Submission {
+    /// How many pings are to be stored.
+    pub(super) fn pings(&self) -> usize {
+        match &self.content {
+            Content::Numbered { verdict: Verdict::Accept { places, .. }, .. } => {
+                places.iter().map(|place| place.pings.len()).sum()
+            }
+            _ => 0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -79,7 +96,7 @@ pub(super) fn prepare(
         Ok(decoded) => numbered(view, reporter, decoded, clocks, metrics),
         Err(error) => unusable(&error),
     };
-    Submission { device: reporter.id, organization: reporter.organization, content, reply }
+    Submission { device: reporter.id, organization: reporter.organization, content, reply, room: None }
 }
 
 fn unusable(error: &BatchError) -> Content {
@@ -92,7 +109,13 @@ fn unusable(error: &BatchError) -> Content {
     }
 }
 
-fn numbered(view: &View, reporter: &Reporter, decoded: Decoded, clocks: Clocks, metrics: &Metrics) -> Content {
+fn numbered(
+    view: &View,
+    reporter: &Reporter,
+    decoded: Decoded,
+    clocks: Clocks,
+    metrics: &Metrics,
+) -> Content {
     let Decoded { batch, mut refused } = decoded;
     let Batch { boot, seq, first, sent, pings } = batch;
     let count = pings.len() + refused.len();

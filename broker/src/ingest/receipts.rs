@@ -16,7 +16,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// More refusals than this between two receipts are not listed one by one; `through` still covers them.
 const LISTED: usize = 500;
 /// A boot that was not heard from for this long is forgotten here; the next batch brings it back.
-const FORGOTTEN: Duration = Duration::from_secs(600);
+const FORGOTTEN: Duration = Duration::from_mins(10);
 
 /// The receipts that are owed.
 pub(crate) struct Receipts {
@@ -105,7 +105,8 @@ impl Receipts {
         for (device, receipt) in ready {
             let topic = Topic::Receipts(device).to_string();
             let body = serde_json::to_vec(&receipt).unwrap_or_default();
-            self.sessions.deliver_to_device(device, &Message::new(&topic, &body, &[], Qos::AtMostOnce, false, 0));
+            self.sessions
+                .deliver_to_device(device, &Message::new(&topic, &body, &[], Qos::AtMostOnce, false, 0));
         }
     }
 

@@ -132,7 +132,12 @@ impl View {
     }
 
     /// The subject a phone is, seen from the organization whose beacon it heard.
-    pub(crate) fn phone(&self, organization: OrganizationId, phone: DeviceId, at: Timestamp) -> Option<Subject> {
+    pub(crate) fn phone(
+        &self,
+        organization: OrganizationId,
+        phone: DeviceId,
+        at: Timestamp,
+    ) -> Option<Subject> {
         Some(self.pseudonyms.get(&organization)?.of_phone(phone, at))
     }
 }

@@ -28,7 +28,7 @@ impl Followed {
 
     /// Makes every late window anew; answers how many there were.
     pub(super) async fn recompute(&mut self, store: &Store, now: Timestamp) -> Result<u64, StoreError> {
-        let done: Vec<Window> = self.late.iter().cloned().collect();
+        let done: Vec<Window> = self.late.iter().copied().collect();
         let mut replaced = Vec::new();
         for (day, subjects) in by_day(&done) {
             let recomputed = self.recompute_day(store, day, subjects.as_ref()).await?;
@@ -53,7 +53,15 @@ impl Followed {
         let mut after = 0;
         loop {
             let page = store
-                .segments_overlapping(self.organization, self.venue, day.from, until, after, self.applied, PAGE)
+                .segments_overlapping(
+                    self.organization,
+                    self.venue,
+                    day.from,
+                    until,
+                    after,
+                    self.applied,
+                    PAGE,
+                )
                 .await?;
             let Some(last) = page.last() else { break };
             after = last.position;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use firmware_sim::{Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report, rfc3339};
+use firmware_sim::{
+    Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report, rfc3339,
+};
 use protocol::VenueId;
 use server::{Config, DataDir, Listeners, Service};
 use store::{Clock, Organization, Scope, ScopeSet, Store};
@@ -107,7 +109,11 @@ impl Demo {
         let date = Day::last_before(&scenario.venue, now)?;
         let simulation = Simulation::new(scenario, self.seed, date)?.at_speed(self.speed);
         let name = &simulation.scenario().venue.name;
-        println!("{name} on {date}: {} people, everything simulated from seed {}", simulation.shoppers().len(), self.seed);
+        println!(
+            "{name} on {date}: {} people, everything simulated from seed {}",
+            simulation.shoppers().len(),
+            self.seed
+        );
         let registrar = Registrar::new(&format!("http://{http}"), &token, &format!("demo-{}", now.0));
         let registered = simulation.register(&registrar).await.context("registering the venue")?;
         let mut fleet = Fleet::new(&FleetOptions::to(mqtt)?, registered.gateways, self.seed);
@@ -127,7 +133,11 @@ fn say_where_to_look(result: &Result, http: &str, mqtt: &str) {
     println!("Serving until Ctrl-C. Look at");
     println!("  http://{http}/api/docs");
     println!("  curl -H 'Authorization: Bearer {token}' \\");
-    println!("    'http://{http}/api/v1/venues/{venue}/footfall?from={}&to={}&bucket=hour'", rfc3339(day.from), rfc3339(day.to));
+    println!(
+        "    'http://{http}/api/v1/venues/{venue}/footfall?from={}&to={}&bucket=hour'",
+        rfc3339(day.from),
+        rfc3339(day.to)
+    );
     println!("MQTT listens on {mqtt}.");
     let _ = std::io::stdout().flush();
 }

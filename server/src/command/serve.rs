@@ -1,5 +1,6 @@
 //! `promenade serve`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use server::{DataDir, Listeners, Service};
@@ -19,15 +20,24 @@ pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
         let listeners = Listeners::bind(&config).await?;
         let service = Service::open(&config, &data.database_url(&config), Clock::System).await?;
         // For whoever started it: with port 0 nobody else knows.
-        println!("listening http={} mqtt={}", listeners.http.local_addr()?, listeners.mqtt.local_addr()?);
+        say(&format!(
+            "listening http={} mqtt={}",
+            listeners.http.local_addr()?,
+            listeners.mqtt.local_addr()?
+        ));
         tracing::info!(data = %data.path().display(), "serving");
         let keys = service.store.keys(service.organization.id, Page { cursor: None, limit: 1 }).await?;
         if keys.items.is_empty() {
-            println!("Nobody can sign in yet. Make the first API key with");
-            println!("  promenade token --data {} --name first --scope '*'", data.path().display());
+            say("Nobody can sign in yet. Make the first API key with");
+            say(&format!("  promenade token --data {} --name first --scope '*'", data.path().display()));
         }
         service.run(listeners, shutdown).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Whoever started the server may have closed its output since; that must not end it.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

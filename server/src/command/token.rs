@@ -37,7 +37,8 @@ impl Token {
         let data = DataDir::open(&config.data)?;
         let scopes: ScopeSet = self.scope.iter().cloned().collect();
         let secret = runtime()?.block_on(async {
-            let store = Store::open(&data.database_url(&config)).await.context("the database cannot be opened")?;
+            let store =
+                Store::open(&data.database_url(&config)).await.context("the database cannot be opened")?;
             let now = Clock::System.now();
             let first = store.default_organization(now).await?;
             let organization = match self.organization {

@@ -28,7 +28,12 @@ fn requests(token: &str, shop: &Shop) -> Vec<(&'static str, Vec<u8>, u16)> {
     let footfall = |query: &str| with(&format!("GET /api/v1/venues/{}/footfall?{query}", shop.venue), b"");
     vec![
         ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n".to_vec(), 400),
-        ("a key that is none", b"GET /api/v1/venues HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer x\r\n\r\n".to_vec(), 401),
+        (
+            "a key that is none",
+            b"GET /api/v1/venues HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer x\r\n\r\n"
+                .to_vec(),
+            401,
+        ),
         ("no key", b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_vec(), 401),
         ("a route that is none", with("GET /api/v1/nothing", b""), 404),
         ("a method that is none here", with("PUT /api/v1/venues", b"{}"), 405),
@@ -44,9 +49,21 @@ fn requests(token: &str, shop: &Shop) -> Vec<(&'static str, Vec<u8>, u16)> {
         ("a day that starts at 25:00", venue("day_starts_at", json!("25:00")), 422),
         ("a cursor that is none", with("GET /api/v1/venues?cursor=x", b""), 400),
         ("a page of a million", with("GET /api/v1/venues?limit=1000000", b""), 400),
-        ("a bucket that is none", footfall("from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&bucket=year"), 400),
-        ("a window that is not aligned", footfall("from=2026-01-01T00:00:01Z&to=2026-01-02T00:00:00Z&bucket=hour"), 400),
-        ("a window that ends before it begins", footfall("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z&bucket=hour"), 400),
+        (
+            "a bucket that is none",
+            footfall("from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&bucket=year"),
+            400,
+        ),
+        (
+            "a window that is not aligned",
+            footfall("from=2026-01-01T00:00:01Z&to=2026-01-02T00:00:00Z&bucket=hour"),
+            400,
+        ),
+        (
+            "a window that ends before it begins",
+            footfall("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z&bucket=hour"),
+            400,
+        ),
         ("a million buckets", footfall("from=1970-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&bucket=15m"), 400),
     ]
 }

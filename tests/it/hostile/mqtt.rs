@@ -49,21 +49,57 @@ fn before_signing_in(gateway: &Gateway) -> Vec<Case> {
         ("an HTTP request", None, b"GET / HTTP/1.1\r\n\r\n".to_vec(), Close, "protocol_error"),
         ("PUBLISH before CONNECT", None, publish(4, "a", None, b"x"), Close, "protocol_error"),
         ("a protocol name of its own", None, bad_name, Refuse(1), "unsupported_version"),
-        ("MQTT 3.1", None, packet(0x10, &[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', 3, 2, 0, 60, 0, 1, b'c']), Refuse(1), "unsupported_version"),
+        (
+            "MQTT 3.1",
+            None,
+            packet(0x10, &[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', 3, 2, 0, 60, 0, 1, b'c']),
+            Refuse(1),
+            "unsupported_version",
+        ),
         ("MQTT 6", None, connect(6, "c", None), Refuse(0x84), "unsupported_version"),
         ("a reserved CONNECT flag", None, reserved_flag, Close, "malformed_packet"),
-        ("a length that never ends", None, vec![0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], Close, "malformed_packet"),
+        (
+            "a length that never ends",
+            None,
+            vec![0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
+            Close,
+            "malformed_packet",
+        ),
         ("a CONNECT of 200 MB", None, vec![0x10, 0x80, 0xC2, 0xD7, 0x5F], Close, "packet_too_large"),
         ("a client id that is not UTF-8", None, packet(0x10, &bad_client_id), Close, "bad_utf8"),
         ("no credentials", None, connect(4, "c", None), Refuse(5), "sign_in_missing"),
         ("no credentials, version 5", None, connect(5, "c", None), Refuse(0x87), "sign_in_missing"),
         ("a wrong secret", None, named(4, &device, "nonsense"), Refuse(4), "bad_credentials"),
         ("a wrong secret, version 5", None, named(5, &device, "nonsense"), Refuse(0x86), "bad_credentials"),
-        ("an unknown device", None, named(4, "01890000-0000-7000-8000-000000000000", &gateway.secret), Refuse(4), "bad_credentials"),
-        ("a service with a made-up key", None, named(5, "service", "pk_none"), Refuse(0x86), "bad_credentials"),
-        ("a device with an API key's name", None, named(4, "service", &gateway.secret), Refuse(4), "bad_credentials"),
+        (
+            "an unknown device",
+            None,
+            named(4, "01890000-0000-7000-8000-000000000000", &gateway.secret),
+            Refuse(4),
+            "bad_credentials",
+        ),
+        (
+            "a service with a made-up key",
+            None,
+            named(5, "service", "pk_none"),
+            Refuse(0x86),
+            "bad_credentials",
+        ),
+        (
+            "a device with an API key's name",
+            None,
+            named(4, "service", &gateway.secret),
+            Refuse(4),
+            "bad_credentials",
+        ),
         ("a will on another's topic", None, packet(0x10, &will_elsewhere), Refuse(5), "will_not_authorized"),
-        ("an authentication method nobody knows", None, packet(0x10, &enhanced), Refuse(0x8C), "authentication_method"),
+        (
+            "an authentication method nobody knows",
+            None,
+            packet(0x10, &enhanced),
+            Refuse(0x8C),
+            "authentication_method",
+        ),
     ]
 }
 
@@ -83,24 +119,90 @@ fn after_signing_in(gateway: &Gateway, other: &Gateway) -> Vec<Case> {
         ("a packet of no type", Some(4), vec![0x00, 0x00], Close, "malformed_packet"),
         ("PINGREQ with a body", Some(5), packet(0xC0, &[1]), Goodbye(0x81), "malformed_packet"),
         ("QoS 3", Some(4), packet(0x36, b"\0\x01a\0\x01x"), Close, "malformed_packet"),
-        ("QoS 2, which is not offered", Some(5), packet(0x34, b"\0\x01a\0\x01\0x"), Goodbye(0x9B), "qos_not_supported"),
+        (
+            "QoS 2, which is not offered",
+            Some(5),
+            packet(0x34, b"\0\x01a\0\x01\0x"),
+            Goodbye(0x9B),
+            "qos_not_supported",
+        ),
         ("a publish of more than the maximum", Some(5), huge, Goodbye(0x95), "packet_too_large"),
-        ("a topic that is not UTF-8", Some(5), packet(0x30, &[0, 2, 0xFF, 0xFE, 0]), Goodbye(0x81), "bad_utf8"),
+        (
+            "a topic that is not UTF-8",
+            Some(5),
+            packet(0x30, &[0, 2, 0xFF, 0xFE, 0]),
+            Goodbye(0x81),
+            "bad_utf8",
+        ),
         ("a topic with U+0000", Some(4), publish(4, "a\0b", None, b"x"), Close, "bad_utf8"),
         ("a topic with a wildcard", Some(5), publish(5, "a/#", None, b"x"), Goodbye(0x90), "bad_topic"),
         ("a packet id of 0", Some(5), publish(5, "a", Some(0), b"x"), Goodbye(0x82), "protocol_error"),
-        ("a topic that starts with a non-ASCII letter", Some(5), publish(5, "ünder/x", Some(1), b"x"), Say(0x40, 0x87), "publish_not_authorized"),
-        ("somebody else's pings, QoS 0, version 5", Some(5), publish(5, other.pings_topic(), None, b"x"), Goodbye(0x87), "publish_not_authorized"),
-        ("somebody else's pings, QoS 1, version 5", Some(5), publish(5, other.pings_topic(), Some(1), b"x"), Say(0x40, 0x87), "publish_not_authorized"),
-        ("somebody else's pings, version 3.1.1", Some(4), publish(4, other.pings_topic(), Some(1), b"x"), Close, "publish_not_authorized"),
-        ("a device that writes its own receipts", Some(4), publish(4, Topic::Receipts(gateway.device).to_string(), Some(1), b"x"), Close, "publish_not_authorized"),
+        (
+            "a topic that starts with a non-ASCII letter",
+            Some(5),
+            publish(5, "ünder/x", Some(1), b"x"),
+            Say(0x40, 0x87),
+            "publish_not_authorized",
+        ),
+        (
+            "somebody else's pings, QoS 0, version 5",
+            Some(5),
+            publish(5, other.pings_topic(), None, b"x"),
+            Goodbye(0x87),
+            "publish_not_authorized",
+        ),
+        (
+            "somebody else's pings, QoS 1, version 5",
+            Some(5),
+            publish(5, other.pings_topic(), Some(1), b"x"),
+            Say(0x40, 0x87),
+            "publish_not_authorized",
+        ),
+        (
+            "somebody else's pings, version 3.1.1",
+            Some(4),
+            publish(4, other.pings_topic(), Some(1), b"x"),
+            Close,
+            "publish_not_authorized",
+        ),
+        (
+            "a device that writes its own receipts",
+            Some(4),
+            publish(4, Topic::Receipts(gateway.device).to_string(), Some(1), b"x"),
+            Close,
+            "publish_not_authorized",
+        ),
         ("a topic alias", Some(5), packet(0x32, &alias), Goodbye(0x94), "topic_alias"),
         ("a property twice", Some(5), packet(0x32, &twice), Goodbye(0x82), "protocol_error"),
-        ("a subscription to everything", Some(4), subscribe(4, 1, "#"), Say(0x90, 0x80), "subscribe_not_authorized"),
-        ("a subscription to everything, version 5", Some(5), subscribe(5, 1, "#"), Say(0x90, 0x87), "subscribe_not_authorized"),
-        ("a subscription across devices", Some(4), subscribe(4, 1, "v1/+/receipts"), Say(0x90, 0x80), "subscribe_not_authorized"),
+        (
+            "a subscription to everything",
+            Some(4),
+            subscribe(4, 1, "#"),
+            Say(0x90, 0x80),
+            "subscribe_not_authorized",
+        ),
+        (
+            "a subscription to everything, version 5",
+            Some(5),
+            subscribe(5, 1, "#"),
+            Say(0x90, 0x87),
+            "subscribe_not_authorized",
+        ),
+        (
+            "a subscription across devices",
+            Some(4),
+            subscribe(4, 1, "v1/+/receipts"),
+            Say(0x90, 0x80),
+            "subscribe_not_authorized",
+        ),
         ("a malformed filter", Some(5), subscribe(5, 1, "a/#/b"), Say(0x90, 0x8F), "bad_filter"),
-        ("a shared subscription", Some(5), subscribe(5, 1, "$share/g/a"), Say(0x90, 0x9E), "shared_subscription"),
+        (
+            "a shared subscription",
+            Some(5),
+            subscribe(5, 1, "$share/g/a"),
+            Say(0x90, 0x9E),
+            "shared_subscription",
+        ),
         ("a SUBSCRIBE of nothing", Some(5), packet(0x82, &[0, 1, 0]), Goodbye(0x82), "protocol_error"),
     ]
 }
@@ -176,7 +278,11 @@ async fn strange_client_ids_and_take_over() -> anyhow::Result<()> {
         second.send(&connect(5, id, Some((&device, &shop.gateway.secret)))).await?;
         assert!(second.receive().await?.is_some_and(|answer| answer.body[1] == 0), "{id}");
         if !id.is_empty() {
-            assert_eq!(first.receive().await?, Some(Received { head: 0xE0, body: vec![0x8E] }), "{id}: not taken over");
+            assert_eq!(
+                first.receive().await?,
+                Some(Received { head: 0xE0, body: vec![0x8E] }),
+                "{id}: not taken over"
+            );
             assert_eq!(first.receive().await?, None, "{id}");
         }
         second.send(&packet(0xC0, &[])).await?;
@@ -188,7 +294,9 @@ async fn strange_client_ids_and_take_over() -> anyhow::Result<()> {
 /// A bad batch: its name, its body, the reason in the receipt, and the PUBACK's code.
 fn bad_batches() -> Vec<(&'static str, Vec<u8>, &'static str, u8)> {
     let now = store::Clock::System.now();
-    let of = |seq: u64, pings: Vec<Value>| json!({"boot": "bad", "seq": seq, "pings": pings}).to_string().into_bytes();
+    let of = |seq: u64, pings: Vec<Value>| {
+        json!({"boot": "bad", "seq": seq, "pings": pings}).to_string().into_bytes()
+    };
     let one = |seq: u64, change: (&str, Value)| {
         let mut ping = ping(now);
         ping[change.0] = change.1;
@@ -205,13 +313,33 @@ fn bad_batches() -> Vec<(&'static str, Vec<u8>, &'static str, u8)> {
         ("JSON that is not UTF-8", b"{\"boot\":\"\xFF\"}".to_vec(), "unreadable", 0x99),
         ("bad CBOR", vec![0xA2, 0x00, 0x61, b'b', 0x01], "unreadable", 0x99),
         ("CBOR nested 10,000 deep", vec![0x81; 10_000], "unreadable", 0x99),
-        ("a boot with a slash", json!({"boot": "a/b", "seq": 1, "pings": []}).to_string().into_bytes(), "unreadable", 0x99),
-        ("a negative number", json!({"boot": "bad", "seq": -1, "pings": []}).to_string().into_bytes(), "unreadable", 0x99),
+        (
+            "a boot with a slash",
+            json!({"boot": "a/b", "seq": 1, "pings": []}).to_string().into_bytes(),
+            "unreadable",
+            0x99,
+        ),
+        (
+            "a negative number",
+            json!({"boot": "bad", "seq": -1, "pings": []}).to_string().into_bytes(),
+            "unreadable",
+            0x99,
+        ),
         ("10,000 pings", of(20, vec![ping(now); 10_000]), "too_large", 0x99),
-        ("1,001 pings", of(21, (0..1001).map(|_| json!({"id":"app:x","rssi":-1,"at":now.0})).collect()), "too_many_pings", 0x99),
+        (
+            "1,001 pings",
+            of(21, (0..1001).map(|_| json!({"id":"app:x","rssi":-1,"at":now.0})).collect()),
+            "too_many_pings",
+            0x99,
+        ),
         ("an identifier of no kind", one(22, ("id", json!("mac:00"))), "bad_identifier", 0x99),
         ("an RSSI out of range", one(23, ("rssi", json!(300))), "bad_rssi", 0x99),
-        ("a ping from next year", one(24, ("at", json!(now.plus(365 * 86_400_000).0))), "from_the_future", 0x99),
+        (
+            "a ping from next year",
+            one(24, ("at", json!(now.plus(365 * 86_400_000).0))),
+            "from_the_future",
+            0x99,
+        ),
         ("a ping of last month", one(25, ("at", json!(now.minus(31 * 86_400_000).0))), "too_old", 0x99),
         ("a clock that is eleven minutes off", skewed.to_string().into_bytes(), "clock_skew", 0x99),
     ]
@@ -248,9 +376,9 @@ fn lists(heard: &Received, reason: &str) -> anyhow::Result<bool> {
     let start = heard.body.iter().position(|&byte| byte == b'{').context("a receipt")?;
     let receipt: Receipt = serde_json::from_slice(&heard.body[start..])?;
     Ok(receipt.refused.iter().any(|refused| match refused {
-        Refused::Batches { reason: of, .. } | Refused::Pings { reason: of, .. } | Refused::Whole { reason: of } => {
-            of.as_str() == reason
-        }
+        Refused::Batches { reason: of, .. }
+        | Refused::Pings { reason: of, .. }
+        | Refused::Whole { reason: of } => of.as_str() == reason,
     }))
 }
 

@@ -43,7 +43,12 @@ impl Api {
     }
 
     /// Whatever the answer is.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> anyhow::Result<Answer> {
         let response = self.send(method, path, body).await?;
         let status = response.status().as_u16();
         let text = response.text().await?;

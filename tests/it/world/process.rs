@@ -38,7 +38,8 @@ impl Server {
             if words.next() == Some("listening") {
                 let mut address = |name: &str| {
                     let word = words.next().and_then(|word| word.strip_prefix(name)?.strip_prefix('='));
-                    word.and_then(|word| word.parse().ok()).with_context(|| format!("no {name} address in `{line}`"))
+                    word.and_then(|word| word.parse().ok())
+                        .with_context(|| format!("no {name} address in `{line}`"))
                 };
                 let (http, mqtt) = (address("http")?, address("mqtt")?);
                 // What it prints from here on is read away, so that a full pipe never stops it.

@@ -28,7 +28,8 @@ impl Shop {
         let venue = api.post("/venues", json!({"name": "Shop", "timezone": "Europe/Berlin"})).await?;
         let venue: VenueId = id(&venue)?;
         let zone = async |name: &str, kind: &str| {
-            let zone = api.post(&format!("/venues/{venue}/zones"), json!({"name": name, "kind": kind})).await?;
+            let zone =
+                api.post(&format!("/venues/{venue}/zones"), json!({"name": name, "kind": kind})).await?;
             id::<ZoneId>(&zone)
         };
         let (entrance, interior) = (zone("Door", "entrance").await?, zone("Floor", "interior").await?);
@@ -38,7 +39,11 @@ impl Shop {
 }
 
 impl Gateway {
-    pub(crate) async fn register(world: &World, venue: VenueId, zone: Option<ZoneId>) -> anyhow::Result<Self> {
+    pub(crate) async fn register(
+        world: &World,
+        venue: VenueId,
+        zone: Option<ZoneId>,
+    ) -> anyhow::Result<Self> {
         let body = json!({"kind": "gateway", "name": "Gateway", "venue": venue, "zone": zone});
         let made = world.api().post("/devices", body).await?;
         let secret = made["secret"].as_str().context("a secret")?.to_owned();

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::postgres;
+use crate::postgres;
 use crate::program;
 
 /// A package of the distribution and how to tell that what it brings is there.

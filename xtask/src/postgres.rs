@@ -32,13 +32,13 @@ rm -rf -- "$folder"
 "#;
 
 /// A running server; dropping it stops it and removes all it wrote.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     port: u16,
     _keeper: Keeper,
 }
 
 /// The folder with `initdb` and `pg_ctl`: the newest of Debian's, else whatever is on the search path.
-pub(super) fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     debian
         .filter_map(|entry| {
@@ -52,7 +52,7 @@ pub(super) fn programs() -> Option<PathBuf> {
 
 impl Postgres {
     /// Starts a server and waits until it answers.
-    pub(super) fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let programs = programs().context("PostgreSQL's programs initdb and pg_ctl were not found")?;
         let folder = make_folder()?;
         let server = Server {
@@ -76,7 +76,7 @@ impl Postgres {
     }
 
     /// Where to connect, as a user who may create databases.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 }

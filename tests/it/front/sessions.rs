@@ -1,0 +1,166 @@
+//! Sessions that outlive their connection, and those that do not.
+
+use super::client::{Client, Hello, Key, LEVELS};
+use crate::world::{World, eventually};
+
+fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[tokio::test]
+async fn what_was_published_meanwhile_arrives_in_order() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let key = Key::free(&world).await?;
+    for level in LEVELS {
+        let hello = Hello::new(level, "sleeper").with_key(&key).resuming();
+        let mut client = Client::connect(&world, hello).await?;
+        assert!(!client.present, "there was none before");
+        client.subscribe(&[("free/a", 1)]).await?;
+        client.leave(None).await?;
+        let mut publisher = Client::connect(&world, Hello::new(level, "publisher").with_key(&key)).await?;
+        for number in numbers(0..100) {
+            publisher.publish("free/a", &number, 1, false).await?;
+            // Nobody is promised this one, and nobody gets it.
+            publisher.publish("free/a", "unpromised", 0, false).await?;
+        }
+        let mut client = Client::connect(&world, hello).await?;
+        assert!(client.present);
+        publisher.publish("free/a", "end", 1, false).await?;
+        assert_eq!(client.payloads_until("end").await?, numbers(0..100), "version {level}");
+        // What was acknowledged does not come again.
+        client.leave(None).await?;
+        let mut client = Client::connect(&world, hello).await?;
+        assert!(client.present);
+        publisher.publish("free/a", "end", 1, false).await?;
+        assert_eq!(client.payloads_until("end").await?, [""; 0]);
+        // A clean start forgets the subscription with everything else.
+        client.leave(None).await?;
+        let mut client = Client::connect(&world, Hello::new(level, "sleeper").with_key(&key)).await?;
+        assert!(!client.present);
+        publisher.publish("free/a", "forgotten", 1, false).await?;
+        client.subscribe(&[("free/a", 1)]).await?;
+        publisher.publish("free/a", "end", 1, false).await?;
+        assert_eq!(client.payloads_until("end").await?, [""; 0]);
+        client.leave(None).await?;
+        assert!(!Client::connect(&world, hello).await?.present, "a clean one leaves nothing behind");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_as_a_duplicate() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let key = Key::free(&world).await?;
+    for level in LEVELS {
+        let hello = Hello::new(level, "forgetful").with_key(&key).resuming();
+        let mut client = Client::connect(&world, hello).await?;
+        client.subscribe(&[("free/a", 1)]).await?;
+        let mut publisher = Client::connect(&world, Hello::new(level, "publisher").with_key(&key)).await?;
+        client.acknowledges = false;
+        let mut first = Vec::new();
+        for number in numbers(0..20) {
+            publisher.publish("free/a", &number, 1, false).await?;
+            first.push(client.delivery().await?);
+        }
+        assert!(first.iter().all(|delivery| !delivery.dup));
+        drop(client); // the connection breaks
+        for number in numbers(20..40) {
+            publisher.publish("free/a", &number, 1, false).await?;
+        }
+        let mut client = Client::connect(&world, hello).await?;
+        assert!(client.present);
+        for (number, before) in first.iter().enumerate() {
+            let again = client.delivery().await?;
+            assert!(again.dup, "{number} is not marked");
+            assert_eq!((again.id, &again.payload), (before.id, &before.payload));
+        }
+        publisher.publish("free/a", "end", 1, false).await?;
+        assert_eq!(client.payloads_until("end").await?, numbers(20..40), "version {level}");
+        client.leave(None).await?;
+    }
+    Ok(())
+}
+
+/// A resumed session sends no more at once than its client now takes (MQTT-3.3.4-9).
+#[tokio::test]
+async fn a_resumed_session_keeps_to_the_new_receive_maximum() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let key = Key::free(&world).await?;
+    let hello = Hello::new(5, "narrow").with_key(&key).resuming();
+    let mut client = Client::connect(&world, hello).await?;
+    client.subscribe(&[("free/a", 1)]).await?;
+    client.acknowledges = false;
+    let mut publisher = Client::connect(&world, Hello::new(5, "publisher").with_key(&key)).await?;
+    for number in numbers(0..10) {
+        publisher.publish("free/a", &number, 1, false).await?;
+        client.delivery().await?;
+    }
+    drop(client);
+    let mut client = Client::connect(&world, hello.receive_maximum(3)).await?;
+    assert!(client.present);
+    client.acknowledges = false;
+    client.ping().await?;
+    let ids: Vec<_> = client.taken().map(|delivery| delivery.id).collect();
+    assert_eq!(ids.len(), 3, "{ids:?} unacknowledged at once");
+    client.acknowledges = true;
+    client.acknowledge(&ids).await?;
+    publisher.publish("free/a", "end", 1, false).await?;
+    assert_eq!(client.payloads_until("end").await?, numbers(3..10));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_of_version_5_ends_when_it_said() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let key = Key::free(&world).await?;
+    let resuming = Hello::new(5, "c").with_key(&key).resuming();
+    // A clean start with an expiry starts anew and yet leaves a session.
+    Client::connect(&world, resuming.leaving(3600)).await?.leave(None).await?;
+    let client = Client::connect(&world, resuming).await?;
+    assert!(client.present);
+    // The goodbye may shorten it to nothing.
+    client.leave_with_expiry(0).await?;
+    let mut client = Client::connect(&world, resuming).await?;
+    assert!(!client.present);
+    // Or to a second, and then nothing reaches it any more, even before it is swept.
+    client.subscribe(&[("free/a", 1)]).await?;
+    client.leave_with_expiry(1).await?;
+    eventually("the session has expired", async || {
+        let client = Client::connect(&world, resuming).await?;
+        let present = client.present;
+        client.leave_with_expiry(u32::from(present)).await?;
+        Ok((!present).then_some(()))
+    })
+    .await?;
+    // What was to end with the connection cannot be prolonged by the goodbye (MQTT-3.14.2-2).
+    let client = Client::connect(&world, Hello::new(5, "brief").with_key(&key)).await?;
+    assert_eq!(client.leave_with_expiry(100).await?, Some(0x82));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_client_id_of_two_identities_is_two_sessions() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (one, other) = (Key::free(&world).await?, Key::free(&world).await?);
+    for level in LEVELS {
+        let hello = Hello::new(level, "same").resuming();
+        let mut first = Client::connect(&world, hello.with_key(&one)).await?;
+        first.subscribe(&[("free/a", 1)]).await?;
+        let mut second = Client::connect(&world, hello.with_key(&other)).await?;
+        assert!(!second.present, "another identity's session was taken over");
+        second.publish("free/a", "x", 1, false).await?;
+        assert_eq!(first.delivery().await?.payload, b"x", "the first is still connected");
+        // One's own session is taken over, and the older connection is told.
+        let mut third = Client::connect(&world, hello.with_key(&one)).await?;
+        assert!(third.present);
+        assert_eq!(first.ended().await?, (level == 5).then_some(0x8E));
+        second.publish("free/a", "y", 1, false).await?;
+        assert_eq!(third.delivery().await?.payload, b"y");
+        second.ping().await?;
+        for (client, key) in [(second, &other), (third, &one)] {
+            client.leave(None).await?;
+            Client::connect(&world, Hello::new(level, "same").with_key(key)).await?.leave(None).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Programs under measurement: started, watched through `/proc`, ended with their value.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::program;
+use crate::workspace::Workspace;
+
+/// The release programs of this checkout.
+pub(super) struct Programs {
+    folder: PathBuf,
+}
+
+/// A running program; it ends with this value.
+pub(super) struct Running {
+    child: Child,
+    /// Kept open, as it would be on a terminal.
+    _output: Option<ChildStdout>,
+}
+
+/// A running `promenade serve` and where it listens.
+pub(super) struct Server {
+    pub(super) process: Running,
+    pub(super) http: String,
+    pub(super) mqtt: String,
+    /// From its start to the moment it listened.
+    pub(super) ready_after: Duration,
+}
+
+impl Programs {
+    /// Builds them as users would run them.
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+        let packages = ["-p", "server", "-p", "firmware-sim", "-p", "device-agent"];
+        program::run(workspace.cargo().args(["build", "--release", "--quiet"]).args(packages))?;
+        Ok(Self { folder: workspace.target()?.join("release") })
+    }
+
+    pub(super) fn command(&self, name: &str) -> Command {
+        Command::new(self.folder.join(name))
+    }
+
+    /// Starts the server on a data directory, with settings as environment variables.
+    pub(super) fn serve(&self, data: &Path, settings: &[(&str, &str)]) -> Result<Server> {
+        let started = Instant::now();
+        let mut child = self
+            .command("promenade")
+            .arg("serve")
+            .arg("--data")
+            .arg(data)
+            .args(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"])
+            .envs(settings.iter().copied())
+            .env("PROMENADE_LOG__FILTER", "warn")
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().context("its output")?);
+        output.read_line(&mut line)?;
+        let ready_after = started.elapsed();
+        let address = |name: &str| {
+            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
+            word.map(str::to_owned).with_context(|| format!("the server said `{line}`"))
+        };
+        let (http, mqtt) = (address("http=")?, address("mqtt=")?);
+        Ok(Server { process: Running { child, _output: Some(output.into_inner()) }, http, mqtt, ready_after })
+    }
+
+    /// An API key for everything.
+    pub(super) fn token(&self, data: &Path, settings: &[(&str, &str)]) -> Result<String> {
+        let mut command = self.command("promenade");
+        command.args(["token", "--name", "bench", "--scope", "*", "--data"]).arg(data);
+        let said = program::run_quietly(command.envs(settings.iter().copied()))?;
+        Ok(said.lines().next_back().unwrap_or_default().to_owned())
+    }
+}
+
+impl Running {
+    pub(super) fn start(command: &mut Command) -> Result<Self> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        Ok(Self { child, _output: None })
+    }
+
+    /// Processor time used so far, in user and kernel mode together.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // proc(5): the fields after the name in parentheses; utime and stime are numbers 14 and 15.
+        let (_, rest) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
+        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<Result<u64, _>>()?;
+        // The kernel counts 100 ticks a second for user programs on every Linux that Rust supports.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// Processor time used once the program has nothing left to do: what it put off counts too.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program that has nothing to do is noticed by watching it for a while"
+    )]
+    pub(super) fn cpu_at_rest(&self) -> Result<Duration> {
+        let mut before = self.cpu()?;
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = self.cpu()?;
+            if now - before <= Duration::from_millis(10) {
+                return Ok(before);
+            }
+            before = now;
+        }
+        Ok(before)
+    }
+
+    /// Resident memory in MB (10^6 bytes).
+    pub(super) fn resident_mb(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024.0 / 1e6)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until somebody accepts connections there.
+pub(super) fn wait_for_port(port: u16) -> Result<()> {
+    let since = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        ensure!(since.elapsed() < Duration::from_secs(10), "nobody listens on port {port}");
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+pub(super) fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The middle one of an odd number of values.
+pub(super) fn median(mut values: Vec<f64>) -> Result<f64> {
+    if values.is_empty() {
+        bail!("no rounds");
+    }
+    values.sort_by(f64::total_cmp);
+    Ok(values[values.len() / 2])
+}
