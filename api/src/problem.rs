@@ -231,6 +231,7 @@ impl IntoResponse for Problem {
         let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (self.kind.status(), [content_type], body).into_response();
         response.headers_mut().extend(more.headers);
+        response.extensions_mut().insert(self.kind); // for whoever counts refusals
         response
     }
 }

@@ -13,6 +13,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use crate::App;
+use crate::problem::Kind;
 
 pub use metrics::HttpMetrics;
 use request_id::HEADER;
@@ -33,6 +34,9 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     let took = started.elapsed();
     let status = response.status();
     app.metrics.answered(route.as_deref(), &method, status, took);
+    if let Some(kind) = response.extensions().get::<Kind>() {
+        app.metrics.refused(*kind);
+    }
     span.in_scope(|| {
         let (status, took_ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
         tracing::info!(%method, path, status, took_ms, "answered a request");

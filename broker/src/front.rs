@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use protocol::{DeviceId, OrganizationId, Status, Topic};
 use store::{Clock, Live};
@@ -20,6 +21,9 @@ use crate::metrics::Metrics;
 use crate::retained::Retained;
 use crate::sessions::Sessions;
 use crate::sign_in::SignIn;
+
+/// How long to wait after the system refused to accept a connection, most often for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// All that a connection may reach.
 pub(crate) struct Front {
@@ -54,7 +58,7 @@ impl Front {
                     // Out of file descriptors: what is open goes on, and closing connections make room.
                     self.metrics.refuse("accept_failed");
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::task::yield_now().await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };

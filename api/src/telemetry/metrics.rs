@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::problem::Kind;
+
 /// Upper bounds of the duration buckets in seconds: from a lookup in memory to a slow report.
 const BOUNDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
@@ -17,6 +19,7 @@ const BOUNDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.
 #[derive(Clone)]
 pub struct HttpMetrics {
     requests: Family<Answered, Counter>,
+    refusals: Family<Cause, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     /// Live streams that are open now.
     pub(crate) streams: Gauge,
@@ -30,6 +33,11 @@ struct Answered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
     method: &'static str,
@@ -40,11 +48,13 @@ impl HttpMetrics {
     pub fn register(registry: &mut Registry) -> HttpMetrics {
         let metrics = HttpMetrics {
             requests: Family::default(),
+            refusals: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             streams: Gauge::default(),
         };
         let registry = registry.sub_registry_with_prefix("promenade_http");
         registry.register("requests", "Requests answered", metrics.requests.clone());
+        registry.register("refusals", "Requests refused, by kind of problem", metrics.refusals.clone());
         let durations = metrics.durations.clone();
         registry.register_with_unit(
             "request_duration",
@@ -62,6 +72,11 @@ impl HttpMetrics {
         let answered = Answered { route: route.clone(), method, status: class(status) };
         self.requests.get_or_create(&answered).inc();
         self.durations.get_or_create(&Route { route, method }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a problem that was answered.
+    pub(crate) fn refused(&self, kind: Kind) {
+        self.refusals.get_or_create(&Cause { cause: kind.slug() }).inc();
     }
 }
 

@@ -58,7 +58,7 @@ impl Demo {
         // Where no folder was asked for, one that is gone with the demo.
         let scratch = tempfile::Builder::new().prefix("promenade-demo-").tempdir()?;
         if self.serving.place.data.is_none() {
-            config.data = scratch.path().to_owned();
+            scratch.path().clone_into(&mut config.data);
         }
         runtime()?.block_on(self.simulate_and_serve(&config))
     }

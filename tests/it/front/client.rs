@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
 use crate::mqtt::{Received, Wire, packet, text};
-use crate::world::{Gateway, World};
+use crate::world::{Api, Gateway, World};
 
 /// Both versions of the protocol, by their level.
 pub(super) const LEVELS: [u8; 2] = [4, 5];
@@ -114,14 +114,24 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) async fn make(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
-        let made = world.api().post("/keys", json!({"name": "test", "scopes": scopes})).await?;
+        Self::made_by(&world.api(), scopes).await
+    }
+
+    async fn made_by(api: &Api, scopes: &[&str]) -> anyhow::Result<Self> {
+        let made = api.post("/keys", json!({"name": "test", "scopes": scopes})).await?;
         let field = |name: &str| made[name].as_str().with_context(|| format!("no {name} in {made}"));
         Ok(Self { id: field("id")?.parse()?, secret: field("secret")?.to_owned() })
     }
 
+    /// A key for free topics; `*` does not hold those, so the key that makes it has to name them, too.
+    pub(super) async fn with_topics(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
+        let maker = world.make_token(&[&["--name", "maker", "--scope", "*"], scopes].concat()).await?;
+        Self::made_by(&world.api_as(&maker), scopes).await
+    }
+
     /// A key for the free topics below `free/`.
     pub(super) async fn free(world: &World) -> anyhow::Result<Self> {
-        Self::make(world, &["mqtt:publish:free/#", "mqtt:subscribe:free/#"]).await
+        Self::with_topics(world, &["mqtt:publish:free/#", "mqtt:subscribe:free/#"]).await
     }
 }
 

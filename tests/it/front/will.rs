@@ -60,7 +60,7 @@ async fn a_goodbye_may_ask_for_the_will() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_will_needs_the_right_to_publish_it() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let key = Key::make(&world, &["mqtt:publish:free/mine", "mqtt:subscribe:free/#"]).await?;
+    let key = Key::with_topics(&world, &["mqtt:publish:free/mine", "mqtt:subscribe:free/#"]).await?;
     for (level, code) in [(4, 5), (5, 0x87)] {
         for topic in ["free/theirs", "v1/x", "$SYS/x"] {
             let hello = Hello::new(level, "mortal").with_key(&key).will(topic, b"x", 0);

@@ -8,8 +8,10 @@ use tokio::net::TcpStream;
 use super::still_serves;
 use crate::world::{Shop, World};
 
-/// A whole request and the status that answers it.
-fn requests(token: &str, shop: &Shop) -> Vec<(&'static str, Vec<u8>, u16)> {
+/// What is wrong, the whole request, and the status that answers it.
+type Case = (&'static str, Vec<u8>, u16);
+
+fn requests(token: &str, shop: &Shop) -> Vec<Case> {
     let with = |head: &str, body: &[u8]| {
         let length = body.len();
         let mut request = format!(
@@ -72,6 +74,7 @@ fn requests(token: &str, shop: &Shop) -> Vec<(&'static str, Vec<u8>, u16)> {
 async fn wrong_requests_get_their_status() -> anyhow::Result<()> {
     let world = World::new().await?;
     let shop = Shop::open(&world).await?;
+    let mut counted = 0_u64;
     for (seq, (name, request, status)) in (0..).zip(requests(world.token(), &shop)) {
         let mut socket = TcpStream::connect(world.http()).await?;
         // The server may answer and close before it has read a request that is too large.
@@ -81,10 +84,20 @@ async fn wrong_requests_get_their_status() -> anyhow::Result<()> {
         let text = String::from_utf8_lossy(&answer);
         let line = text.lines().next().with_context(|| format!("{name}: no answer"))?;
         assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{name}: {line}\n{text}");
+        counted += u64::from(text.contains("application/problem+json"));
         if line.contains(" 401 ") {
             assert!(text.to_lowercase().contains("www-authenticate"), "{name}");
         }
         still_serves(&world, &shop, seq).await.context(name)?;
     }
+    let metrics = world.api().text("/metrics").await?;
+    let refusals = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("promenade_http_refusals_total{")?.split(' ').nth(1));
+    let refusals: f64 = refusals.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    assert!(
+        refusals >= counted as f64 && counted >= 18,
+        "{counted} problems answered, {refusals} counted by cause"
+    );
     Ok(())
 }

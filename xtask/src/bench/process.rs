@@ -104,7 +104,7 @@ impl Running {
         for _ in 0..100 {
             std::thread::sleep(Duration::from_millis(500));
             let now = self.cpu()?;
-            if now - before <= Duration::from_millis(10) {
+            if now.saturating_sub(before) <= Duration::from_millis(10) {
                 return Ok(before);
             }
             before = now;
