@@ -60,7 +60,6 @@ where
         front: &front,
         version: welcome.version,
         access: welcome.access,
-        device: welcome.device,
         session: welcome.session,
         link: welcome.link,
         window: welcome.window,
@@ -93,7 +92,6 @@ struct Connection<'a> {
     front: &'a Front,
     version: Version,
     access: Access,
-    device: Option<Arc<crate::registry::Reporter>>,
     /// The device's own pings topic: the hot path compares before it parses.
     pings_topic: String,
     session: Arc<Session>,

@@ -16,9 +16,10 @@ use store::Clock;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::codec::reason;
 use crate::connection::Link;
 use crate::metrics::Metrics;
-use crate::registry::{Registry, Reporter};
+use crate::registry::Registry;
 
 pub(crate) use append::Appender;
 pub(crate) use receipts::Receipts;
@@ -75,7 +76,7 @@ impl Ingest {
     /// Takes a batch in; waits while the ingest log is full. The answer comes through `reply`, after the commit.
     pub(crate) async fn take(
         &self,
-        reporter: &Reporter,
+        device: DeviceId,
         payload: &[u8],
         content_type: Option<&str>,
         reply: Option<Reply>,
@@ -83,9 +84,28 @@ impl Ingest {
     ) {
         let clocks =
             Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
-        let mut submission = {
+        // Looked up for each batch: the device may have been moved since it signed in.
+        let submission = {
             let view = self.registry.view();
-            prepare::prepare(&view, reporter, payload, content_type, clocks, &self.metrics, reply)
+            let reporter = view.reporter(device);
+            reporter.map(|reporter| {
+                prepare::prepare(
+                    &view,
+                    &reporter,
+                    payload,
+                    content_type,
+                    clocks,
+                    &self.metrics,
+                    reply.clone(),
+                )
+            })
+        };
+        let Some(mut submission) = submission else {
+            // Deleted a moment ago: not acknowledged, and the connection ends.
+            if let Some(reply) = reply {
+                reply.link.close(reason::NOT_AUTHORIZED);
+            }
+            return;
         };
         let pings = submission.pings().max(1) as u32;
         submission.room = Arc::clone(&self.room).acquire_many_owned(pings).await.ok();

@@ -62,11 +62,9 @@ impl Sessions {
             }
             state.generation += 1;
         }
-        let kept = if clean {
-            old.inspect(|old| self.forget(&mut inner, old)).and(None)
-        } else {
-            old.filter(|_| inner.by_key.get(key).is_some_and(|entry| !entry.is_over()))
-        };
+        let is_over = inner.by_key.get(key).is_some_and(Entry::is_over);
+        let kept =
+            if clean || is_over { old.inspect(|old| self.forget(&mut inner, old)).and(None) } else { old };
         let present = kept.is_some();
         let session = kept.unwrap_or_else(|| {
             let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -178,7 +176,9 @@ impl Sessions {
                 inner.by_identity.remove(&session.key.identity);
             }
         }
-        for (filter, _) in session.state().filters.drain(..) {
+        // Taken out first: the bus delivers while it holds its own lock, so ours must not be held while it is asked.
+        let filters = std::mem::take(&mut session.state().filters);
+        for (filter, _) in filters {
             self.bus.unsubscribe(&filter, session.id);
         }
     }

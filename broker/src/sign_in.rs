@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::config::Anonymous;
-use crate::registry::{Registry, Reporter};
+use crate::registry::Registry;
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,6 @@ pub(crate) enum Refusal {
 /// Somebody who was let in.
 pub(crate) struct SignedIn {
     pub(crate) access: Access,
-    /// The device, where it is one.
-    pub(crate) device: Option<Arc<Reporter>>,
     /// When the credentials end, and the connection with them.
     pub(crate) expires_at: Option<Instant>,
 }
@@ -62,7 +60,7 @@ impl SignIn {
             return Err(Refusal::BadCredentials);
         }
         let access = Access::device(id, reporter.organization);
-        Ok(SignedIn { access, device: Some(reporter), expires_at: None })
+        Ok(SignedIn { access, expires_at: None })
     }
 
     async fn service(&self, key: &str) -> Result<SignedIn, Refusal> {
@@ -70,11 +68,7 @@ impl SignIn {
         let key = self.store.sign_in_key(key, now).await.map_err(|error| unavailable(&error))?;
         let key = key.ok_or(Refusal::BadCredentials)?;
         let expires_at = key.expires_at.and_then(|at| Instant::now().checked_add(remaining(at, now)));
-        Ok(SignedIn {
-            access: Access::service(key.id, key.organization, key.scopes),
-            device: None,
-            expires_at,
-        })
+        Ok(SignedIn { access: Access::service(key.id, key.organization, key.scopes), expires_at })
     }
 
     fn stranger(&self, password: Option<&[u8]>) -> Result<SignedIn, Refusal> {
@@ -83,7 +77,7 @@ impl SignIn {
             return Err(Refusal::NotAuthorized);
         }
         let access = Access::anonymous(publish.clone(), subscribe.clone());
-        Ok(SignedIn { access, device: None, expires_at: None })
+        Ok(SignedIn { access, expires_at: None })
     }
 }
 

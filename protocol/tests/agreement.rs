@@ -1,5 +1,6 @@
 //! The readers of batches are written by hand, so they are held against general ones: `serde_json` and `minicbor`.
 
+#[path = "generate/batches.rs"]
 mod generate;
 
 use std::convert::Infallible;

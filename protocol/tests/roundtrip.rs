@@ -1,5 +1,6 @@
 //! What is printed or encoded parses to the same value, for every value; and what parses prints as the same text.
 
+#[path = "generate/batches.rs"]
 mod generate;
 
 use generate::{batch, boot, identifier, timestamp};

@@ -2,6 +2,7 @@
 
 mod http;
 mod mqtt;
+mod packets;
 
 use protocol::Timestamp;
 use serde_json::json;

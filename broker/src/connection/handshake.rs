@@ -12,7 +12,6 @@ use crate::access::Access;
 use crate::codec::{self, Connect, DecodeError, Packet, Property, Version, reason};
 use crate::front::Front;
 use crate::message::Message;
-use crate::registry::Reporter;
 use crate::session::{Session, SessionKey};
 use crate::sign_in::{Refusal, SignedIn};
 
@@ -20,7 +19,6 @@ use crate::sign_in::{Refusal, SignedIn};
 pub(super) struct Welcome {
     pub(super) version: Version,
     pub(super) access: Access,
-    pub(super) device: Option<Arc<Reporter>>,
     pub(super) session: Arc<Session>,
     pub(super) generation: u64,
     pub(super) link: Arc<Link>,
@@ -125,7 +123,7 @@ async fn admit(front: &Arc<Front>, connect: &Connect<'_>, version: Version) -> R
     if version == Version::V4 && connect.client_id.is_empty() && !connect.clean {
         return Err((0x85, 2, "client_id_missing"));
     }
-    let SignedIn { access, device, expires_at } =
+    let SignedIn { access, expires_at } =
         front.sign_in.sign_in(connect.user_name, connect.password).await.map_err(
             |refusal| match refusal {
                 Refusal::BadCredentials => (reason::BAD_CREDENTIALS, 4, "bad_credentials"),
@@ -170,7 +168,6 @@ async fn admit(front: &Arc<Front>, connect: &Connect<'_>, version: Version) -> R
     Ok(Welcome {
         version,
         access,
-        device,
         session: attached.session,
         generation: attached.generation,
         link,

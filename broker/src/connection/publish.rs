@@ -13,14 +13,14 @@ impl Connection<'_> {
     pub(super) async fn publish(&mut self, publish: &Publish<'_>) -> Result<(), End> {
         self.front.metrics.received.inc();
         if self.pings_topic == publish.topic
-            && let Some(reporter) = self.device.clone()
+            && let Identity::Device(device) = self.access.identity
         {
             if let Some(id) = publish.id {
                 self.acks.push_back((id, None));
             }
             let reply = publish.id.map(|id| Reply { link: std::sync::Arc::clone(&self.link), id });
             let content_type = publish.properties.content_type();
-            self.front.ingest.take(&reporter, publish.payload, content_type, reply, Instant::now()).await;
+            self.front.ingest.take(device, publish.payload, content_type, reply, Instant::now()).await;
             return Ok(());
         }
         if self.access.publish(publish.topic) != Some(Route::Free) {

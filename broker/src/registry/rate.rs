@@ -41,7 +41,7 @@ mod tests {
         assert!(!rate.take(1, start));
         assert!(!rate.take(11, start + Duration::from_secs(1)));
         assert!(rate.take(10, start + Duration::from_secs(1)));
-        assert!(rate.take(600, start + Duration::from_secs(3600)));
-        assert!(!rate.take(1, start + Duration::from_secs(3600)));
+        assert!(rate.take(600, start + Duration::from_hours(1)));
+        assert!(!rate.take(1, start + Duration::from_hours(1)));
     }
 }

@@ -62,14 +62,6 @@ impl Server {
         ensure!(status.success(), "the server stopped with {status}");
         Ok(())
     }
-
-    /// Resident memory in bytes.
-    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
-        let pid = self.child.id().context("the server is gone")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
-    }
 }
 
 /// One of the project's programs, as `cargo xtask test` built it.
