@@ -79,7 +79,7 @@ impl Broker {
         let late = CancellationToken::new();
         let shards = std::thread::available_parallelism().map_or(1, NonZero::get);
         let bus = Bus::start(shards, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
-        let sessions = Arc::new(Sessions::new(Arc::clone(&bus)));
+        let sessions = Arc::new(Sessions::new(Arc::clone(&bus), metrics.dropped.clone()));
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
         let appender =

@@ -61,6 +61,7 @@ where
         version: welcome.version,
         access: welcome.access,
         session: welcome.session,
+        generation: welcome.generation,
         link: welcome.link,
         window: welcome.window,
         maximum_packet_size: welcome.maximum_packet_size,
@@ -69,7 +70,6 @@ where
         acks: VecDeque::new(),
     };
     connection.announce(true).await;
-    connection.resend();
     let timers = Timers { keep_alive, silent_at: deadline, expires_at: welcome.expires_at };
     let end = connection.run(&mut socket, &mut buffer, timers).await;
     connection.say_goodbye(&mut socket, &end).await;
@@ -95,6 +95,8 @@ struct Connection<'a> {
     /// The device's own pings topic: the hot path compares before it parses.
     pings_topic: String,
     session: Arc<Session>,
+    /// Which connection of the session this is: one that was taken over must not take what is the next one's to send.
+    generation: u64,
     link: Arc<Link>,
     /// How many QoS 1 messages the client takes at once.
     window: usize,
@@ -130,6 +132,11 @@ impl Connection<'_> {
                 buffer.reserve((buffer.capacity() * 2).clamp(READ_CHUNK, READ_CHUNK_MAX));
             }
             tokio::select! {
+                // In this order: what waits in the socket is read before the peer is called silent, since it may have been
+                // us who did not read.
+                biased;
+                () = self.front.shutdown.cancelled() => return End::Closed(reason::SERVER_SHUTTING_DOWN),
+                () = until(timers.expires_at) => return End::Closed(reason::NOT_AUTHORIZED),
                 () = self.link.signalled() => {}
                 read = socket.read_buf(buffer), if !paused => match read {
                     Ok(0) | Err(_) => return End::Lost,
@@ -137,8 +144,6 @@ impl Connection<'_> {
                 },
                 // A session we stopped reading must not time out for what we did not read.
                 () = until(timers.silent_at), if !paused => return End::Silent,
-                () = until(timers.expires_at) => return End::Closed(reason::NOT_AUTHORIZED),
-                () = self.front.shutdown.cancelled() => return End::Closed(reason::SERVER_SHUTTING_DOWN),
             }
         }
     }
@@ -211,16 +216,20 @@ impl Connection<'_> {
             self.acks.pop_front();
         }
         loop {
-            let Some((id, outgoing)) = self.session.state().next(self.window) else { return Ok(()) };
-            self.write(id, &outgoing, false);
+            let next = {
+                let mut state = self.session.state();
+                if state.generation == self.generation { state.next(self.window) } else { None }
+            };
+            let Some((id, outgoing)) = next else { return Ok(()) };
+            self.write(id, &outgoing);
             if self.out.len() >= WRITE_CHUNK && self.flush(socket).await.is_err() {
                 return Err(End::Lost);
             }
         }
     }
 
-    fn write(&mut self, id: u16, outgoing: &Outgoing, dup: bool) {
-        let Outgoing { message, qos, retain } = outgoing;
+    fn write(&mut self, id: u16, outgoing: &Outgoing) {
+        let Outgoing { message, qos, retain, again } = outgoing;
         if codec::publish_size(self.version, message, *qos) > self.maximum_packet_size {
             // The client said that it cannot take this; it counts as delivered (MQTT-3.1.2-25).
             self.session.state().acknowledge(id);
@@ -231,17 +240,9 @@ impl Connection<'_> {
             &mut self.out,
             self.version,
             message,
-            Delivery { qos: *qos, id, retain: *retain, dup },
+            Delivery { qos: *qos, id, retain: *retain, dup: again.is_some() },
         );
         self.front.metrics.sent.inc();
-    }
-
-    /// What an earlier connection of the session was sent and did not acknowledge goes out again first.
-    fn resend(&mut self) {
-        let again: Vec<_> = self.session.state().unacknowledged().cloned().collect();
-        for (id, outgoing) in again {
-            self.write(id, &outgoing, true);
-        }
     }
 
     async fn flush<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Result<(), ()> {

@@ -56,8 +56,15 @@ impl Registry {
             self.remove(device);
             return Ok(None);
         };
-        if self.view().pseudonyms(registered.device.organization).is_none() {
-            self.reload_venues().await?; // an organization not seen before brings its keys
+        let is_known = {
+            let view = self.view();
+            let venues_known = registered.placements.iter().all(|place| view.venue(place.venue).is_some());
+            venues_known && view.pseudonyms(registered.device.organization).is_some()
+        };
+        if !is_known {
+            // An organization not seen before brings its keys; a venue may be as new as the device, its notice still on
+            // the way.
+            self.reload_venues().await?;
         }
         Ok(Some(self.put(registered)))
     }

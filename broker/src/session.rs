@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use prometheus_client::metrics::counter::Counter;
+
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::connection::Link;
@@ -25,6 +27,8 @@ pub(crate) struct Session {
     /// Unique in this process, never 0.
     pub(crate) id: u64,
     pub(crate) key: SessionKey,
+    /// Messages given up because too much was waiting, those of all sessions.
+    dropped: Counter,
     state: Mutex<State>,
 }
 
@@ -35,7 +39,8 @@ pub(crate) struct State {
     pub(crate) filters: Vec<(Box<str>, u8)>,
     /// Waiting to be written.
     pending: VecDeque<Outgoing>,
-    pending_bytes: usize,
+    /// What `pending` and `inflight` hold together.
+    bytes: usize,
     /// Written with QoS 1 and not yet acknowledged, in the order of sending.
     inflight: VecDeque<(u16, Outgoing)>,
     last_packet_id: u16,
@@ -43,8 +48,6 @@ pub(crate) struct State {
     pub(crate) link: Option<Arc<Link>>,
     /// Bumped with each connection, so that an old end does not undo a new beginning.
     pub(crate) generation: u64,
-    /// Messages given up because too much was waiting.
-    pub(crate) dropped: u64,
 }
 
 /// A message for this session.
@@ -53,11 +56,13 @@ pub(crate) struct Outgoing {
     pub(crate) message: Message,
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
+    /// The packet id it was sent with before: it goes out with the same, marked as a duplicate (MQTT-4.4.0-1).
+    pub(crate) again: Option<u16>,
 }
 
 impl Session {
-    pub(crate) fn new(id: u64, key: SessionKey) -> Self {
-        Self { id, key, state: Mutex::default() }
+    pub(crate) fn new(id: u64, key: SessionKey, dropped: Counter) -> Self {
+        Self { id, key, dropped, state: Mutex::default() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -66,18 +71,19 @@ impl Session {
 
     /// Queues a message with the lower of its own and the subscription's QoS (MQTT-3.8.4-8) and wakes the connection.
     ///
-    /// Without a connection only QoS 1 waits; above the queue's bounds the new message is dropped and counted.
+    /// Without a connection only QoS 1 waits; above the queue's bounds the new message is dropped and counted. What was
+    /// sent and not yet acknowledged counts as waiting.
     pub(crate) fn deliver(&self, message: Message, qos: Qos, retain: bool) {
         let mut state = self.state();
         let qos = qos.min(message.qos());
-        let full =
-            state.pending_bytes + message.size() > QUEUE_BYTES || state.pending.len() >= QUEUE_MESSAGES;
+        let full = state.bytes + message.size() > QUEUE_BYTES
+            || state.pending.len() + state.inflight.len() >= QUEUE_MESSAGES;
         if full || (state.link.is_none() && qos == Qos::AtMostOnce) {
-            state.dropped += u64::from(full);
+            self.dropped.inc_by(u64::from(full));
             return;
         }
-        state.pending_bytes += message.size();
-        state.pending.push_back(Outgoing { message, qos, retain });
+        state.bytes += message.size();
+        state.pending.push_back(Outgoing { message, qos, retain, again: None });
         if let Some(link) = &state.link {
             link.wake();
         }
@@ -92,30 +98,36 @@ impl State {
             return None;
         }
         let outgoing = self.pending.pop_front()?;
-        self.pending_bytes -= outgoing.message.size();
         if outgoing.qos == Qos::AtMostOnce {
+            self.bytes -= outgoing.message.size();
             return Some((0, outgoing));
         }
-        let id = self.fresh_packet_id();
+        let id = outgoing.again.unwrap_or_else(|| self.fresh_packet_id());
         self.inflight.push_back((id, outgoing.clone()));
         Some((id, outgoing))
     }
 
-    /// What must be sent again when the session resumes, in its first order (MQTT-4.4.0-1, MQTT-4.6.0-1).
-    pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = &(u16, Outgoing)> {
-        self.inflight.iter()
+    /// What was sent and not acknowledged goes out again before anything else, in its first order (MQTT-4.6.0-1), and no
+    /// more of it at once than the new connection takes (MQTT-3.3.4-9).
+    pub(crate) fn send_again(&mut self) {
+        while let Some((id, outgoing)) = self.inflight.pop_back() {
+            self.pending.push_front(Outgoing { again: Some(id), ..outgoing });
+        }
     }
 
     /// The client has message `id`; false where nothing with that id was waiting.
     pub(crate) fn acknowledge(&mut self, id: u16) -> bool {
         let found = self.inflight.iter().position(|(other, _)| *other == id);
-        found.is_some_and(|index| self.inflight.remove(index).is_some())
+        let Some((_, outgoing)) = found.and_then(|index| self.inflight.remove(index)) else { return false };
+        self.bytes -= outgoing.message.size();
+        true
     }
 
     /// Forgets what QoS 0 promised to nobody, when the connection ends.
     pub(crate) fn drop_unpromised(&mut self) {
         self.pending.retain(|outgoing| outgoing.qos == Qos::AtLeastOnce);
-        self.pending_bytes = self.pending.iter().map(|outgoing| outgoing.message.size()).sum();
+        let waiting = self.pending.iter().chain(self.inflight.iter().map(|(_, outgoing)| outgoing));
+        self.bytes = waiting.map(|outgoing| outgoing.message.size()).sum();
     }
 
     fn fresh_packet_id(&mut self) -> u16 {
@@ -133,7 +145,11 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        let session = Session::new(1, SessionKey { identity: Identity::Anonymous, client_id: "c".into() });
+        let session = Session::new(
+            1,
+            SessionKey { identity: Identity::Anonymous, client_id: "c".into() },
+            Counter::default(),
+        );
         session.state().link = Some(Arc::default());
         session
     }
@@ -154,7 +170,11 @@ mod tests {
         assert!(state.next(2).is_none());
         assert!(state.acknowledge(1) && !state.acknowledge(1));
         assert_eq!(state.next(2).map(|(id, _)| id), Some(3));
-        assert_eq!(state.unacknowledged().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 3]);
+        // On a new connection the unacknowledged ones go again, as many as it takes, and only then what is new.
+        state.send_again();
+        let again: Vec<_> = std::iter::from_fn(|| state.next(1)).map(|(id, out)| (id, out.again)).collect();
+        assert_eq!(again, [(2, Some(2))]);
+        assert_eq!(state.next(2).map(|(id, _)| id), Some(3));
     }
 
     #[test]
@@ -175,7 +195,14 @@ mod tests {
         for _ in 0..QUEUE_MESSAGES + 5 {
             session.deliver(message(Qos::AtLeastOnce), Qos::AtLeastOnce, false);
         }
-        assert_eq!(session.state().dropped, 5);
+        assert_eq!(session.dropped.get(), 5);
+        // What is on its way and not acknowledged is still held.
+        let (id, _) = session.state().next(1).expect("a message");
+        session.deliver(message(Qos::AtLeastOnce), Qos::AtLeastOnce, false);
+        assert_eq!(session.dropped.get(), 6);
+        assert!(session.state().acknowledge(id));
+        session.deliver(message(Qos::AtLeastOnce), Qos::AtLeastOnce, false);
+        assert_eq!(session.dropped.get(), 6);
     }
 
     #[test]

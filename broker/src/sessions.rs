@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use protocol::{DeviceId, KeyId};
 use tokio::time::Instant;
 
@@ -21,6 +22,8 @@ pub(crate) struct Sessions {
     inner: Mutex<Inner>,
     next_id: AtomicU64,
     bus: Arc<Bus>,
+    /// Counts what sessions give up because too much is waiting.
+    dropped: Counter,
 }
 
 #[derive(Default)]
@@ -46,8 +49,8 @@ pub(crate) struct Attached {
 }
 
 impl Sessions {
-    pub(crate) fn new(bus: Arc<Bus>) -> Self {
-        Self { inner: Mutex::default(), next_id: AtomicU64::new(1), bus }
+    pub(crate) fn new(bus: Arc<Bus>, dropped: Counter) -> Self {
+        Self { inner: Mutex::default(), next_id: AtomicU64::new(1), bus, dropped }
     }
 
     /// Binds `link` to the session of `key`. An older connection of the same session is told that it was taken over
@@ -68,17 +71,18 @@ impl Sessions {
         let present = kept.is_some();
         let session = kept.unwrap_or_else(|| {
             let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-            let session = Arc::new(Session::new(id, key.clone()));
+            let session = Arc::new(Session::new(id, key.clone(), self.dropped.clone()));
             inner.by_identity.entry(key.identity).or_default().push(Arc::clone(&session));
             session
         });
         inner.by_key.insert(key.clone(), Entry { session: Arc::clone(&session), expires: None });
-        drop(inner);
+        // The table stays locked until the link is known, so that whoever comes next finds it and closes it.
         let mut state = session.state();
         state.link = Some(Arc::clone(link));
         state.generation += 1;
+        state.send_again();
         let generation = state.generation;
-        drop(state);
+        drop((state, inner));
         Attached { session, present, generation }
     }
 

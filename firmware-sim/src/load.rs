@@ -7,9 +7,11 @@ mod connection;
 mod frame;
 mod latency;
 mod relay;
+mod sign_ins;
 mod template;
 
 pub use relay::{RelayResult, relay};
+pub use sign_ins::{SignInResult, sign_ins};
 
 use crate::chance::{Purpose, stream};
 use crate::fleet::Credentials;

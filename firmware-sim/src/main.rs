@@ -98,6 +98,9 @@ struct LoadArgs {
     /// Publish to this topic of any broker instead, without registering or signing in, and count what reaches a subscriber.
     #[arg(long)]
     plain_topic: Option<String>,
+    /// Sign in and go, again and again, instead of sending batches.
+    #[arg(long, conflicts_with = "plain_topic")]
+    sign_ins: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -174,6 +177,10 @@ async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
         serde_json::to_string(&load::relay(&plan, topic).await?)?
     } else {
         let devices = load::register(&plan, &args.platform.registrar(now)).await?;
+        if args.sign_ins {
+            println!("{}", serde_json::to_string(&load::sign_ins(&plan, &devices).await?)?);
+            return Ok(true);
+        }
         serde_json::to_string(&load::run(&plan, &devices).await?)?
     };
     println!("{line}");

@@ -4,6 +4,7 @@
 
 mod ingest;
 mod process;
+mod sign_in;
 mod size;
 
 use anyhow::{Result, bail};
@@ -25,6 +26,7 @@ const BENCHES: &[Bench] = &[
         about: "ping batches over real sockets into SQLite and PostgreSQL, beside Mosquitto relaying the same",
         run: ingest::run,
     },
+    Bench { name: "sign-in", about: "devices that sign in and go, again and again", run: sign_in::run },
     Bench { name: "size", about: "memory and start of the idle server, memory of the agent", run: size::run },
 ];
 

@@ -56,6 +56,10 @@ impl Receipts {
         for Note { device, boot, through, refused } in notes {
             let entry = owed.entry((device, boot)).or_insert_with(|| Owed::new(now));
             entry.through = through.or(entry.through);
+            // What should come again is named anew by each note, all of it; some of it may have come since the last one.
+            entry
+                .refused
+                .retain(|known| !matches!(known, Refused::Batches { reason, .. } if reason.is_retryable()));
             for refused in refused {
                 if entry.refused.len() < LISTED && !entry.refused.contains(&refused) {
                     entry.refused.push(refused);
