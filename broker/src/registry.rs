@@ -58,8 +58,9 @@ impl Registry {
         };
         let is_known = {
             let view = self.view();
-            let venues_known = registered.placements.iter().all(|place| view.venue(place.venue).is_some());
-            venues_known && view.pseudonyms(registered.device.organization).is_some()
+            let place = registered.device.placement.as_ref();
+            place.is_none_or(|place| view.venue(place.venue).is_some())
+                && view.pseudonyms(registered.device.organization).is_some()
         };
         if !is_known {
             // An organization not seen before brings its keys; a venue may be as new as the device, its notice still on

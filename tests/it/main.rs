@@ -3,6 +3,7 @@
 mod agent;
 mod air;
 mod clients;
+mod configuration;
 mod demo;
 mod front;
 mod hostile;
