@@ -38,7 +38,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         app.metrics.refused(*kind);
     }
     span.in_scope(|| {
-        let (status, took_ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
+        let (status, took_ms) = (status.as_u16(), took.as_micros() as f64 / 1e3);
         tracing::info!(%method, path, status, took_ms, "answered a request");
     });
     if let Ok(value) = HeaderValue::from_str(&id) {

@@ -90,6 +90,9 @@ impl Front {
         connected: bool,
     ) {
         let since = self.clock.now();
+        if connected && self.live.connection(device).is_some() {
+            return; // it is there already, through another connection
+        }
         if connected {
             self.live.connected(device, since);
         } else {

@@ -27,16 +27,16 @@ impl Retained {
     /// Answers false where the budget is used up.
     pub(crate) fn set(&self, message: &Message) -> bool {
         let mut inner = self.messages.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = inner.by_topic.remove(message.topic()) {
-            inner.bytes -= old.size();
-        }
+        let old = inner.by_topic.get(message.topic()).map_or(0, Message::size);
         if message.payload().is_empty() {
+            inner.bytes -= old;
+            inner.by_topic.remove(message.topic());
             return true;
         }
-        if inner.bytes + message.size() > BUDGET {
+        if inner.bytes - old + message.size() > BUDGET {
             return false;
         }
-        inner.bytes += message.size();
+        inner.bytes = inner.bytes - old + message.size();
         inner.by_topic.insert(message.topic().into(), message.clone());
         true
     }

@@ -40,7 +40,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("the configuration {} does not do", arguments.config.display()))?;
     let targets: Targets = config.log.level.parse().context("[log] `level` is no level")?;
     let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(targets).init();
 
     let shutdown = CancellationToken::new();

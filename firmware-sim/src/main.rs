@@ -108,6 +108,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
     let cli = Cli::parse();
     let done = match (cli.command, cli.day) {
@@ -145,7 +146,10 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
     let comparison = report::compare(&simulation.truth(), &footfall);
     println!("{comparison}");
-    Ok(comparison.agrees())
+    if sent.refused > 0 {
+        println!("{} batches were refused, so less was counted than was sent", sent.refused);
+    }
+    Ok(comparison.agrees() && sent.refused == 0)
 }
 
 async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bool> {
@@ -173,6 +177,7 @@ async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
         start: now.minus(24 * 3_600_000),
         seed: args.seed,
     };
+    let mut taken = true;
     let line = if let Some(topic) = &args.plain_topic {
         serde_json::to_string(&load::relay(&plan, topic).await?)?
     } else {
@@ -181,10 +186,12 @@ async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
             println!("{}", serde_json::to_string(&load::sign_ins(&plan, &devices).await?)?);
             return Ok(true);
         }
-        serde_json::to_string(&load::run(&plan, &devices).await?)?
+        let result = load::run(&plan, &devices).await?;
+        taken = result.refusals == 0;
+        serde_json::to_string(&result)?
     };
     println!("{line}");
-    Ok(true)
+    Ok(taken)
 }
 
 fn scenario(name: &str) -> anyhow::Result<Scenario> {

@@ -10,6 +10,8 @@ pub(crate) use doctor::doctor;
 pub(crate) use serve::serve;
 pub(crate) use token::Token;
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context;
 use server::config::{Log, LogFormat};
 use tokio::runtime::Runtime;
@@ -20,7 +22,12 @@ use tracing_subscriber::EnvFilter;
 /// Logs go to standard error: standard output belongs to what a command answers.
 fn start_logging(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.filter).with_context(|| format!("log.filter `{}`", log.filter))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that nobody reads any more must not end the server: what cannot be written is dropped without a word.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false);
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
@@ -46,8 +53,8 @@ fn until_signalled() -> anyhow::Result<CancellationToken> {
             if round == 1 {
                 std::process::exit(130);
             }
-            tracing::info!("stopping: finishing what was taken in");
             token.cancel();
+            tracing::info!("stopping: finishing what was taken in");
         }
     });
     Ok(shutdown)

@@ -105,13 +105,9 @@ impl Config {
                 text.parse().with_context(|| format!("{} is not a valid configuration", file.display()))?;
         }
         for (name, value) in environment {
-            // The tests' and build's own variables share the prefix and are no settings.
-            let Some(path) = name.strip_prefix(PREFIX).filter(|path| !path.starts_with("TEST_")) else {
+            let Some(path) = name.strip_prefix(PREFIX).filter(|path| !is_set_elsewhere(path)) else {
                 continue;
             };
-            if SET_ELSEWHERE.contains(&path) {
-                continue;
-            }
             let path: Vec<String> = path.split("__").map(str::to_ascii_lowercase).collect();
             set(&mut settings, &path, &value).with_context(|| format!("the environment variable {name}"))?;
         }
@@ -135,8 +131,10 @@ impl Config {
     }
 }
 
-/// Variables with the prefix that other parts read: not settings of the server.
-const SET_ELSEWHERE: [&str; 1] = ["RECORDED_AIR"];
+/// Variables with the prefix that other programs read: the agent's, and those of tests and replays.
+fn is_set_elsewhere(path: &str) -> bool {
+    path.starts_with("AGENT_") || path.starts_with("TEST_") || path == "RECORDED_AIR"
+}
 
 /// Puts a value where its path says: as TOML where it reads as TOML (numbers, lists), as text otherwise.
 fn set(table: &mut Table, path: &[String], value: &str) -> anyhow::Result<()> {
@@ -181,6 +179,8 @@ mod tests {
                 ("PROMENADE_DATABASE__URL", "postgres://localhost/x"),
                 ("OTHER", "x"),
                 ("PROMENADE_TEST_LONG", "1"),
+                ("PROMENADE_AGENT_LINK_HOST", "x"),
+                ("PROMENADE_RECORDED_AIR", "/x"),
             ],
         )
         .expect("valid");

@@ -115,7 +115,7 @@ impl Appender {
                 refusal_code(reason)
             }
             Outcome::New => {
-                let Verdict::Accept { hash, places, refused } = verdict else {
+                let Verdict::Accept { hash, places, refused, nothing_left } = verdict else {
                     unreachable!("judged as new")
                 };
                 group.batches += 1;
@@ -125,7 +125,7 @@ impl Appender {
                 for place in places {
                     group.add(BatchHead { device, boot, seq, hash }, &place);
                 }
-                reason::SUCCESS
+                if nothing_left { reason::PAYLOAD_FORMAT_INVALID } else { reason::SUCCESS }
             }
         };
         group.replies.extend(reply.map(|reply| (reply, code)));

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused};
-use store::{BootRow, HashChunk, Numbers, Store, StoreError};
+use store::{BootRow, HashChunk, Numbers, SequenceSet, Store, StoreError};
 
 use super::prepare::Verdict;
 
@@ -63,6 +63,8 @@ impl Marks {
                 let mut mark = Mark { organization: Some(organization), ..Mark::default() };
                 if let Some(saved) = store.boot(organization, device, boot).await? {
                     mark.numbers = saved.numbers;
+                    let waiting = mark.numbers.waiting.ranges().iter();
+                    mark.limited = waiting.flat_map(|&(from, to)| from..=to).collect();
                     let chunks = saved.chunks.into_iter();
                     mark.hashes = chunks.map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
                 }
@@ -188,6 +190,10 @@ impl Mark {
             .drain(..)
             .filter_map(|chunk| Some(HashChunk { number: chunk, hashes: **self.hashes.get(&chunk)? }))
             .collect();
+        self.numbers.waiting = SequenceSet::new();
+        for &seq in &self.limited {
+            self.numbers.waiting.insert(seq);
+        }
         BootRow {
             organization,
             device,
@@ -204,7 +210,7 @@ mod tests {
     use super::*;
 
     fn accept(hash: u64) -> Verdict {
-        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new() }
+        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new(), nothing_left: false }
     }
 
     fn limited() -> Verdict {

@@ -66,7 +66,7 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Stored, but for the single pings refused.
-    Accept { hash: u64, places: Vec<Place>, refused: Vec<(u32, Reason)> },
+    Accept { hash: u64, places: Vec<Place>, refused: Vec<(u32, Reason)>, nothing_left: bool },
     /// Refused as a whole; the hash tells whether the same number was accepted before.
     Refuse { hash: Option<u64>, reason: Reason },
 }
@@ -163,11 +163,16 @@ fn numbered(
         Verdict::Refuse { hash: Some(hash), reason: Reason::RateLimited(Limit::PingsPerMinute) }
     } else if nothing_left {
         only_reason(&refused).map_or_else(
-            || Verdict::Accept { hash, places: Vec::new(), refused: std::mem::take(&mut refused) },
+            || Verdict::Accept {
+                hash,
+                places: Vec::new(),
+                refused: std::mem::take(&mut refused),
+                nothing_left,
+            },
             |reason| Verdict::Refuse { hash: Some(hash), reason },
         )
     } else {
-        Verdict::Accept { hash, places: resolver.places, refused }
+        Verdict::Accept { hash, places: resolver.places, refused, nothing_left }
     };
     Content::Numbered { boot, seq, first, verdict }
 }

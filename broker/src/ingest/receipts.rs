@@ -131,7 +131,10 @@ impl Owed {
         }
         self.due = false;
         self.said_at = Some(now);
-        let refused = std::mem::take(&mut self.refused);
+        let refused = self.refused.clone();
+        // What should come again is said again, until a note no longer names it.
+        self.refused
+            .retain(|known| matches!(known, Refused::Batches { reason, .. } if reason.is_retryable()));
         Some((device, Receipt { boot, through: self.through, refused }))
     }
 }

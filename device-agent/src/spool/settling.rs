@@ -1,8 +1,8 @@
 //! What a receipt does to the spool.
 //!
 //! What was over quota goes back into the spool under a new number. Sending the old number again would be allowed, but
-//! a receipt tells a refusal once: the next one, covering the same number, might have been written before the repeat
-//! arrived or after it was accepted, and nothing tells which. A new number has a fate of its own. The same is done with
+//! a receipt may get lost, and the next one, covering the same number, might have been written before the repeat
+//! arrived or after it was accepted. A new number has a fate of its own. The same is done with
 //! a batch whose number the platform has seen with other pings.
 
 use protocol::{Ping, Reason, Receipt, Refused};

@@ -8,15 +8,14 @@ use std::path::PathBuf;
 
 /// The directory of the office recordings: in `$PROMENADE_RECORDED_AIR`, else beside the project.
 fn office() -> Option<PathBuf> {
-    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
-    let root = std::env::var_os("PROMENADE_RECORDED_AIR").map_or_else(beside, PathBuf::from);
-    let office = root.join("office");
+    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/office"));
+    let office = std::env::var_os("PROMENADE_RECORDED_AIR").map_or_else(beside, PathBuf::from);
     if office.is_dir() {
         return Some(office);
     }
     eprintln!(
         "NOT TESTED: no recorded air in {}; set PROMENADE_RECORDED_AIR to its directory",
-        root.display()
+        office.display()
     );
     None
 }

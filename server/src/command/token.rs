@@ -34,6 +34,13 @@ pub(crate) struct Token {
 impl Token {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let config = self.place.load()?;
+        // A key made in a directory that a typing error named would open nothing.
+        if config.database.url.is_none() && !config.data.is_dir() {
+            bail!(
+                "{} does not exist; `promenade serve` makes it, or name another --data",
+                config.data.display()
+            );
+        }
         let data = DataDir::open(&config.data)?;
         let scopes: ScopeSet = self.scope.iter().cloned().collect();
         let secret = runtime()?.block_on(async {

@@ -13,6 +13,8 @@ pub struct Numbers {
     pub settled: SequenceSet,
     /// Those that are committed.
     pub accepted: SequenceSet,
+    /// Those that were refused and should come again.
+    pub waiting: SequenceSet,
 }
 
 impl Numbers {
@@ -22,21 +24,25 @@ impl Numbers {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let (settled, accepted) = (self.settled.encode(), self.accepted.encode());
-        let mut bytes = Vec::with_capacity(12 + settled.len() + accepted.len());
+        let sets = [self.settled.encode(), self.accepted.encode(), self.waiting.encode()];
+        let mut bytes = Vec::with_capacity(12 + sets.iter().map(Vec::len).sum::<usize>());
         // Numbers end at 2^53, so that one more than the base never overflows.
         varint::put(&mut bytes, self.base.map_or(0, |base| base.saturating_add(1)));
-        varint::put(&mut bytes, settled.len() as u64);
-        bytes.extend(settled);
-        bytes.extend(accepted);
+        for set in sets {
+            varint::put(&mut bytes, set.len() as u64);
+            bytes.extend(set);
+        }
         bytes
     }
 
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let base = varint::take(&mut bytes)?.checked_sub(1);
-        let length = usize::try_from(varint::take(&mut bytes)?).ok()?;
-        let settled = SequenceSet::decode(bytes.split_off(..length)?)?;
-        Some(Self { base, settled, accepted: SequenceSet::decode(bytes)? })
+        let mut set = || {
+            let length = usize::try_from(varint::take(&mut bytes)?).ok()?;
+            SequenceSet::decode(bytes.split_off(..length)?)
+        };
+        let (settled, accepted, waiting) = (set()?, set()?, set()?);
+        bytes.is_empty().then_some(Self { base, settled, accepted, waiting })
     }
 }
 
@@ -52,10 +58,11 @@ mod tests {
         numbers.settled.insert_range(0, 9);
         numbers.settled.insert(12);
         numbers.accepted.insert_range(0, 8);
+        numbers.waiting.insert(12);
         assert_eq!(numbers.through(), Some(9));
         let bytes = numbers.encode();
         assert_eq!(Numbers::decode(&bytes), Some(numbers));
-        for length in 0..2 {
+        for length in 0..bytes.len() {
             assert_eq!(Numbers::decode(&bytes[..length]), None);
         }
     }
