@@ -95,3 +95,6 @@ impl DecodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
