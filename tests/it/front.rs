@@ -3,6 +3,8 @@
 mod access;
 mod client;
 mod delivery;
+mod hello;
+mod key;
 mod limits;
 mod movements;
 mod receipts;

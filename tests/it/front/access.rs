@@ -4,7 +4,9 @@ use anyhow::ensure;
 use serde_json::json;
 use store::Clock;
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::{Engine, Shop, World, eventually};
 
 /// What a refused filter is answered: 3.1.1 has one code, 5 says why.

@@ -3,137 +3,13 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, bail, ensure};
-use serde_json::json;
 
+use super::hello::Hello;
 use crate::mqtt::{Received, Wire, packet, text};
-use crate::world::{Api, Gateway, World};
+use crate::world::{Gateway, World};
 
 /// Both versions of the protocol, by their level.
 pub(super) const LEVELS: [u8; 2] = [4, 5];
-
-/// Everything that a CONNECT may say, as far as the tests say it.
-#[derive(Clone, Copy)]
-pub(super) struct Hello<'a> {
-    level: u8,
-    client_id: &'a str,
-    credentials: Option<(&'a str, &'a str)>,
-    clean: bool,
-    /// Seconds that the session outlives the connection; 3.1.1 has only the clean flag.
-    expiry: u32,
-    keep_alive: u16,
-    receive_maximum: Option<u16>,
-    will: Option<(&'a str, &'a [u8], u8)>,
-}
-
-impl<'a> Hello<'a> {
-    pub(super) fn new(level: u8, client_id: &'a str) -> Self {
-        let (clean, expiry, keep_alive) = (true, 0, 60);
-        Self {
-            level,
-            client_id,
-            credentials: None,
-            clean,
-            expiry,
-            keep_alive,
-            receive_maximum: None,
-            will: None,
-        }
-    }
-
-    /// Signs in with an API key.
-    pub(super) fn with_key(self, key: &'a Key) -> Self {
-        Self { credentials: Some(("service", &key.secret)), ..self }
-    }
-
-    /// Signs in as a device.
-    pub(super) fn as_user(self, name: &'a str, secret: &'a str) -> Self {
-        Self { credentials: Some((name, secret)), ..self }
-    }
-
-    /// Goes on with an earlier session, and leaves one behind for an hour.
-    pub(super) fn resuming(self) -> Self {
-        Self { clean: false, expiry: 3600, ..self }
-    }
-
-    /// Starts anew, but leaves a session behind for this many seconds (version 5 alone has a way to say it).
-    pub(super) fn leaving(self, expiry: u32) -> Self {
-        Self { clean: true, expiry, ..self }
-    }
-
-    pub(super) fn keep_alive(self, seconds: u16) -> Self {
-        Self { keep_alive: seconds, ..self }
-    }
-
-    /// How many messages that want an acknowledgement the client takes at once; version 5 alone.
-    pub(super) fn receive_maximum(self, count: u16) -> Self {
-        Self { receive_maximum: Some(count), ..self }
-    }
-
-    /// A will with a quality of service of 0 or 1.
-    pub(super) fn will(self, topic: &'a str, payload: &'a [u8], qos: u8) -> Self {
-        Self { will: Some((topic, payload, qos)), ..self }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut body = text("MQTT");
-        let credentials = if self.credentials.is_some() { 0xC0 } else { 0 };
-        let will = self.will.map_or(0, |(_, _, qos)| 4 | (qos << 3));
-        body.extend([self.level, credentials | will | (u8::from(self.clean) << 1)]);
-        body.extend(self.keep_alive.to_be_bytes());
-        if self.level == 5 {
-            let mut properties = vec![0x11];
-            properties.extend(self.expiry.to_be_bytes());
-            if let Some(count) = self.receive_maximum {
-                properties.push(0x21);
-                properties.extend(count.to_be_bytes());
-            }
-            body.push(properties.len() as u8);
-            body.extend(properties);
-        }
-        body.extend(text(self.client_id));
-        if let Some((topic, payload, _)) = self.will {
-            if self.level == 5 {
-                body.push(0);
-            }
-            body.extend(text(topic));
-            body.extend(text(payload));
-        }
-        if let Some((name, secret)) = self.credentials {
-            body.extend(text(name));
-            body.extend(text(secret));
-        }
-        packet(0x10, &body)
-    }
-}
-
-/// An API key made for a test.
-pub(super) struct Key {
-    pub(super) id: protocol::KeyId,
-    pub(super) secret: String,
-}
-
-impl Key {
-    pub(super) async fn make(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
-        Self::made_by(&world.api(), scopes).await
-    }
-
-    async fn made_by(api: &Api, scopes: &[&str]) -> anyhow::Result<Self> {
-        let made = api.post("/keys", json!({"name": "test", "scopes": scopes})).await?;
-        let field = |name: &str| made[name].as_str().with_context(|| format!("no {name} in {made}"));
-        Ok(Self { id: field("id")?.parse()?, secret: field("secret")?.to_owned() })
-    }
-
-    /// A key for free topics; `*` does not hold those, so the key that makes it has to name them, too.
-    pub(super) async fn with_topics(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
-        let maker = world.make_token(&[&["--name", "maker", "--scope", "*"], scopes].concat()).await?;
-        Self::made_by(&world.api_as(&maker), scopes).await
-    }
-
-    /// A key for the free topics below `free/`.
-    pub(super) async fn free(world: &World) -> anyhow::Result<Self> {
-        Self::with_topics(world, &["mqtt:publish:free/#", "mqtt:subscribe:free/#"]).await
-    }
-}
 
 /// A message as a subscriber gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]

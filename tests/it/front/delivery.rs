@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::World;
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::mqtt::Wire;
 use crate::world::{Engine, World};
 

@@ -5,7 +5,9 @@ use protocol::{Batch, Identifier, Movement, MovementKind, Timestamp};
 use serde_json::Value;
 use store::Clock;
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::{Gateway, PATIENCE, Shop, World, batch};
 
 /// The stream of a venue, read event by event.
@@ -88,8 +90,9 @@ async fn a_visit_is_told_from_its_beginning_to_its_end() -> anyhow::Result<()> {
     let (door, floor) = (Some(shop.entrance), Some(shop.interior));
     let expected = [
         (MovementKind::Entered, door, at(0)),
-        (MovementKind::Left, door, at(20)),
-        (MovementKind::Entered, floor, at(30)),
+        // The first time it is heard inside, the door may still be right; the second time the inside has held its lead.
+        (MovementKind::Left, door, at(30)),
+        (MovementKind::Entered, floor, at(40)),
         (MovementKind::VisitStarted, None, at(120)),
         (MovementKind::Left, floor, at(200)),
         (MovementKind::VisitEnded, None, at(200)),

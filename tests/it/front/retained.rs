@@ -1,6 +1,8 @@
 //! Retained messages: set, replaced, cleared, and told to whoever subscribes later.
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::World;
 
 #[tokio::test]

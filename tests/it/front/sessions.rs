@@ -1,6 +1,8 @@
 //! Sessions that outlive their connection, and those that do not.
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::World;
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {

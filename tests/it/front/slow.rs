@@ -1,6 +1,8 @@
 //! Subscribers that do not keep up, or go while they are being told something, and everybody else.
 
-use super::client::{Client, Hello, Key};
+use super::client::Client;
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::{World, eventually};
 
 /// Above the queue's bound, messages for a subscriber that does not read are dropped and counted; nobody else notices.

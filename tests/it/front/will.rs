@@ -1,6 +1,8 @@
 //! Wills: spoken for whoever goes without a word, and not for whoever says goodbye.
 
-use super::client::{Client, Hello, Key, LEVELS};
+use super::client::{Client, LEVELS};
+use super::hello::Hello;
+use super::key::Key;
 use crate::world::World;
 
 #[tokio::test]
