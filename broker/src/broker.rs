@@ -120,6 +120,7 @@ impl Broker {
             config,
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
+            announcing: tokio::sync::Mutex::new(()),
         });
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));

@@ -69,7 +69,7 @@ where
         out: welcome.answer,
         acks: VecDeque::new(),
     };
-    connection.announce(true).await;
+    connection.announce().await;
     let timers = Timers { keep_alive, silent_at: deadline, expires_at: welcome.expires_at };
     let end = connection.run(&mut socket, &mut buffer, timers).await;
     connection.say_goodbye(&mut socket, &end).await;
@@ -79,7 +79,7 @@ where
         connection.publish_will(&will).await;
     }
     connection.front.sessions.detach(&connection.session, welcome.generation, connection.session_expiry);
-    connection.announce(false).await;
+    connection.announce().await;
 }
 
 struct Timers {
@@ -249,12 +249,17 @@ impl Connection<'_> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = timeout(WRITE_TIMEOUT, socket.write_all(&self.out)).await;
+        // At shutdown nobody waits for a peer that takes nothing; what can be written at once still is.
+        let written = tokio::select! {
+            biased;
+            written = timeout(WRITE_TIMEOUT, socket.write_all(&self.out)) => matches!(written, Ok(Ok(()))),
+            () = self.front.shutdown.cancelled() => false,
+        };
         self.out.clear();
         if self.out.capacity() > 2 * WRITE_CHUNK {
             self.out.shrink_to(WRITE_CHUNK);
         }
-        matches!(written, Ok(Ok(()))).then_some(()).ok_or(())
+        if written { Ok(()) } else { Err(()) }
     }
 
     async fn say_goodbye<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, end: &End) {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use protocol::{DeviceId, OrganizationId, Status, Topic};
 use store::{Clock, Live};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Identity;
 use crate::bus::Bus;
 use crate::codec::Qos;
 use crate::config::Config;
@@ -38,6 +39,7 @@ pub(crate) struct Front {
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) next_client_id: AtomicU64,
+    pub(crate) announcing: Mutex<()>,
 }
 
 impl Front {
@@ -82,17 +84,15 @@ impl Front {
         format!("assigned-{:x}-{:x}", self.clock.now().0, self.next_client_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Tells the organization that its device came or went, and remembers it for whoever asks later.
-    pub(crate) async fn announce_device(
-        &self,
-        organization: OrganizationId,
-        device: DeviceId,
-        connected: bool,
-    ) {
-        let since = self.clock.now();
-        if connected && self.live.connection(device).is_some() {
-            return; // it is there already, through another connection
+    /// Tells the organization whether its device is connected, if that is not what it was told last, and remembers it for
+    /// whoever asks later. One at a time: what is told last must be what is true last.
+    pub(crate) async fn announce_device(&self, organization: OrganizationId, device: DeviceId) {
+        let _turn = self.announcing.lock().await;
+        let connected = self.sessions.is_connected(Identity::Device(device));
+        if connected == self.live.connection(device).is_some() {
+            return;
         }
+        let since = self.clock.now();
         if connected {
             self.live.connected(device, since);
         } else {
@@ -101,7 +101,11 @@ impl Front {
         let topic = Topic::Status { organization, device }.to_string();
         let body = serde_json::to_vec(&Status { connected, since }).unwrap_or_default();
         let message = Message::new(&topic, &body, &[], Qos::AtLeastOnce, true, 0);
-        self.retained.set(&message);
+        // Of a device that was deleted nothing is kept.
+        let exists = self.sign_in.registry.view().reporter(device).is_some();
+        let kept =
+            if exists { message.clone() } else { Message::new(&topic, b"", &[], Qos::AtMostOnce, true, 0) };
+        self.retained.set(&kept);
         self.bus.publish(&message).await;
     }
 }

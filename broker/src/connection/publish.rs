@@ -62,14 +62,12 @@ impl Connection<'_> {
         self.front.bus.publish(message).await;
     }
 
-    /// Tells the organization that its device came or went, unless another connection of it is open.
-    pub(super) async fn announce(&self, connected: bool) {
-        let (Identity::Device(device), Some(organization)) = (self.access.identity, self.access.organization)
-        else {
-            return;
-        };
-        if connected || !self.front.sessions.is_connected(self.access.identity) {
-            self.front.announce_device(organization, device, connected).await;
+    /// Tells the organization that its device came or went, if this connection made a difference.
+    pub(super) async fn announce(&self) {
+        if let (Identity::Device(device), Some(organization)) =
+            (self.access.identity, self.access.organization)
+        {
+            self.front.announce_device(organization, device).await;
         }
     }
 }
