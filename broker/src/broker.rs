@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -52,6 +53,9 @@ pub enum BrokerError {
     /// The in-process bus did not start.
     #[error("the bus did not start: {0}")]
     Bus(String),
+    /// A part of it ended while it was needed.
+    #[error("{0} ended")]
+    Ended(&'static str),
     /// A part of it panicked.
     #[error("a part of the broker stopped: {0}")]
     Stopped(#[from] tokio::task::JoinError),
@@ -99,8 +103,9 @@ impl Broker {
             bus: Arc::clone(&bus),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            // A day more than what is still accepted, so that the day it falls into can be counted anew.
-            retention_ms: acceptance_window_ms + 24 * 3_600_000,
+            // More than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks go
+            // back) can be counted anew.
+            retention_ms: acceptance_window_ms + 26 * 3_600_000,
             venues: HashMap::new(),
         };
         let front = Arc::new(Front {
@@ -124,9 +129,21 @@ impl Broker {
         });
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));
-        let appender = tokio::spawn(appender.run(queue));
-        let worker = tokio::spawn(worker.run(from_appender));
-        front.accept(listener).await;
+        let mut appender = tokio::spawn(appender.run(queue));
+        let mut worker = tokio::spawn(worker.run(from_appender));
+        let mut accept = pin!(front.accept(listener));
+        // Neither ends before the connections do; if one does, nothing is acknowledged or counted any more.
+        let failed = tokio::select! {
+            () = &mut accept => None,
+            ended = &mut appender => Some(("the ingest log", ended)),
+            ended = &mut worker => Some(("the worker", ended)),
+        };
+        if let Some((part, ended)) = failed {
+            tracing::error!(part, "stopped; so does the broker");
+            shutdown.cancel();
+            ended?;
+            return Err(BrokerError::Ended(part));
+        }
         // The last holder of the way into the ingest log went with the connections: what is queued is committed.
         upkeep.await?;
         appender.await?;

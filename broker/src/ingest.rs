@@ -102,6 +102,7 @@ impl Ingest {
         };
         let Some(mut submission) = submission else {
             // Deleted a moment ago: not acknowledged, and the connection ends.
+            self.metrics.refuse("device_deleted");
             if let Some(reply) = reply {
                 reply.link.close(reason::NOT_AUTHORIZED);
             }

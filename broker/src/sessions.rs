@@ -17,6 +17,9 @@ use crate::filter;
 use crate::message::Message;
 use crate::session::{Session, SessionKey};
 
+/// How many sessions one device or key may have before those without a connection are forgotten, oldest first.
+const SESSIONS_PER_IDENTITY: usize = 100;
+
 /// Every session of this process, connected or waiting for its client.
 pub(crate) struct Sessions {
     inner: Mutex<Inner>,
@@ -72,6 +75,7 @@ impl Sessions {
         let session = kept.unwrap_or_else(|| {
             let id = self.next_id.fetch_add(1, Ordering::Relaxed);
             let session = Arc::new(Session::new(id, key.clone(), self.dropped.clone()));
+            self.make_room(&mut inner, key.identity);
             inner.by_identity.entry(key.identity).or_default().push(Arc::clone(&session));
             session
         });
@@ -84,6 +88,17 @@ impl Sessions {
         let generation = state.generation;
         drop((state, inner));
         Attached { session, present, generation }
+    }
+
+    /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
+    fn make_room(&self, inner: &mut Inner, identity: Identity) {
+        let sessions = inner.by_identity.get(&identity).map_or(&[][..], Vec::as_slice);
+        if sessions.len() >= SESSIONS_PER_IDENTITY {
+            let idle = sessions.iter().find(|session| session.state().link.is_none()).cloned();
+            if let Some(idle) = idle {
+                self.forget(inner, &idle);
+            }
+        }
     }
 
     /// The connection `generation` of a session ended; the session lives on for `expiry`, and not at all if that is zero.

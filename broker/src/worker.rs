@@ -120,6 +120,11 @@ impl Worker {
             match self.take_in(&segment).await {
                 // A venue that was deleted is followed no more; its log stays.
                 Ok(()) | Err(StoreError::NotFound) => return,
+                // One venue must not stop the others; its log stays too.
+                Err(StoreError::Corrupt(what)) => {
+                    tracing::error!(%venue, position, what, "a venue is not followed: what is stored of it is damaged");
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(%error, %venue, position, "a venue cannot be followed now; trying again");
                     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -237,6 +242,9 @@ impl Worker {
     /// Deletes raw rows past their time. What was counted from them stays as it is.
     async fn seal(&mut self, venue: VenueId) -> Result<(), StoreError> {
         let Some(followed) = self.venues.get(&venue) else { return Ok(()) };
+        if !followed.late.is_empty() {
+            return Ok(()); // what is still to be counted anew needs its rows
+        }
         let before = self.clock.now().minus(self.retention_ms);
         while self.store.seal(followed.organization, venue, before).await? > 0 {}
         Ok(())

@@ -85,6 +85,10 @@ async fn send(
         for (gateway, batch) in &step.batches {
             sent.insert((devices[*gateway], batch.boot, batch.seq));
         }
+        if doomed.iter().step_by(2).any(|doomed| *doomed == number) {
+            // Every other kill comes when there is a checkpoint to go on from.
+            world.metric_reaches("promenade_checkpoints_total", 1.0).await?;
+        }
         let delivery = fleet.deliver(step.batches, &step.offline);
         if doomed.contains(&number) {
             let moment = Duration::from_micros(rng.random_range(0..20_000));

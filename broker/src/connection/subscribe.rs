@@ -72,6 +72,9 @@ impl Connection<'_> {
     fn remember(&self, filter: Filter<'_>, qos: Qos) -> bool {
         let options = filter.options & 0xFC | u8::from(qos == Qos::AtLeastOnce);
         let mut state = self.session.state();
+        if state.generation != self.generation {
+            return false; // taken over: nobody would take this subscription away again
+        }
         let known = state.filters.iter_mut().find(|(known, _)| **known == *filter.path);
         let replaced = known.map(|entry| entry.1 = options).is_some();
         if !replaced {

@@ -92,6 +92,11 @@ impl Appender {
         let mark = loop {
             match self.marks.of(&self.store, organization, device, boot).await {
                 Ok(mark) => break mark,
+                Err(StoreError::Corrupt(what)) => {
+                    // One boot must not stop all: not acknowledged, and the next boot of the device is another.
+                    tracing::error!(%device, %boot, what, "what is stored of a boot is damaged");
+                    return;
+                }
                 Err(error) => {
                     self.metrics.commit_failures.inc();
                     tracing::error!(%error, "a boot could not be read; trying again");
@@ -146,6 +151,9 @@ impl Appender {
         // Nothing is acknowledged before it is committed, so a store that is away only makes everybody wait.
         while let Err(error) = self.store.append(&append).await {
             self.metrics.commit_failures.inc();
+            if matches!(error, StoreError::Conflict("position")) && self.is_committed(&rows).await {
+                break; // the answer to an earlier attempt was lost, not the attempt
+            }
             tracing::error!(%error, "the raw log could not be written; trying again");
             sleep(RETRY).await;
         }
@@ -174,6 +182,17 @@ impl Appender {
             // The worker goes last at shutdown; what it does not get it reads from the log at the next start.
             let _ = self.worker.send(Committed { organization, venue, position, to_at, body }).await;
         }
+    }
+}
+
+impl Appender {
+    /// Whether exactly these rows are in the log: one row tells, since they are written together.
+    async fn is_committed(&self, rows: &[NewSegment]) -> bool {
+        let Some(row) = rows.first() else { return false };
+        let stored = self.store.segments(row.organization, row.venue, row.position - 1, 1).await;
+        stored.is_ok_and(|stored| {
+            stored.first().is_some_and(|it| it.position == row.position && it.body == row.body)
+        })
     }
 }
 

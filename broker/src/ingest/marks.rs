@@ -10,6 +10,9 @@ use super::prepare::Verdict;
 
 /// How many batches back of a boot a number that comes again is compared by content.
 const REMEMBERED: u64 = 1024;
+/// How many numbers of a boot may wait to come again, and into how many ranges its numbers may fall apart.
+const WAITING: usize = 10_000;
+const RANGES: usize = 10_000;
 /// Above this many boots in memory, those not touched since the last sweep are let go; the store still knows them.
 const SWEEP_ABOVE: usize = 50_000;
 
@@ -135,6 +138,10 @@ impl Mark {
                 (Some(_), None) => true, // too long ago to compare
             };
             return if same { Outcome::Repeat } else { Outcome::Refused(Reason::SequenceReused) };
+        }
+        if self.limited.len() >= WAITING || self.numbers.settled.ranges().len() >= RANGES {
+            // A counter gone wild would make every commit of its boot slower: refused, and not even remembered.
+            return Outcome::Refused(Reason::RateLimited(Limit::BatchesPerMinute));
         }
         self.numbers.settled.insert(seq);
         match verdict {

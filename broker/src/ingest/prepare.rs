@@ -159,7 +159,7 @@ fn numbered(
     let hash = resolver.hasher.finish();
     let verdict = if skewed {
         Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
-    } else if !reporter.rate.take(count, clocks.now) {
+    } else if !reporter.rate.take(count.max(1), clocks.now) {
         Verdict::Refuse { hash: Some(hash), reason: Reason::RateLimited(Limit::PingsPerMinute) }
     } else if nothing_left {
         only_reason(&refused).map_or_else(

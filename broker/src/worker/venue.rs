@@ -54,11 +54,13 @@ impl Followed {
         let (tracker, applied) = match &saved {
             Some(saved) => {
                 let tracker = Tracker::restore(venue, Arc::clone(&configuration.timeline), &saved.snapshot);
-                let tracker = tracker.map_err(|error| {
-                    tracing::error!(%venue, %error, "the tracker cannot be restored");
-                    StoreError::Corrupt("tracker")
-                })?;
-                (tracker, saved.applied)
+                tracker.map_or_else(
+                    |error| {
+                        tracing::error!(%venue, %error, "the tracker cannot be restored; counting anew from the log");
+                        (Tracker::new(venue, Arc::clone(&configuration.timeline)), 0)
+                    },
+                    |tracker| (tracker, saved.applied),
+                )
             }
             None => (Tracker::new(venue, Arc::clone(&configuration.timeline)), 0),
         };
@@ -69,7 +71,8 @@ impl Followed {
             tracker,
             configuration: configuration.revision,
             applied,
-            newest: None,
+            // Time went on with the clock up to the checkpoint, and goes on from there if nothing more is heard.
+            newest: saved.as_ref().map(|saved| (saved.watermark.plus(PATIENCE_MS), saved.saved_at)),
             changes: Changes::default(),
             told_occupancy: None,
             late: late.into_iter().collect(),
