@@ -277,7 +277,12 @@ impl Connection<'_> {
                 self.front.metrics.refuse(cause);
                 Some(*code)
             }
-            End::Closed(code) => Some(*code),
+            End::Closed(code) => {
+                if *code == reason::NOT_AUTHORIZED {
+                    self.front.metrics.refuse("credentials_ended");
+                }
+                Some(*code)
+            }
         };
         tracing::debug!(session = self.session.id, ?end, "connection ended");
         if let Some(code) = code {
