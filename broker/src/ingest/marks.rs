@@ -35,6 +35,8 @@ pub(super) struct Mark {
     limited: BTreeSet<u64>,
     hashes: HashMap<u64, Box<[u64; HashChunk::LEN]>>,
     dirty_chunks: Vec<u64>,
+    /// Hashes before this chunk are gone from the store.
+    kept_from: u64,
     group: u64,
 }
 
@@ -192,6 +194,9 @@ impl Mark {
         let newest = self.numbers.settled.last().unwrap_or(0);
         let keep_from = newest.saturating_sub(REMEMBERED) / HashChunk::LEN as u64;
         self.hashes.retain(|chunk, _| *chunk >= keep_from);
+        // Only when something fell out since the last commit: each asks for a statement of its own.
+        let drop_chunks_below = (keep_from > self.kept_from).then_some(keep_from);
+        self.kept_from = self.kept_from.max(keep_from);
         let chunks = self
             .dirty_chunks
             .drain(..)
@@ -201,14 +206,7 @@ impl Mark {
         for &seq in &self.limited {
             self.numbers.waiting.insert(seq);
         }
-        BootRow {
-            organization,
-            device,
-            boot,
-            numbers: self.numbers.clone(),
-            chunks,
-            drop_chunks_below: (keep_from > 0).then_some(keep_from),
-        }
+        BootRow { organization, device, boot, numbers: self.numbers.clone(), chunks, drop_chunks_below }
     }
 }
 
