@@ -1,27 +1,67 @@
 //! Who may publish and subscribe where: decided from the identity alone, the same for every version of MQTT.
 
-use protocol::{DeviceId, KeyId, OrganizationId, Topic};
-use store::{Scope, ScopeSet};
+use std::sync::Arc;
 
-use crate::filter::{covers, is_valid, overlaps};
+use protocol::{DeviceId, KeyId, OrganizationId, Topic};
+use store::{Holder, Scope, ScopeSet};
+use uuid::Uuid;
+
+use crate::filter::{covers, is_valid, overlaps, share};
+use crate::namespace::{is_platform, is_system};
 
 /// Whom a connection belongs to; a session is keyed by it, so that nobody takes over another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Identity {
     Device(DeviceId),
     Service(KeyId),
     Anonymous,
 }
 
+impl Identity {
+    /// As the store names it.
+    pub(crate) fn holder(self) -> Holder {
+        match self {
+            Self::Device(device) => Holder::Device(device),
+            Self::Service(key) => Holder::Key(key),
+            Self::Anonymous => Holder::Anonymous,
+        }
+    }
+
+    pub(crate) fn of_holder(holder: Holder) -> Self {
+        match holder {
+            Holder::Device(device) => Self::Device(device),
+            Holder::Key(key) => Self::Service(key),
+            Holder::Anonymous => Self::Anonymous,
+        }
+    }
+}
+
+/// Whose the topics are of clients that do not sign in.
+pub(crate) const NOBODY: OrganizationId = OrganizationId::from_uuid(Uuid::nil());
+
 /// What an identity may do.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) identity: Identity,
-    /// The organization whose topics a service reaches, or a device belongs to.
-    pub(crate) organization: Option<OrganizationId>,
+    /// The organization whose topics are reached.
+    pub(crate) organization: OrganizationId,
+    /// Nothing where the identity reaches only what is its own.
+    grant: Option<Arc<Grant>>,
+}
+
+/// What is open to a service or to whoever does not sign in.
+#[derive(Debug, Default)]
+pub(crate) struct Grant {
     scopes: ScopeSet,
-    publish: Vec<String>,
-    subscribe: Vec<String>,
+    publish: Patterns,
+    subscribe: Patterns,
+}
+
+/// Filters of free topics, and those left out of them.
+#[derive(Debug, Default)]
+struct Patterns {
+    open: Vec<Box<str>>,
+    closed: Arc<[Box<str>]>,
 }
 
 /// Where an allowed publish goes.
@@ -33,73 +73,106 @@ pub(crate) enum Route {
     Free,
 }
 
+impl Grant {
+    /// What scopes name.
+    pub(crate) fn of_scopes(scopes: ScopeSet) -> Self {
+        let publish = Patterns::new(scopes.publish_filters());
+        let subscribe = Patterns::new(scopes.subscribe_filters());
+        Self { scopes, publish, subscribe }
+    }
+
+    /// What a configuration names: filters, and behind a `!` those that are left out.
+    pub(crate) fn of_filters(publish: &[String], subscribe: &[String]) -> Self {
+        Self {
+            scopes: ScopeSet::default(),
+            publish: Patterns::new(publish.iter().map(String::as_str)),
+            subscribe: Patterns::new(subscribe.iter().map(String::as_str)),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.publish.open.is_empty() && self.subscribe.open.is_empty()
+    }
+
+    /// Topics that are never delivered, however wide the filter.
+    pub(crate) fn hidden(&self) -> Arc<[Box<str>]> {
+        Arc::clone(&self.subscribe.closed)
+    }
+}
+
+impl Patterns {
+    fn new<'a>(filters: impl Iterator<Item = &'a str>) -> Self {
+        let (closed, open): (Vec<_>, Vec<_>) = filters.partition(|filter| filter.starts_with('!'));
+        Self {
+            open: open.into_iter().map(Box::from).collect(),
+            closed: closed.into_iter().map(|filter| Box::from(&filter[1..])).collect(),
+        }
+    }
+
+    /// Whether all that `asked` (a topic or a filter) matches is open. What is left out of a wider filter is not delivered.
+    fn allow(&self, asked: &str) -> bool {
+        self.open.iter().any(|filter| covers(filter, asked))
+            && !self.closed.iter().any(|filter| covers(filter, asked))
+    }
+}
+
 impl Access {
     /// A device reaches its own topics and nothing else.
     pub(crate) fn device(device: DeviceId, organization: OrganizationId) -> Self {
-        Self {
-            identity: Identity::Device(device),
-            organization: Some(organization),
-            scopes: ScopeSet::default(),
-            publish: Vec::new(),
-            subscribe: Vec::new(),
-        }
+        Self { identity: Identity::Device(device), organization, grant: None }
     }
 
     /// A service reaches what its scopes name.
     pub(crate) fn service(key: KeyId, organization: OrganizationId, scopes: ScopeSet) -> Self {
-        let publish = scopes.publish_filters().map(str::to_owned).collect();
-        let subscribe = scopes.subscribe_filters().map(str::to_owned).collect();
-        Self {
-            identity: Identity::Service(key),
-            organization: Some(organization),
-            scopes,
-            publish,
-            subscribe,
-        }
+        let grant = Some(Arc::new(Grant::of_scopes(scopes)));
+        Self { identity: Identity::Service(key), organization, grant }
     }
 
     /// Whoever does not say who they are reaches what the configuration opens to them.
-    pub(crate) fn anonymous(publish: Vec<String>, subscribe: Vec<String>) -> Self {
-        Self {
-            identity: Identity::Anonymous,
-            organization: None,
-            scopes: ScopeSet::default(),
-            publish,
-            subscribe,
-        }
+    pub(crate) fn anonymous(grant: Arc<Grant>) -> Self {
+        Self { identity: Identity::Anonymous, organization: NOBODY, grant: Some(grant) }
     }
 
     /// Where a message to `topic` goes; `None` is a refusal.
     pub(crate) fn publish(&self, topic: &str) -> Option<Route> {
-        if is_reserved(topic) {
+        if is_platform(topic) {
             let Identity::Device(device) = self.identity else { return None };
             return match topic.parse::<Topic>().ok()? {
                 Topic::Pings(of) if of == device => Some(Route::Pings),
                 _ => None,
             };
         }
-        let open = !topic.starts_with('$') && self.publish.iter().any(|filter| covers(filter, topic));
+        let open = !is_system(topic)
+            && !topic.starts_with("$share/")
+            && self.grant.as_ref().is_some_and(|grant| grant.publish.allow(topic));
         open.then_some(Route::Free)
     }
 
-    /// Whether the identity may subscribe to `filter`, which must be well formed.
-    pub(crate) fn subscribe(&self, filter: &str) -> bool {
-        debug_assert!(is_valid(filter), "checked by the caller");
-        if !is_reserved(filter) && !filter.starts_with(['+', '#', '$']) {
-            return self.subscribe.iter().any(|allowed| covers(allowed, filter));
+    /// Whether the identity may subscribe to `path`, which must be well formed.
+    pub(crate) fn subscribe(&self, path: &str) -> bool {
+        debug_assert!(is_valid(path), "checked by the caller");
+        let (share, filter) = share(path);
+        if let Identity::Device(device) = self.identity {
+            // A device has its topics for itself.
+            return share.is_none() && device_may_hear(device, filter);
         }
-        match self.identity {
-            Identity::Device(device) => device_may_hear(device, filter),
-            Identity::Service(_) => self.service_may_hear(filter),
-            Identity::Anonymous => false,
+        if is_system(filter) {
+            return self.allows(&Scope::MetricsRead);
         }
+        if is_platform(filter) {
+            return self.service_may_hear(filter);
+        }
+        self.grant.as_ref().is_some_and(|grant| grant.subscribe.allow(filter))
+    }
+
+    fn allows(&self, scope: &Scope) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.scopes.allows(scope))
     }
 
     /// Every kind of topic that the filter could match must be covered by a scope; a filter that starts with a wildcard
     /// would reach across organizations.
     fn service_may_hear(&self, filter: &str) -> bool {
-        let Some(organization) = self.organization else { return false };
-        let own = format!("v1/organizations/{organization}/");
+        let own = format!("v1/organizations/{}/", self.organization);
         if !filter.starts_with(&own) {
             return false;
         }
@@ -110,13 +183,8 @@ impl Access {
             (format!("{own}venues/+/movements"), Scope::MovementsSubscribe),
         ];
         let mut reachable = kinds.iter().filter(|(topics, _)| overlaps(topics, filter)).peekable();
-        reachable.peek().is_some() && reachable.all(|(_, scope)| self.scopes.allows(scope))
+        reachable.peek().is_some() && reachable.all(|(_, scope)| self.allows(scope))
     }
-}
-
-/// Names that only the platform gives a meaning: free topics never reach them.
-fn is_reserved(name: &str) -> bool {
-    name == "v1" || name.starts_with(Topic::PREFIX)
 }
 
 /// What the platform sends to one device, and any filter that stays inside the device's own family.
@@ -204,8 +272,23 @@ mod tests {
         assert_eq!(access.publish("other/1"), None);
         assert!(access.subscribe("plant/+/state") && access.subscribe("plant/1/state"));
         assert!(!access.subscribe("plant/#") && !access.subscribe("#"));
-        let everything = Access::anonymous(vec!["#".into()], vec!["#".into()]);
+        let grant = Grant::of_filters(&["#".into()], &["#".into(), "!secret/#".into()]);
+        let everything = Access::anonymous(Arc::new(grant));
         assert_eq!(everything.publish("v1/x"), None);
+        assert_eq!(everything.publish("$SYS/x"), None);
+        assert_eq!(everything.publish("$other/x"), Some(Route::Free));
+        assert!(everything.subscribe("#") && everything.subscribe("$share/g/a/#"));
         assert!(!everything.subscribe("v1/x") && !everything.subscribe("$SYS/#"));
+        assert!(!everything.subscribe("secret/x") && !everything.subscribe("$share/g/secret/#"));
+    }
+
+    #[test]
+    fn the_server_tells_of_itself_to_those_who_may_read_its_metrics() {
+        let (me, _, own, _, key) = ids();
+        let access = |scopes: &str| Access::service(key, own, scopes.parse().expect("scopes"));
+        assert!(access("metrics:read").subscribe("$SYS/#") && access("*").subscribe("$SYS/broker/version"));
+        assert!(!access("devices:read mqtt:subscribe:#").subscribe("$SYS/#"));
+        assert!(!Access::device(me, own).subscribe("$SYS/#"));
+        assert_eq!(access("*").publish("$SYS/broker/version"), None);
     }
 }

@@ -7,28 +7,35 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use store::{Change, Clock, Live, Store, StoreError};
+use store::{Change, Clock, Live, SavedState, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::access::Grant;
+use crate::announcer::Announcer;
 use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::Config;
+use crate::dispatch::Dispatch;
 use crate::front::Front;
 use crate::ingest::{Appender, Ingest, Receipts};
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, has_ended};
-use crate::retained::Retained;
 use crate::sessions::Sessions;
-use crate::sign_in::SignIn;
+use crate::sign_in::{SignIn, Strangers};
+use crate::sys;
 use crate::worker::Worker;
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
 /// How many committed segments may wait for the worker before commits wait.
 const WORKER_QUEUE: usize = 256;
+/// How long connections may take to end when a part of the broker died.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What the broker is made of.
 pub struct Parts {
@@ -65,30 +72,41 @@ pub enum BrokerError {
 pub struct Broker {
     parts: Parts,
     registry: Arc<Registry>,
+    saved: SavedState,
 }
 
 impl Broker {
     /// Loads what the broker knows by heart.
     pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
         let registry = Registry::load(parts.store.clone(), parts.config.pings.per_minute).await?;
-        Ok(Self { parts, registry: Arc::new(registry) })
+        let saved = parts.store.load_sessions().await?;
+        Ok(Self { parts, registry: Arc::new(registry), saved })
     }
 
     /// Serves MQTT on `listener` until `shutdown`; then closes the connections, commits what was taken in, and writes a
     /// last checkpoint.
     pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), BrokerError> {
-        let Self { parts, registry } = self;
+        let Self { parts, registry, saved } = self;
         let Parts { config, store, live, clock, metrics } = parts;
-        // The bus and receipts outlive the connections, whose last words they carry.
+        // The bus, the journal and receipts outlive the connections, whose last words they carry.
         let late = CancellationToken::new();
         let shards = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let bus = Bus::start(shards, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
-        let sessions = Arc::new(Sessions::new(Arc::clone(&bus), metrics.dropped.clone()));
+        let bus = Bus::start(shards, &clock, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
+        let broken = bus.broken.clone();
+        let Messaging { journal, dispatch, sessions, strangers } =
+            Messaging::new(bus, &config, &clock, &metrics);
+        let wills = sessions.restore(saved);
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
-        let appender =
-            Appender::new(store.clone(), clock.clone(), metrics.clone(), Arc::clone(&receipts), to_worker)
-                .await?;
+        let appender = Appender::new(
+            store.clone(),
+            clock.clone(),
+            metrics.clone(),
+            Arc::clone(&receipts),
+            to_worker,
+            shutdown.clone(),
+        )
+        .await?;
         let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
         let (ingest, queue) = Ingest::new(
             Arc::clone(&registry),
@@ -100,7 +118,7 @@ impl Broker {
         let worker = Worker {
             store: store.clone(),
             live: live.clone(),
-            bus: Arc::clone(&bus),
+            dispatch: Arc::clone(&dispatch),
             clock: clock.clone(),
             metrics: metrics.clone(),
             // More than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks go
@@ -108,49 +126,97 @@ impl Broker {
             retention_ms: acceptance_window_ms + 26 * 3_600_000,
             venues: HashMap::new(),
         };
-        let front = Arc::new(Front {
-            sign_in: SignIn {
-                store,
-                registry: Arc::clone(&registry),
-                clock: clock.clone(),
-                anonymous: config.anonymous.clone(),
-            },
-            metrics,
+        let (announcements, devices) = mpsc::unbounded_channel();
+        let announcer = Announcer {
+            registry: Arc::clone(&registry),
             sessions: Arc::clone(&sessions),
-            bus,
-            retained: Arc::new(Retained::default()),
-            ingest: Arc::new(ingest),
+            dispatch: Arc::clone(&dispatch),
             live: live.clone(),
+            clock: clock.clone(),
+        };
+        announcer.recall(&announcements);
+        let journal_task =
+            tokio::spawn(Arc::clone(&journal).run(store.clone(), metrics.clone(), late.clone()));
+        let front = Arc::new(Front {
+            sign_in: SignIn { store, registry: Arc::clone(&registry), clock: clock.clone(), strangers },
+            metrics: metrics.clone(),
+            sessions,
+            dispatch: Arc::clone(&dispatch),
+            journal,
+            ingest,
             clock: clock.clone(),
             config,
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
-            announcing: tokio::sync::Mutex::new(()),
+            announcements,
+            tasks: TaskTracker::new(),
         });
+        front.hold_wills(wills);
+        let announcer = tokio::spawn(announcer.run(devices));
+        let sys = tokio::spawn(sys::run(dispatch, metrics, shutdown.clone()));
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));
         let mut appender = tokio::spawn(appender.run(queue));
         let mut worker = tokio::spawn(worker.run(from_appender));
         let mut accept = pin!(front.accept(listener));
-        // Neither ends before the connections do; if one does, nothing is acknowledged or counted any more.
+        // None of them ends before the connections do; if one does, nothing is acknowledged or counted any more.
         let failed = tokio::select! {
             () = &mut accept => None,
             ended = &mut appender => Some(("the ingest log", ended)),
             ended = &mut worker => Some(("the worker", ended)),
+            () = broken.cancelled() => Some(("the bus", Ok(()))),
         };
         if let Some((part, ended)) = failed {
             tracing::error!(part, "stopped; so does the broker");
             shutdown.cancel();
+            // Connections end and are saved; whoever starts the program again finds every session.
+            let _ = timeout(LAST_WORDS, accept).await;
+            late.cancel();
+            journal_task.await?;
             ended?;
             return Err(BrokerError::Ended(part));
         }
         // The last holder of the way into the ingest log went with the connections: what is queued is committed.
         upkeep.await?;
+        sys.await?;
+        announcer.await?;
         appender.await?;
         worker.await?;
         late.cancel();
+        journal_task.await?;
         receipts.await?;
         Ok(())
+    }
+}
+
+/// What takes messages from publishers to subscribers.
+struct Messaging {
+    journal: Arc<Journal>,
+    dispatch: Arc<Dispatch>,
+    sessions: Arc<Sessions>,
+    strangers: Strangers,
+}
+
+impl Messaging {
+    fn new(bus: Arc<Bus>, config: &Config, clock: &Clock, metrics: &Metrics) -> Self {
+        let journal = Arc::new(Journal::default());
+        let retained = config.queues.retained_bytes;
+        let dispatch = Arc::new(Dispatch::new(bus, retained, Arc::clone(&journal), clock.clone()));
+        let anonymous = &config.anonymous;
+        let strangers = Strangers {
+            grant: Arc::new(Grant::of_filters(&anonymous.publish, &anonymous.subscribe)),
+            remote: anonymous.remote,
+        };
+        let sessions = Arc::new(Sessions::new(
+            Arc::clone(&dispatch),
+            Arc::clone(&journal),
+            clock.clone(),
+            metrics.clone(),
+            config.queues.bounds(),
+            config.limits.sessions,
+            strangers.grant.hidden(),
+        ));
+        Self { journal, dispatch, sessions, strangers }
     }
 }
 
@@ -174,7 +240,9 @@ async fn keep_registry(
                 None => return,
             },
             _ = tick.tick() => {
-                front.sessions.expire();
+                front.sessions.upkeep();
+                front.dispatch.retained.sweep(clock.now());
+                front.metrics.retained.set(front.dispatch.retained.len() as i64);
                 front.metrics.sessions.set(front.sessions.len() as i64);
                 let from = std::mem::replace(&mut since, clock.now());
                 registry.catch_up(from).await.map(|ended| {

@@ -4,6 +4,7 @@
 //! properties travel in the payload. Publishers hold credit below the size of the router's log, because a reader that
 //! falls behind that log would silently lose messages.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -11,13 +12,14 @@ use bytes::Bytes;
 use rumqttd::local::{LinkBuilder, LinkError, LinkRx, LinkTx};
 use rumqttd::protocol::{Packet, Publish};
 use rumqttd::{Notification, Router, RouterConfig};
-use tokio::sync::Semaphore;
+use store::Clock;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::codec::Qos;
+use crate::dispatch::{Subscription, Targets};
 use crate::message::Message;
-use crate::session::Session;
-use crate::subscriptions::Subscriptions;
+use crate::namespace::Namespace;
+use crate::subscriptions::Forest;
 
 /// One segment of the router's log for a shard, and how many it keeps: 8 MiB in all.
 const SEGMENT_BYTES: usize = 512 * 1024;
@@ -27,32 +29,32 @@ const CREDIT: usize = SEGMENT_BYTES * SEGMENTS / 2;
 /// The router counts a message's own bookkeeping too.
 const OVERHEAD: usize = 64;
 
-/// A subscription as a shard keeps it.
-#[derive(Debug)]
-pub(crate) struct Subscription {
-    pub(crate) session: Arc<Session>,
-    pub(crate) qos: Qos,
-    pub(crate) no_local: bool,
-    pub(crate) retain_as_published: bool,
-}
-
 #[derive(Debug)]
 struct Shard {
     topic: String,
-    subscriptions: RwLock<Subscriptions<Subscription>>,
+    subscriptions: RwLock<Forest<Subscription>>,
     subscribed: AtomicUsize,
     credit: Semaphore,
+    /// Who waits for what is on the way; each has an empty frame in the log.
+    markers: Mutex<VecDeque<oneshot::Sender<()>>>,
+    clock: Clock,
 }
 
 /// The bus: publish on one side, subscriptions on the other.
 pub(crate) struct Bus {
     shards: Vec<Arc<Shard>>,
     publisher: Mutex<LinkTx>,
+    /// Cancelled when the router's thread has died.
+    pub(crate) broken: CancellationToken,
 }
 
 impl Bus {
     /// Starts the router's thread and a task for each shard; the tasks end with `shutdown`.
-    pub(crate) fn start(shards: usize, shutdown: &CancellationToken) -> Result<Arc<Self>, Box<LinkError>> {
+    pub(crate) fn start(
+        shards: usize,
+        clock: &Clock,
+        shutdown: &CancellationToken,
+    ) -> Result<Arc<Self>, Box<LinkError>> {
         let router = Router::new(
             0,
             RouterConfig {
@@ -66,18 +68,22 @@ impl Bus {
         .spawn();
         let (publisher, _receiver, _) =
             LinkBuilder::new("publisher", router.clone()).build().map_err(Box::new)?;
-        let mut bus = Self { shards: Vec::new(), publisher: Mutex::new(publisher) };
+        let broken = CancellationToken::new();
+        let mut bus = Self { shards: Vec::new(), publisher: Mutex::new(publisher), broken: broken.clone() };
         for index in 0..shards {
             let shard = Arc::new(Shard {
                 topic: format!("shard/{index}"),
                 subscriptions: RwLock::default(),
                 subscribed: AtomicUsize::new(0),
                 credit: Semaphore::new(CREDIT),
+                markers: Mutex::default(),
+                clock: clock.clone(),
             });
             let (mut tx, rx, _) =
                 LinkBuilder::new(&format!("shard-{index}"), router.clone()).build().map_err(Box::new)?;
             tx.subscribe(shard.topic.clone()).map_err(Box::new)?;
-            tokio::spawn(Arc::clone(&shard).deliver(tx, rx, shutdown.clone()));
+            let (shutdown, broken) = (shutdown.clone(), broken.clone());
+            tokio::spawn(Arc::clone(&shard).deliver(tx, rx, shutdown, broken));
             bus.shards.push(shard);
         }
         Ok(Arc::new(bus))
@@ -92,9 +98,34 @@ impl Bus {
             if shard.subscribed.load(Ordering::Acquire) == 0 {
                 continue;
             }
-            let Ok(permit) = shard.credit.acquire_many(bytes).await else { continue };
+            let credit = tokio::select! {
+                biased;
+                credit = shard.credit.acquire_many(bytes) => credit,
+                () = self.broken.cancelled() => return, // nobody gives credit back any more
+            };
+            let Ok(permit) = credit else { continue };
             permit.forget(); // given back by the shard once it has delivered
             self.push(&shard.topic, message.clone().into_frame());
+        }
+    }
+
+    /// Waits until all that was published so far has been handed to the sessions of the shard that `session` is in.
+    ///
+    /// A subscription made then gets no message that was published before it, but as a retained one.
+    pub(crate) async fn flush(&self, session: u64) {
+        let shard = self.shard(session);
+        if shard.subscribed.load(Ordering::Acquire) == 0 {
+            return; // nothing is published to it
+        }
+        let (marker, passed) = oneshot::channel();
+        {
+            let mut markers = shard.markers.lock().unwrap_or_else(PoisonError::into_inner);
+            markers.push_back(marker);
+            self.push(&shard.topic, Bytes::new());
+        }
+        tokio::select! {
+            _ = passed => {}
+            () = self.broken.cancelled() => {}
         }
     }
 
@@ -113,22 +144,23 @@ impl Bus {
         }
         if let Err(error) = publisher.publish(topic.to_owned(), frame) {
             tracing::error!(%error, "the bus is gone");
+            self.broken.cancel();
         }
     }
 
     /// Adds or replaces a subscription.
-    pub(crate) fn subscribe(&self, filter: &str, subscription: Subscription) {
+    pub(crate) fn subscribe(&self, namespace: Namespace, filter: &str, subscription: Subscription) {
         let shard = self.shard(subscription.session.id);
         let mut tree = shard.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
-        tree.insert(filter, subscription.session.id, subscription);
+        tree.insert(namespace, filter, subscription.session.id, subscription);
         shard.subscribed.store(tree.len(), Ordering::Release);
     }
 
     /// Takes a subscription away; nothing happens if there is none.
-    pub(crate) fn unsubscribe(&self, filter: &str, session: u64) {
+    pub(crate) fn unsubscribe(&self, namespace: Namespace, filter: &str, session: u64) {
         let shard = self.shard(session);
         let mut tree = shard.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
-        tree.remove(filter, session);
+        tree.remove(namespace, filter, session);
         shard.subscribed.store(tree.len(), Ordering::Release);
     }
 
@@ -138,7 +170,13 @@ impl Bus {
 }
 
 impl Shard {
-    async fn deliver(self: Arc<Self>, _tx: LinkTx, mut rx: LinkRx, shutdown: CancellationToken) {
+    async fn deliver(
+        self: Arc<Self>,
+        _tx: LinkTx,
+        mut rx: LinkRx,
+        shutdown: CancellationToken,
+        broken: CancellationToken,
+    ) {
         loop {
             let next = tokio::select! {
                 next = rx.next() => next,
@@ -149,34 +187,33 @@ impl Shard {
                 // The router stops at its outgoing limit until the reader says that it has read.
                 Ok(Some(Notification::Unschedule)) => {
                     if rx.wake().await.is_err() {
-                        return;
+                        return broken.cancel();
                     }
                 }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "a shard lost the bus");
-                    return;
+                    return broken.cancel();
                 }
             }
         }
     }
 
     fn hand_out(&self, frame: Bytes) {
+        if frame.is_empty() {
+            let marker = self.markers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            marker.map(|marker| marker.send(()));
+            return;
+        }
         self.credit.add_permits((frame.len() + OVERHEAD).min(CREDIT));
         let Some(message) = Message::from_frame(frame) else { return };
-        // A session with several matching filters gets the message once, with the highest QoS (MQTT-3.3.4-2).
-        let mut targets: Vec<(u64, &Subscription, Qos, bool)> = Vec::new();
-        let tree = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-        tree.matching(message.topic(), &mut |id, subscription| {
-            if !(subscription.no_local && id == message.publisher()) {
-                let retain = subscription.retain_as_published && message.retain();
-                targets.push((id, subscription, subscription.qos, retain));
-            }
-        });
-        targets.sort_by_key(|(id, _, qos, _)| (*id, std::cmp::Reverse(*qos)));
-        targets.dedup_by_key(|(id, ..)| *id);
-        for (_, subscription, qos, retain) in targets {
-            subscription.session.deliver(message.clone(), qos, retain);
+        let targets = {
+            let tree = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+            Targets::of(&tree, &message)
+        };
+        let now = self.clock.now();
+        for (session, how) in targets.0.into_values() {
+            session.deliver(&message, 0, how, now);
         }
     }
 }

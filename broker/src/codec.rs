@@ -11,9 +11,10 @@ mod properties;
 
 pub(crate) use decode::{Frame, decode, frame, protocol_version};
 pub(crate) use encode::{
-    Delivery, Offer, connack, disconnect, pingresp, puback, publish, publish_size, suback, unsuback,
+    Ack, Alias, Delivery, Detail, Offer, ack, connack, disconnect, pingresp, publish, publish_size, suback,
+    unsuback,
 };
-pub(crate) use packet::{Connect, Filter, Filters, Packet, Publish, reason};
+pub(crate) use packet::{Acknowledged, Connect, Filter, Filters, Packet, Publish, reason};
 pub(crate) use properties::{Properties, Property};
 
 /// The two versions spoken on every port; the CONNECT tells which.
@@ -25,17 +26,23 @@ pub(crate) enum Version {
     V5,
 }
 
-/// What quality of service a message travels with; level 2 is refused before it gets this far.
+/// What quality of service a message travels with (section 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::enum_variant_names, reason = "these are the names of the standard")]
 pub(crate) enum Qos {
     AtMostOnce,
     AtLeastOnce,
+    ExactlyOnce,
 }
 
 impl Qos {
-    /// What subscription options (section 3.8.3.1) ask for, at most 1.
-    pub(crate) fn asked(options: u8) -> Self {
-        if matches!(options & 0b11, 0) { Self::AtMostOnce } else { Self::AtLeastOnce }
+    /// The two lowest bits; what no level stands for counts as the highest.
+    pub(crate) const fn of(bits: u8) -> Self {
+        match bits & 0b11 {
+            0 => Self::AtMostOnce,
+            1 => Self::AtLeastOnce,
+            _ => Self::ExactlyOnce,
+        }
     }
 }
 
@@ -56,12 +63,12 @@ pub(crate) enum DecodeError {
     UnsupportedVersion,
     #[error("topic name empty or with a wildcard")]
     BadTopic,
-    #[error("QoS 2 is not offered")]
-    QosNotSupported,
-    #[error("topic aliases are not offered")]
+    #[error("topic alias 0, above the maximum, or never set")]
     TopicAlias,
-    #[error("subscription identifiers are not offered")]
-    SubscriptionIdentifier,
+    #[error("more unacknowledged messages than the server takes")]
+    ReceiveMaximum,
+    #[error("a payload that claims to be text is not UTF-8")]
+    PayloadFormat,
 }
 
 impl DecodeError {
@@ -73,9 +80,9 @@ impl DecodeError {
             Self::ServerPacket | Self::Protocol => reason::PROTOCOL_ERROR,
             Self::UnsupportedVersion => reason::UNSUPPORTED_PROTOCOL_VERSION,
             Self::BadTopic => reason::TOPIC_NAME_INVALID,
-            Self::QosNotSupported => reason::QOS_NOT_SUPPORTED,
             Self::TopicAlias => reason::TOPIC_ALIAS_INVALID,
-            Self::SubscriptionIdentifier => reason::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+            Self::ReceiveMaximum => reason::RECEIVE_MAXIMUM_EXCEEDED,
+            Self::PayloadFormat => reason::PAYLOAD_FORMAT_INVALID,
         }
     }
 
@@ -89,9 +96,9 @@ impl DecodeError {
             Self::Protocol => "protocol_error",
             Self::UnsupportedVersion => "unsupported_version",
             Self::BadTopic => "bad_topic",
-            Self::QosNotSupported => "qos_not_supported",
             Self::TopicAlias => "topic_alias",
-            Self::SubscriptionIdentifier => "subscription_identifier",
+            Self::ReceiveMaximum => "receive_maximum",
+            Self::PayloadFormat => "payload_format",
         }
     }
 }

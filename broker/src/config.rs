@@ -2,27 +2,40 @@
 
 use serde::Deserialize;
 
+use crate::session::Bounds;
+
 /// The `[mqtt]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The largest packet a client may send, in bytes.
     pub maximum_packet_size: usize,
-    /// How many QoS 1 messages of one client may wait for their acknowledgement.
+    /// How many messages of one client with QoS 1 and 2 may wait for their acknowledgement.
     pub receive_maximum: u16,
+    /// How many topic aliases a version 5 client may set, and at most are set for it.
+    pub topic_alias_maximum: u16,
+    /// The longest keep-alive, in seconds: version 5 clients that ask for a longer one, or none, are told this one. 0 leaves
+    /// it to the client.
+    pub server_keep_alive_s: u16,
+    /// What response topics should begin with: told to version 5 clients that ask for response information.
+    pub response_information: Option<String>,
     /// How long a client may take to send its CONNECT, in seconds.
     pub connect_timeout_s: u64,
-    /// How long a session without a connection is kept at the most, in seconds. It lives in memory.
+    /// How long a session without a connection is kept at the most, in seconds.
     pub session_expiry_s: u32,
     /// How many connections are open at once.
     pub maximum_connections: usize,
+    /// How much may wait in sessions and be retained.
+    pub queues: Queues,
+    /// How much one client may use.
+    pub limits: Limits,
     /// What clients may do that do not say who they are.
     pub anonymous: Anonymous,
     /// What reporters may send.
     pub pings: Pings,
 }
 
-/// The `[mqtt.anonymous]` section: filters of free topics; by default none.
+/// The `[mqtt.anonymous]` section: filters of free topics, by default none. One that begins with `!` is left out of the others.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Anonymous {
@@ -30,6 +43,32 @@ pub struct Anonymous {
     pub publish: Vec<String>,
     /// Filters that may be subscribed to.
     pub subscribe: Vec<String>,
+    /// Whether clients of other machines may do it too.
+    pub remote: bool,
+}
+
+/// The `[mqtt.queues]` section. What goes first when one is full is said in `docs/mqtt.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queues {
+    /// Bytes that wait in one session.
+    pub session_bytes: usize,
+    /// Messages that wait in one session.
+    pub session_messages: usize,
+    /// Bytes that wait in all sessions of one organization.
+    pub organization_bytes: usize,
+    /// Bytes of the free topics that one organization has retained, and as many of its platform's topics.
+    pub retained_bytes: usize,
+}
+
+/// The `[mqtt.limits]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Filters that one session is subscribed to.
+    pub subscriptions: usize,
+    /// Sessions of one identity; above it, those longest without a connection are forgotten.
+    pub sessions: usize,
 }
 
 /// The `[mqtt.pings]` section.
@@ -48,12 +87,44 @@ impl Default for Config {
             // A batch that is too large is still read, so that its refusal can be told and no device sends it for ever.
             maximum_packet_size: 1024 * 1024,
             receive_maximum: 1024,
+            topic_alias_maximum: 32,
+            server_keep_alive_s: 0,
+            response_information: None,
             connect_timeout_s: 10,
             session_expiry_s: 24 * 3600,
             maximum_connections: 15_000,
+            queues: Queues::default(),
+            limits: Limits::default(),
             anonymous: Anonymous::default(),
             pings: Pings::default(),
         }
+    }
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self {
+            session_bytes: 4 * 1024 * 1024,
+            session_messages: 10_000,
+            organization_bytes: 256 * 1024 * 1024,
+            retained_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl Queues {
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            session_bytes: self.session_bytes,
+            session_messages: self.session_messages,
+            organization_bytes: self.organization_bytes,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { subscriptions: 1000, sessions: 10_000 }
     }
 }
 
@@ -62,6 +133,9 @@ impl Default for Pings {
         Self { per_minute: 60_000, acceptance_window_h: 7 * 24 }
     }
 }
+
+/// How many messages may wait in one session: each with QoS 1 or 2 has a packet identifier of its own.
+const MOST_MESSAGES: usize = 60_000;
 
 impl Config {
     /// Says what is wrong with the settings, in words that name the setting.
@@ -78,9 +152,24 @@ impl Config {
             );
         }
         for filter in self.anonymous.publish.iter().chain(&self.anonymous.subscribe) {
-            if !crate::filter::is_valid(filter) {
+            if !crate::filter::is_valid(filter.strip_prefix('!').unwrap_or(filter)) {
                 return Err(format!("mqtt.anonymous: `{filter}` is not a topic filter"));
             }
+        }
+        if self.queues.session_messages == 0 || self.queues.session_messages > MOST_MESSAGES {
+            return Err(format!(
+                "mqtt.queues.session_messages must be 1 to {MOST_MESSAGES}: packet identifiers are 16 bits"
+            ));
+        }
+        let message = self.maximum_packet_size + 1024;
+        if self.queues.session_bytes < message || self.queues.organization_bytes < self.queues.session_bytes {
+            return Err(
+                "mqtt.queues.session_bytes must hold a packet of maximum_packet_size and 1,024 bytes more, and organization_bytes at least one session"
+                    .into(),
+            );
+        }
+        if self.limits.subscriptions == 0 || self.limits.sessions == 0 {
+            return Err("mqtt.limits.subscriptions and sessions must not be 0".into());
         }
         if self.pings.per_minute == 0 || self.pings.acceptance_window_h == 0 {
             return Err("mqtt.pings.per_minute and acceptance_window_h must not be 0".into());

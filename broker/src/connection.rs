@@ -1,32 +1,34 @@
 //! One client's connection, from the first byte to the last.
 
+mod aliases;
+mod answers;
+mod delivery;
+mod flow;
 mod handshake;
 mod link;
 mod publish;
 mod subscribe;
+mod wire;
 
-use std::collections::VecDeque;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use crate::access::Access;
-use crate::codec::{self, DecodeError, Delivery, Packet, Version, reason};
-use crate::front::Front;
-use crate::session::{Outgoing, Session};
+use crate::codec::{self, Ack, DecodeError, Packet, Version, reason};
+use crate::front::{Front, Peer};
+use crate::session::{Session, Will};
+use crate::sessions::Fate;
 
-pub(crate) use link::Link;
+use aliases::{Aliases, Named};
+use answers::Answers;
+use handshake::Welcome;
+use wire::{Timers, Wire};
 
-/// How long a peer may take to accept what it is sent.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// What is written in one go at the most before the socket gets it.
-const WRITE_CHUNK: usize = 64 * 1024;
-const READ_CHUNK: usize = 4 * 1024;
-const READ_CHUNK_MAX: usize = 64 * 1024;
+pub(crate) use link::{Link, Reply};
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -46,115 +48,107 @@ enum End {
 }
 
 /// Serves one socket until it ends; never fails, whatever the peer does.
-pub(crate) async fn serve<S>(front: Arc<Front>, mut socket: S)
+pub(crate) async fn serve<S>(front: Arc<Front>, socket: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut buffer = BytesMut::with_capacity(READ_CHUNK);
-    let Some(welcome) = handshake::shake(&front, &mut socket, &mut buffer).await else { return };
-    let keep_alive = welcome.keep_alive;
-    let deadline = keep_alive.map(|every| Instant::now() + every);
+    let mut wire = Wire::new(socket);
+    // In a box of its own, since it needs more room than the rest of a connection's life.
+    let Some(welcome) = Box::pin(handshake::shake(&front, &mut wire, &peer)).await else { return };
     front.metrics.connections.inc();
-    let mut connection = Connection {
-        pings_topic: publish::pings_topic(welcome.access.identity),
-        front: &front,
-        version: welcome.version,
-        access: welcome.access,
-        session: welcome.session,
-        generation: welcome.generation,
-        link: welcome.link,
-        window: welcome.window,
-        maximum_packet_size: welcome.maximum_packet_size,
-        session_expiry: welcome.session_expiry,
-        out: welcome.answer,
-        acks: VecDeque::new(),
-    };
-    connection.announce().await;
-    let timers = Timers { keep_alive, silent_at: deadline, expires_at: welcome.expires_at };
-    let end = connection.run(&mut socket, &mut buffer, timers).await;
-    connection.say_goodbye(&mut socket, &end).await;
+    let mut connection = Connection::new(&front, welcome);
+    connection.announce();
+    let end = connection.run(&mut wire).await;
+    tracing::debug!(session = connection.session.id, ?end, "connection ended");
     front.metrics.connections.dec();
-    let with_will = !matches!(end, End::Goodbye { with_will: false });
-    if let (true, Some(will)) = (with_will, welcome.will) {
-        connection.publish_will(&will).await;
-    }
-    connection.front.sessions.detach(&connection.session, welcome.generation, connection.session_expiry);
-    connection.announce().await;
-}
-
-struct Timers {
-    keep_alive: Option<Duration>,
-    silent_at: Option<Instant>,
-    expires_at: Option<Instant>,
+    connection.leave(&end).await;
+    connection.announce();
+    connection.say_goodbye(&mut wire, &end).await;
 }
 
 struct Connection<'a> {
-    front: &'a Front,
+    front: &'a Arc<Front>,
     version: Version,
     access: Access,
     /// The device's own pings topic: the hot path compares before it parses.
-    pings_topic: String,
+    pings_topic: Box<str>,
     session: Arc<Session>,
     /// Which connection of the session this is: one that was taken over must not take what is the next one's to send.
     generation: u64,
     link: Arc<Link>,
-    /// How many QoS 1 messages the client takes at once.
+    will: Option<Will>,
+    timers: Timers,
+    /// How many messages with QoS 1 and 2 the client takes at once.
     window: usize,
     maximum_packet_size: usize,
-    session_expiry: Duration,
-    out: Vec<u8>,
-    /// QoS 1 messages received and not yet acknowledged, in their order (MQTT-4.6.0-2); the code once it is known.
-    acks: VecDeque<(u16, Option<u8>)>,
+    /// Seconds that the session lives without a connection.
+    session_expiry_s: u32,
+    /// Whether the client wants to hear reasons beside codes.
+    explains: bool,
+    /// The topic aliases that the client set.
+    named: Named,
+    /// Those set for the client.
+    aliases: Aliases,
+    answers: Answers,
+    /// Something waits in the session for which the write buffer had no room.
+    more: bool,
 }
 
-impl Connection<'_> {
-    async fn run<S>(&mut self, socket: &mut S, buffer: &mut BytesMut, mut timers: Timers) -> End
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+impl<'a> Connection<'a> {
+    fn new(front: &'a Arc<Front>, welcome: Welcome) -> Self {
+        Self {
+            pings_topic: publish::pings_topic(welcome.access.identity),
+            front,
+            version: welcome.version,
+            access: welcome.access,
+            session: welcome.session,
+            generation: welcome.generation,
+            link: welcome.link,
+            will: welcome.will,
+            timers: welcome.timers,
+            window: welcome.window,
+            maximum_packet_size: welcome.maximum_packet_size,
+            session_expiry_s: welcome.session_expiry_s,
+            explains: welcome.explains,
+            named: Named::new(front.config.topic_alias_maximum),
+            aliases: Aliases::new(welcome.topic_aliases.min(front.config.topic_alias_maximum)),
+            answers: Answers::default(),
+            more: false,
+        }
+    }
+
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
+        let mut buffer = std::mem::take(&mut wire.input);
         loop {
-            let heard = match self.handle_buffered(buffer).await {
+            let heard = match self.handle_buffered(&mut buffer, &mut wire.output).await {
                 Ok(heard) => heard,
                 Err(end) => return end,
             };
-            if let Err(end) = self.take_from_link(socket).await {
+            if heard {
+                self.timers.heard(Instant::now());
+            }
+            if let Err(end) = self.collect(&mut wire.output) {
                 return end;
             }
-            if self.flush(socket).await.is_err() {
-                return End::Lost;
-            }
-            if heard && let Some(every) = timers.keep_alive {
-                timers.silent_at = Some(Instant::now() + every);
+            if buffer.is_empty() && buffer.capacity() > 0 {
+                buffer = BytesMut::new(); // an idle connection holds no buffer
             }
             let paused = self.is_paused();
-            let room = buffer.capacity() - buffer.len();
-            if room < READ_CHUNK / 2 {
-                buffer.reserve((buffer.capacity() * 2).clamp(READ_CHUNK, READ_CHUNK_MAX));
-            }
-            tokio::select! {
-                // In this order: what waits in the socket is read before the peer is called silent, since it may have been
-                // us who did not read.
-                biased;
-                () = self.front.shutdown.cancelled() => return End::Closed(reason::SERVER_SHUTTING_DOWN),
-                () = until(timers.expires_at) => return End::Closed(reason::NOT_AUTHORIZED),
-                () = self.link.signalled() => {}
-                read = socket.read_buf(buffer), if !paused => match read {
-                    Ok(0) | Err(_) => return End::Lost,
-                    Ok(_) => {}
-                },
-                // A session we stopped reading must not time out for what we did not read.
-                () = until(timers.silent_at), if !paused => return End::Silent,
+            let wants = wire::Wants { reading: !paused, draining: self.more };
+            if let Err(end) = wire.progress(&mut buffer, wants, &self.link, &mut self.timers).await {
+                return end;
             }
         }
     }
 
-    /// While this many messages wait for their commit, the socket is not read: back-pressure, not loss.
+    /// While this many messages wait for their commit, the socket is not read: back-pressure, not loss. A version 5 client
+    /// knows how many it may send, and breaks the protocol with the next.
     fn is_paused(&self) -> bool {
-        self.acks.len() >= usize::from(self.front.config.receive_maximum)
+        self.version == Version::V4 && self.answers.len() >= usize::from(self.front.config.receive_maximum)
     }
 
     /// Handles each whole packet in the buffer; says whether there was one.
-    async fn handle_buffered(&mut self, buffer: &mut BytesMut) -> Result<bool, End> {
+    async fn handle_buffered(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, End> {
         let mut heard = false;
         while !self.is_paused() {
             let Some(frame) =
@@ -164,105 +158,90 @@ impl Connection<'_> {
             };
             heard = true;
             let packet = codec::decode(buffer, frame, self.version).map_err(End::Broken)?;
-            self.handle(packet).await?;
+            self.handle(packet, out).await?;
             buffer.advance(frame.len);
         }
         Ok(heard)
     }
 
-    async fn handle(&mut self, packet: Packet<'_>) -> Result<(), End> {
+    async fn handle(&mut self, packet: Packet<'_>, out: &mut Vec<u8>) -> Result<(), End> {
         match packet {
-            Packet::Publish(publish) => self.publish(&publish).await,
-            Packet::PubAck(ack) => {
-                if !self.session.state().acknowledge(ack.id) {
-                    tracing::debug!(id = ack.id, "a client acknowledged what it was not sent");
-                }
-                Ok(())
+            Packet::Publish(publish) => return self.publish(&publish).await,
+            Packet::PubAck(ack) => self.puback(ack),
+            Packet::PubRec(ack) => self.pubrec(ack),
+            Packet::PubRel(ack) => self.pubrel(ack),
+            Packet::PubComp(ack) => self.pubcomp(ack),
+            Packet::Subscribe { id, filters, identifier } => {
+                return self.subscribe(id, filters, identifier).await;
             }
-            Packet::Subscribe { id, filters } => {
-                self.subscribe(id, filters);
-                Ok(())
-            }
-            Packet::Unsubscribe { id, filters } => {
-                self.unsubscribe(id, filters);
-                Ok(())
-            }
-            Packet::PingReq => {
-                codec::pingresp(&mut self.out);
-                Ok(())
-            }
+            Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters),
+            Packet::PingReq => codec::pingresp(out),
             Packet::Disconnect(disconnect) => {
                 if let Some(seconds) = disconnect.session_expiry {
                     // A session that was to end with the connection cannot be prolonged now (MQTT-3.14.2-2).
-                    if self.session_expiry.is_zero() && seconds > 0 {
+                    if self.session_expiry_s == 0 && seconds > 0 {
                         return Err(End::Broken(DecodeError::Protocol));
                     }
-                    let longest = self.front.config.session_expiry_s;
-                    self.session_expiry = Duration::from_secs(u64::from(seconds.min(longest)));
+                    self.session_expiry_s = seconds.min(self.front.config.session_expiry_s);
                 }
-                Err(End::Goodbye { with_will: disconnect.reason == reason::DISCONNECT_WITH_WILL })
+                return Err(End::Goodbye { with_will: disconnect.reason != reason::SUCCESS });
             }
-            Packet::Connect(_) => Err(End::Broken(DecodeError::Protocol)), // MQTT-3.1.0-2
+            Packet::Connect(_) => return Err(End::Broken(DecodeError::Protocol)), // MQTT-3.1.0-2
         }
+        Ok(())
     }
 
     /// Acknowledgements that became known, and messages for the client, into the write buffer.
-    async fn take_from_link<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Result<(), End> {
-        if let Some(code) = self.link.take(&mut |id, code| settle(&mut self.acks, id, code)) {
+    fn collect(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
+        let session = &self.session;
+        let answers = &mut self.answers;
+        let closed = self.link.take(&mut |id, code| {
+            if answers.settle(id, code) == Some(Ack::Pubrec) {
+                // A refused QoS 2 message is over: its packet id is free (section 4.3.3).
+                if code >= 0x80 {
+                    session.release(id)
+                } else {
+                    session.take_in(id)
+                };
+            }
+        });
+        if let Some(code) = closed {
             return Err(End::Closed(code));
         }
-        while let Some(&(id, Some(code))) = self.acks.front() {
-            codec::puback(&mut self.out, self.version, id, code);
-            self.acks.pop_front();
-        }
-        loop {
-            let next = {
-                let mut state = self.session.state();
-                if state.generation == self.generation { state.next(self.window) } else { None }
-            };
-            let Some((id, outgoing)) = next else { return Ok(()) };
-            self.write(id, &outgoing);
-            if self.out.len() >= WRITE_CHUNK && self.flush(socket).await.is_err() {
-                return Err(End::Lost);
-            }
-        }
+        self.answers.write(out, self.version);
+        self.deliver(out);
+        Ok(())
     }
 
-    fn write(&mut self, id: u16, outgoing: &Outgoing) {
-        let Outgoing { message, qos, retain, again } = outgoing;
-        if codec::publish_size(self.version, message, *qos) > self.maximum_packet_size {
-            // The client said that it cannot take this; it counts as delivered (MQTT-3.1.2-25).
-            self.session.state().acknowledge(id);
-            self.front.metrics.dropped.inc();
-            return;
-        }
-        codec::publish(
-            &mut self.out,
-            self.version,
-            message,
-            Delivery { qos: *qos, id, retain: *retain, dup: again.is_some() },
-        );
-        self.front.metrics.sent.inc();
-    }
-
-    async fn flush<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Result<(), ()> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        // At shutdown nobody waits for a peer that takes nothing; what can be written at once still is.
-        let written = tokio::select! {
+    /// Waits for `work`, unless the server ends the connection first.
+    async fn unless_closed<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
+        tokio::select! {
             biased;
-            written = timeout(WRITE_TIMEOUT, socket.write_all(&self.out)) => matches!(written, Ok(Ok(()))),
-            () = self.front.shutdown.cancelled() => false,
-        };
-        self.out.clear();
-        if self.out.capacity() > 2 * WRITE_CHUNK {
-            self.out.shrink_to(WRITE_CHUNK);
+            done = work => Ok(done),
+            code = self.link.closed() => Err(End::Closed(code)),
         }
-        if written { Ok(()) } else { Err(()) }
     }
 
-    async fn say_goodbye<S: AsyncWrite + Unpin>(&mut self, socket: &mut S, end: &End) {
+    /// The session's part of the end: it waits or goes, and the will is published, waits or goes.
+    async fn leave(&mut self, end: &End) {
+        let with_will = !matches!(end, End::Goodbye { with_will: false });
+        let will = self.will.take().filter(|_| with_will);
+        let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);
+        let delay_s = will.as_ref().map_or(0, |will| will.delay_s);
+        match (will, fate) {
+            (Some(will), Fate::Waits(waits)) if delay_s > 0 => {
+                self.front.hold_will(&self.session, self.generation, will, waits, self.session_expiry_s);
+                return;
+            }
+            // The client is back before the delay was over (section 3.1.3.2.2).
+            (Some(_), Fate::TakenOver) if delay_s > 0 => return,
+            (Some(will), _) => self.front.publish_will(&will.message).await,
+            (None, _) => {}
+        }
+        self.front.sessions.keep_will(&self.session, self.generation, None);
+    }
+
+    async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>, end: &End) {
         let code = match end {
             End::Goodbye { .. } | End::Lost => None,
             End::Silent => {
@@ -284,26 +263,21 @@ impl Connection<'_> {
                 Some(*code)
             }
         };
-        tracing::debug!(session = self.session.id, ?end, "connection ended");
         if let Some(code) = code {
-            codec::disconnect(&mut self.out, self.version, code);
+            // What is known by now is said before the goodbye.
+            self.answers.write(&mut wire.output, self.version);
+            codec::disconnect(&mut wire.output, self.version, code, None);
         }
-        if self.flush(socket).await.is_ok() {
-            let _ = timeout(Duration::from_secs(1), socket.shutdown()).await;
-        }
+        let patience = if self.front.shutdown.is_cancelled() { AT_SHUTDOWN } else { GOODBYE };
+        wire.finish(patience).await;
+    }
+
+    /// Tells the organization that its device came or went.
+    fn announce(&self) {
+        self.front.announce(&self.access);
     }
 }
 
-/// The first message with this id that is still waiting gets its code; ingest answers in the order it was asked.
-fn settle(acks: &mut VecDeque<(u16, Option<u8>)>, id: u16, code: u8) {
-    if let Some(ack) = acks.iter_mut().find(|ack| ack.0 == id && ack.1.is_none()) {
-        ack.1 = Some(code);
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
-    }
-}
+/// How long a peer may take to accept the last words and to close.
+const GOODBYE: Duration = Duration::from_secs(5);
+const AT_SHUTDOWN: Duration = Duration::from_millis(500);

@@ -3,8 +3,14 @@
 /// More levels than this in a topic or filter is refused: each level costs a node of the subscription tree.
 pub(crate) const MAX_LEVELS: usize = 64;
 
-/// Whether `filter` is well formed: `#` alone in the last level, `+` alone in its level (MQTT-4.7.1-1, -2).
-pub(crate) fn is_valid(filter: &str) -> bool {
+/// Whether `filter` is well formed: `#` alone in the last level, `+` alone in its level (MQTT-4.7.1-1, -2); behind
+/// `$share/` a group of at least one character without wildcards, and a filter (MQTT-4.8.2-1, -2).
+pub(crate) fn is_valid(path: &str) -> bool {
+    let (share, filter) = share(path);
+    let bad_group = share.is_some_and(|share| share.group.is_empty() || share.group.contains(['+', '#']));
+    if bad_group || (share.is_none() && path.starts_with("$share/")) {
+        return false;
+    }
     if filter.is_empty() || levels(filter) > MAX_LEVELS {
         return false;
     }
@@ -16,6 +22,22 @@ pub(crate) fn is_valid(filter: &str) -> bool {
         }
     }
     true
+}
+
+/// A shared subscription: the name of its group, and the filter that the group shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) filter: &'a str,
+}
+
+/// Takes `$share/GROUP/` off the front of a filter (section 4.8.2); answers the rest beside it.
+pub(crate) fn share(path: &str) -> (Option<Share<'_>>, &str) {
+    let parts = path.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
+    match parts {
+        Some((group, filter)) => (Some(Share { group, filter }), filter),
+        None => (None, path),
+    }
 }
 
 /// How many levels a topic or filter has.
@@ -63,10 +85,24 @@ mod tests {
 
     #[test]
     fn well_formed_filters() {
-        for good in ["#", "+", "a/+/b", "a/#", "/", "a//b", "+/+", "$SYS/#", "é/#"] {
+        for good in
+            ["#", "+", "a/+/b", "a/#", "/", "a//b", "+/+", "$SYS/#", "é/#", "$share/g/a/#", "$share/g//"]
+        {
             assert!(is_valid(good), "{good}");
         }
-        for bad in ["", "a#", "a/#/b", "a+", "+a/b", "#/", "a/b+/c"] {
+        for bad in [
+            "",
+            "a#",
+            "a/#/b",
+            "a+",
+            "+a/b",
+            "#/",
+            "a/b+/c",
+            "$share/g",
+            "$share//a",
+            "$share/+/a",
+            "$share/g/",
+        ] {
             assert!(!is_valid(bad), "{bad}");
         }
         assert!(!is_valid(&"a/".repeat(MAX_LEVELS)));

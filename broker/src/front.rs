@@ -1,30 +1,35 @@
 //! The front: what all connections share, and the loop that accepts them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use protocol::{DeviceId, OrganizationId, Status, Topic};
-use store::{Clock, Live};
+use protocol::{DeviceId, OrganizationId};
+use store::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Identity;
-use crate::bus::Bus;
-use crate::codec::Qos;
+use crate::access::{Access, Identity};
+use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
+use crate::dispatch::Dispatch;
 use crate::ingest::Ingest;
+use crate::journal::Journal;
 use crate::message::Message;
 use crate::metrics::Metrics;
-use crate::retained::Retained;
-use crate::sessions::Sessions;
+use crate::session::{Session, Will};
+use crate::sessions::{Sessions, WaitingWill};
 use crate::sign_in::SignIn;
 
 /// How long to wait after the system refused to accept a connection, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the client of a durable session may take to come back after a restart before its will is published.
+const AFTER_RESTART_S: u32 = 60;
 
 /// All that a connection may reach.
 pub(crate) struct Front {
@@ -32,14 +37,21 @@ pub(crate) struct Front {
     pub(crate) metrics: Metrics,
     pub(crate) sign_in: SignIn,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) bus: Arc<Bus>,
-    pub(crate) retained: Arc<Retained>,
-    pub(crate) ingest: Arc<Ingest>,
-    pub(crate) live: Live,
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) ingest: Ingest,
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) next_client_id: AtomicU64,
-    pub(crate) announcing: Mutex<()>,
+    /// Devices whose connection came or went.
+    pub(crate) announcements: mpsc::UnboundedSender<(OrganizationId, DeviceId)>,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Whom a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
 }
 
 impl Front {
@@ -48,19 +60,18 @@ impl Front {
     /// Accepting never waits for a peer: all that a peer can delay happens in its own task.
     pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
         let places = Arc::new(Semaphore::new(self.config.maximum_connections));
-        let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.shutdown.cancelled() => break,
             };
-            let socket = match accepted {
-                Ok((socket, _)) => socket,
+            let (socket, address) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors: what is open goes on, and closing connections make room.
                     self.metrics.refuse("accept_failed");
                     tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
@@ -70,13 +81,14 @@ impl Front {
             };
             let _ = socket.set_nodelay(true);
             let front = Arc::clone(&self);
-            tasks.spawn(async move {
-                connection::serve(front, socket).await;
+            self.tasks.spawn(async move {
+                connection::serve(front, socket, Peer { address }).await;
                 drop(place);
             });
         }
-        tasks.close();
-        tasks.wait().await;
+        self.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// A client id for a client that brought none (MQTT-3.1.3-6), unique within its identity.
@@ -84,28 +96,62 @@ impl Front {
         format!("assigned-{:x}-{:x}", self.clock.now().0, self.next_client_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Tells the organization whether its device is connected, if that is not what it was told last, and remembers it for
-    /// whoever asks later. One at a time: what is told last must be what is true last.
-    pub(crate) async fn announce_device(&self, organization: OrganizationId, device: DeviceId) {
-        let _turn = self.announcing.lock().await;
-        let connected = self.sessions.is_connected(Identity::Device(device));
-        if connected == self.live.connection(device).is_some() {
-            return;
+    /// The keep-alive that the server asks for in place of the client's, in seconds; only version 5 can be asked.
+    pub(crate) fn server_keep_alive(&self, version: Version, asked: u16) -> Option<u16> {
+        let longest = self.config.server_keep_alive_s;
+        (version == Version::V5 && longest > 0 && (asked == 0 || asked > longest)).then_some(longest)
+    }
+
+    /// Has the organization told whether its device is connected.
+    pub(crate) fn announce(&self, access: &Access) {
+        if let Identity::Device(device) = access.identity {
+            // The receiver goes only when the broker does.
+            let _ = self.announcements.send((access.organization, device));
         }
-        let since = self.clock.now();
-        if connected {
-            self.live.connected(device, since);
-        } else {
-            self.live.disconnected(device);
+    }
+
+    /// Publishes a will; whether it may was checked when its client connected.
+    pub(crate) async fn publish_will(&self, message: &Message) {
+        if message.retain() && self.dispatch.retain(message).is_err() {
+            self.metrics.refuse("retained_budget");
         }
-        let topic = Topic::Status { organization, device }.to_string();
-        let body = serde_json::to_vec(&Status { connected, since }).unwrap_or_default();
-        let message = Message::new(&topic, &body, &[], Qos::AtLeastOnce, true, 0);
-        // Of a device that was deleted nothing is kept.
-        let exists = self.sign_in.registry.view().reporter(device).is_some();
-        let kept =
-            if exists { message.clone() } else { Message::new(&topic, b"", &[], Qos::AtMostOnce, true, 0) };
-        self.retained.set(&kept);
-        self.bus.publish(&message).await;
+        self.dispatch.publish(message).await;
+    }
+
+    /// Publishes a will after its delay or when the session ends, whichever comes first, and not at all if the client is back
+    /// by then (section 3.1.3.2.2).
+    pub(crate) fn hold_will(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        generation: u64,
+        will: Will,
+        waits: Arc<Notify>,
+        expiry_s: u32,
+    ) {
+        let (front, session) = (Arc::clone(self), Arc::clone(session));
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = sleep(Duration::from_secs(u64::from(will.delay_s.min(expiry_s)))) => {}
+                () = waits.notified() => {}
+                // A durable session has its will in the store, where the next start finds it.
+                () = front.shutdown.cancelled() => return,
+            }
+            let is_due = {
+                let state = session.state();
+                state.ended || state.generation == generation
+            };
+            if is_due {
+                front.publish_will(&will.message).await;
+                front.sessions.keep_will(&session, generation, None);
+            }
+        });
+    }
+
+    /// Lets the wills wait that were waiting, or whose clients were connected, when the server stopped.
+    pub(crate) fn hold_wills(self: &Arc<Self>, wills: Vec<WaitingWill>) {
+        for WaitingWill { session, generation, mut will, waits, expiry_s } in wills {
+            will.delay_s = will.delay_s.max(AFTER_RESTART_S);
+            self.hold_will(&session, generation, will, waits, expiry_s);
+        }
     }
 }

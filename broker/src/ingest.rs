@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::codec::reason;
-use crate::connection::Link;
+use crate::connection::Reply;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 
@@ -40,13 +40,6 @@ pub(crate) struct Ingest {
     receipts: Arc<Receipts>,
     queue: mpsc::Sender<Submission>,
     room: Arc<Semaphore>,
-}
-
-/// Whom to tell, and under which packet id, that a batch is dealt with.
-#[derive(Debug, Clone)]
-pub(crate) struct Reply {
-    pub(crate) link: Arc<Link>,
-    pub(crate) id: u16,
 }
 
 /// A committed segment on its way to the worker.

@@ -5,24 +5,29 @@
 //! worker makes stays and visits of them (`worker`). Everything else that is published crosses the bus (`bus`).
 
 mod access;
+mod announcer;
 mod broker;
 mod bus;
 mod codec;
 mod config;
 mod connection;
+mod dispatch;
 mod filter;
 mod front;
 mod ingest;
+mod journal;
 mod message;
 mod metrics;
+mod namespace;
 mod registry;
 mod retained;
 mod session;
 mod sessions;
 mod sign_in;
 mod subscriptions;
+mod sys;
 mod worker;
 
 pub use broker::{Broker, BrokerError, Parts};
-pub use config::{Anonymous, Config, Pings};
+pub use config::{Anonymous, Config, Limits, Pings, Queues};
 pub use metrics::Metrics;

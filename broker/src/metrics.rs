@@ -27,6 +27,12 @@ pub struct Metrics {
     pub(crate) sent: Counter,
     /// Messages given up because a session's queue was full.
     pub(crate) dropped: Counter,
+    /// Messages whose time was over before they could be delivered.
+    pub(crate) expired: Counter,
+    /// Transactions that saved sessions and retained messages.
+    pub(crate) session_commits: Counter,
+    /// Retained messages.
+    pub(crate) retained: Gauge,
     /// Batches whose rows are committed.
     pub(crate) batches: Counter,
     /// Pings whose rows are committed.
@@ -52,10 +58,13 @@ impl Metrics {
         registry.register("pings_ignored", "Not counted and not refused, by cause", metrics.ignored.clone());
         registry.register("mqtt_connections", "Open connections", metrics.connections.clone());
         registry.register("mqtt_sessions", "Sessions, connected or not", metrics.sessions.clone());
+        registry.register("mqtt_retained", "Retained messages", metrics.retained.clone());
         let counters = [
             ("mqtt_received", "PUBLISH packets received", &metrics.received),
             ("mqtt_sent", "PUBLISH packets written", &metrics.sent),
             ("mqtt_dropped", "Messages dropped because a queue was full", &metrics.dropped),
+            ("mqtt_expired", "Messages that expired before delivery", &metrics.expired),
+            ("mqtt_session_commits", "Transactions that saved sessions", &metrics.session_commits),
             ("batches", "Ping batches committed", &metrics.batches),
             ("pings", "Pings committed", &metrics.pings),
             ("batch_repeats", "Ping batches that had been accepted before", &metrics.repeats),

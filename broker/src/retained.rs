@@ -1,52 +1,132 @@
-//! Retained messages, in memory: the last message of a topic for whoever subscribes later.
+//! Retained messages: the last message of a topic for whoever subscribes later.
 
-use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use protocol::Timestamp;
 
 use crate::filter;
+use crate::journal::Journal;
 use crate::message::Message;
+use crate::namespace::Namespace;
 
-/// How many bytes all retained messages together may hold; what would go beyond is not retained.
-const BUDGET: usize = 64 * 1024 * 1024;
-
-/// The retained messages by topic.
-#[derive(Debug, Default)]
+/// The retained messages by namespace and topic; the store has them too.
+#[derive(Debug)]
 pub(crate) struct Retained {
-    messages: RwLock<Inner>,
+    by_namespace: RwLock<HashMap<Namespace, Topics>>,
+    /// How many bytes those of one namespace may hold together; what would go beyond is not retained.
+    budget: usize,
+    journal: Arc<Journal>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    by_topic: HashMap<Box<str>, Message>,
+struct Topics {
+    /// In the order of their names, so that a filter looks only at what begins like it.
+    messages: BTreeMap<Box<str>, Message>,
     bytes: usize,
 }
 
 impl Retained {
+    pub(crate) fn new(budget: usize, journal: Arc<Journal>) -> Self {
+        Self { by_namespace: RwLock::default(), budget, journal }
+    }
+
     /// Keeps `message` for its topic, or forgets the topic where the payload is empty (MQTT-3.3.1-6).
     ///
-    /// Answers false where the budget is used up.
-    pub(crate) fn set(&self, message: &Message) -> bool {
-        let mut inner = self.messages.write().unwrap_or_else(PoisonError::into_inner);
-        let old = inner.by_topic.get(message.topic()).map_or(0, Message::size);
+    /// Answers false where the budget is used up, even without what has expired.
+    pub(crate) fn set(&self, message: &Message, now: Timestamp) -> bool {
+        let (organization, topic) = (message.organization(), message.topic());
+        let mut all = self.by_namespace.write().unwrap_or_else(PoisonError::into_inner);
+        let topics = all.entry(message.namespace()).or_default();
         if message.payload().is_empty() {
-            inner.bytes -= old;
-            inner.by_topic.remove(message.topic());
+            if topics.remove(topic) {
+                self.journal.retained(organization, topic, None);
+            }
             return true;
         }
-        if inner.bytes - old + message.size() > BUDGET {
+        let old = topics.messages.get(topic).map_or(0, Message::size);
+        if topics.bytes - old + message.size() > self.budget {
+            self.expire(topics, now);
+        }
+        let old = topics.messages.get(topic).map_or(0, Message::size);
+        if topics.bytes - old + message.size() > self.budget {
             return false;
         }
-        inner.bytes = inner.bytes - old + message.size();
-        inner.by_topic.insert(message.topic().into(), message.clone());
+        topics.insert(message.clone());
+        // What the server tells of itself is not true any more after a restart.
+        if message.namespace() != Namespace::System {
+            self.journal.retained(organization, topic, Some(message));
+        }
         true
     }
 
-    /// The retained messages that `filter` matches.
-    pub(crate) fn matching(&self, filter: &str) -> Vec<Message> {
-        let inner = self.messages.read().unwrap_or_else(PoisonError::into_inner);
-        if !filter.contains(['+', '#']) {
-            return inner.by_topic.get(filter).cloned().into_iter().collect();
+    /// Takes back what the store kept.
+    pub(crate) fn restore(&self, messages: impl IntoIterator<Item = Message>) {
+        let mut all = self.by_namespace.write().unwrap_or_else(PoisonError::into_inner);
+        for message in messages {
+            all.entry(message.namespace()).or_default().insert(message);
         }
-        inner.by_topic.values().filter(|message| filter::matches(filter, message.topic())).cloned().collect()
+    }
+
+    /// Every retained message on a topic of the platform.
+    pub(crate) fn of_platform(&self) -> Vec<Message> {
+        let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
+        let platform = all.iter().filter(|(namespace, _)| matches!(namespace, Namespace::Platform(_)));
+        platform.flat_map(|(_, topics)| topics.messages.values().cloned()).collect()
+    }
+
+    /// The retained messages that `filter` matches and that are still of use.
+    pub(crate) fn matching(&self, namespace: Namespace, filter: &str, now: Timestamp) -> Vec<Message> {
+        let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(topics) = all.get(&namespace) else { return Vec::new() };
+        let is_good = |message: &&Message| message.expires_at().is_none_or(|at| at > now);
+        let Some(wild) = filter.find(['+', '#']) else {
+            return topics.messages.get(filter).filter(is_good).cloned().into_iter().collect();
+        };
+        // `a/#` matches `a` too.
+        let prefix = filter[..wild].trim_end_matches('/');
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let candidates =
+            topics.messages.range::<str, _>(from).take_while(|(topic, _)| topic.starts_with(prefix));
+        let matching = candidates.filter(|(topic, _)| filter::matches(filter, topic));
+        matching.map(|(_, message)| message).filter(is_good).cloned().collect()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|topics| topics.messages.len()).sum()
+    }
+
+    /// Forgets what is of no use any more.
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        let mut all = self.by_namespace.write().unwrap_or_else(PoisonError::into_inner);
+        for topics in all.values_mut() {
+            self.expire(topics, now);
+        }
+    }
+
+    fn expire(&self, topics: &mut Topics, now: Timestamp) {
+        let over = |message: &Message| message.expires_at().is_some_and(|at| at <= now);
+        let gone: Vec<Message> = topics.messages.values().filter(|message| over(message)).cloned().collect();
+        for message in gone {
+            topics.remove(message.topic());
+            self.journal.retained(message.organization(), message.topic(), None);
+        }
+    }
+}
+
+impl Topics {
+    fn insert(&mut self, message: Message) {
+        self.bytes += message.size();
+        let old = self.messages.insert(message.topic().into(), message);
+        self.bytes -= old.map_or(0, |old| old.size());
+    }
+
+    fn remove(&mut self, topic: &str) -> bool {
+        let old = self.messages.remove(topic);
+        self.bytes -= old.as_ref().map_or(0, Message::size);
+        old.is_some()
     }
 }

@@ -1,45 +1,72 @@
 //! The table of sessions: connecting, taking over, resuming, and the end of a session.
 
-use std::collections::HashMap;
+mod restore;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use protocol::{DeviceId, KeyId};
+use protocol::{DeviceId, KeyId, OrganizationId};
+use store::{Clock, SavedSubscription};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::access::Identity;
-use crate::bus::Bus;
 use crate::codec::{Qos, reason};
 use crate::connection::Link;
+use crate::dispatch::Dispatch;
 use crate::filter;
+use crate::journal::{Journal, expiry};
 use crate::message::Message;
-use crate::session::{Session, SessionKey};
+use crate::metrics::Metrics;
+use crate::session::{Birth, Bounds, How, Session, SessionKey, State, Subscribed, Usage, Will};
 
-/// How many sessions one device or key may have before those without a connection are forgotten, oldest first.
-const SESSIONS_PER_IDENTITY: usize = 100;
+pub(crate) use restore::WaitingWill;
 
 /// Every session of this process, connected or waiting for its client.
 pub(crate) struct Sessions {
     inner: Mutex<Inner>,
     next_id: AtomicU64,
-    bus: Arc<Bus>,
-    /// Counts what sessions give up because too much is waiting.
-    dropped: Counter,
+    dispatch: Arc<Dispatch>,
+    journal: Arc<Journal>,
+    clock: Clock,
+    metrics: Metrics,
+    bounds: Bounds,
+    /// How many sessions one identity may have before those without a connection are forgotten, oldest first.
+    per_identity: usize,
+    /// What is hidden from those who do not sign in.
+    hidden: Arc<[Box<str>]>,
 }
 
 #[derive(Default)]
 struct Inner {
-    by_key: HashMap<SessionKey, Entry>,
-    /// The sessions of each identity, so that what is meant for one device finds it.
-    by_identity: HashMap<Identity, Vec<Arc<Session>>>,
+    /// In the order of their identities, so that what is meant for one device finds its sessions.
+    by_key: BTreeMap<SessionKey, Entry>,
+    /// How many sessions each identity has.
+    counts: HashMap<Identity, usize>,
+    usage: HashMap<OrganizationId, Arc<Usage>>,
 }
 
 struct Entry {
     session: Arc<Session>,
-    /// When a session without a connection is forgotten.
+    /// Since when it has no connection, and when it is forgotten.
+    away: Option<Away>,
+}
+
+#[derive(Clone, Copy)]
+struct Away {
+    since: Instant,
     expires: Option<Instant>,
+}
+
+/// What a client wants of its session.
+pub(crate) struct Wish {
+    /// Nothing of an earlier session.
+    pub(crate) clean: bool,
+    /// How long it shall live without a connection, in seconds.
+    pub(crate) expiry_s: u32,
+    pub(crate) organization: OrganizationId,
 }
 
 /// A session bound to its new connection.
@@ -51,80 +78,208 @@ pub(crate) struct Attached {
     pub(crate) generation: u64,
 }
 
+/// What becomes of a session whose connection ended.
+pub(crate) enum Fate {
+    /// It is over.
+    Over,
+    /// It waits for its client; told when that comes back or the session is over.
+    Waits(Arc<Notify>),
+    /// Another connection has it already.
+    TakenOver,
+}
+
 impl Sessions {
-    pub(crate) fn new(bus: Arc<Bus>, dropped: Counter) -> Self {
-        Self { inner: Mutex::default(), next_id: AtomicU64::new(1), bus, dropped }
+    pub(crate) fn new(
+        dispatch: Arc<Dispatch>,
+        journal: Arc<Journal>,
+        clock: Clock,
+        metrics: Metrics,
+        bounds: Bounds,
+        per_identity: usize,
+        hidden: Arc<[Box<str>]>,
+    ) -> Self {
+        Self {
+            inner: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            dispatch,
+            journal,
+            clock,
+            metrics,
+            bounds,
+            per_identity,
+            hidden,
+        }
     }
 
     /// Binds `link` to the session of `key`. An older connection of the same session is told that it was taken over
     /// (MQTT-3.1.4-3); with `clean` the older session is forgotten too (MQTT-3.1.2-4).
-    pub(crate) fn attach(&self, key: &SessionKey, clean: bool, link: &Arc<Link>) -> Attached {
+    pub(crate) fn attach(&self, key: SessionKey, wish: &Wish, link: &Arc<Link>) -> Attached {
         let mut inner = self.lock();
-        let old = inner.by_key.get(key).map(|entry| Arc::clone(&entry.session));
-        if let Some(old) = &old {
+        let old = inner.by_key.get(&key).map(|entry| (Arc::clone(&entry.session), entry.is_over()));
+        let kept = old.and_then(|(old, is_over)| {
             let mut state = old.state();
             if let Some(link) = state.link.take() {
                 link.close(reason::SESSION_TAKEN_OVER);
             }
             state.generation += 1;
-        }
-        let is_over = inner.by_key.get(key).is_some_and(Entry::is_over);
-        let kept =
-            if clean || is_over { old.inspect(|old| self.forget(&mut inner, old)).and(None) } else { old };
+            // A session that was to end with its connection ends with it, whoever ends the connection.
+            let ends = wish.clean || is_over || state.expiry_s == 0;
+            drop(state);
+            if ends {
+                self.forget(&mut inner, &old);
+            }
+            (!ends).then_some(old)
+        });
         let present = kept.is_some();
         let session = kept.unwrap_or_else(|| {
-            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-            let session = Arc::new(Session::new(id, key.clone(), self.dropped.clone()));
             self.make_room(&mut inner, key.identity);
-            inner.by_identity.entry(key.identity).or_default().push(Arc::clone(&session));
-            session
+            *inner.counts.entry(key.identity).or_default() += 1;
+            let birth = Birth {
+                id: self.next_id.fetch_add(1, Ordering::Relaxed),
+                organization: wish.organization,
+                durable: wish.expiry_s > 0,
+                hidden: self.hidden_from(key.identity),
+                usage: self.usage(&mut inner, wish.organization),
+                key: key.clone(),
+            };
+            Arc::new(Session::new(birth, Arc::clone(&self.journal)))
         });
-        inner.by_key.insert(key.clone(), Entry { session: Arc::clone(&session), expires: None });
+        inner.by_key.insert(key, Entry { session: Arc::clone(&session), away: None });
         // The table stays locked until the link is known, so that whoever comes next finds it and closes it.
         let mut state = session.state();
         state.link = Some(Arc::clone(link));
         state.generation += 1;
+        state.expiry_s = wish.expiry_s;
+        state.will = None;
+        if let Some(waits) = state.will_waits.take() {
+            waits.notify_one();
+        }
         state.send_again();
         let generation = state.generation;
+        self.save(&session, &state, None);
         drop((state, inner));
         Attached { session, present, generation }
     }
 
-    /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
-    fn make_room(&self, inner: &mut Inner, identity: Identity) {
-        let sessions = inner.by_identity.get(&identity).map_or(&[][..], Vec::as_slice);
-        if sessions.len() >= SESSIONS_PER_IDENTITY {
-            let idle = sessions.iter().find(|session| session.state().link.is_none()).cloned();
-            if let Some(idle) = idle {
-                self.forget(inner, &idle);
-            }
-        }
-    }
-
-    /// The connection `generation` of a session ended; the session lives on for `expiry`, and not at all if that is zero.
-    pub(crate) fn detach(&self, session: &Arc<Session>, generation: u64, expiry: Duration) {
+    /// The connection `generation` of a session ended; the session lives on for `expiry_s` seconds, and not at all if that is
+    /// zero.
+    pub(crate) fn detach(&self, session: &Arc<Session>, generation: u64, expiry_s: u32) -> Fate {
         let mut inner = self.lock();
         let mut state = session.state();
         if state.generation != generation {
-            return; // taken over meanwhile
+            return if state.ended { Fate::Over } else { Fate::TakenOver };
         }
         state.link = None;
-        state.drop_unpromised();
-        drop(state);
-        if expiry.is_zero() {
+        if expiry_s == 0 {
+            drop(state);
             self.forget(&mut inner, session);
-        } else if let Some(entry) = inner.by_key.get_mut(&session.key) {
-            entry.expires = Instant::now().checked_add(expiry);
+            return Fate::Over;
+        }
+        state.expiry_s = expiry_s;
+        session.drop_unpromised(&mut state);
+        let waits = Arc::new(Notify::new());
+        state.will_waits = Some(Arc::clone(&waits));
+        self.save(session, &state, Some(expiry_s));
+        drop(state);
+        if let Some(entry) = inner.by_key.get_mut(&session.key) {
+            let since = Instant::now();
+            let expires = since.checked_add(Duration::from_secs(u64::from(expiry_s)));
+            entry.away = Some(Away { since, expires });
+        }
+        Fate::Waits(waits)
+    }
+
+    /// What is to be published for a durable session if its client is lost with the whole server; none once that is settled.
+    pub(crate) fn keep_will(&self, session: &Session, generation: u64, will: Option<Will>) {
+        let mut state = session.state();
+        if session.durable && state.generation == generation && !state.ended {
+            state.will = will;
+            let away = state.link.is_none().then_some(state.expiry_s);
+            self.save(session, &state, away);
         }
     }
 
-    /// Forgets the sessions whose time is over.
-    pub(crate) fn expire(&self) {
+    /// Writes a subscription into its session and into the trees. Answers whether it replaced one; none where the connection
+    /// was taken over, since nobody would take the subscription away again.
+    pub(crate) fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        generation: u64,
+        subscribed: &Subscribed,
+    ) -> Option<bool> {
+        let mut state = session.state();
+        if state.generation != generation {
+            return None;
+        }
+        let known = state.subscriptions.iter_mut().find(|known| known.filter == subscribed.filter);
+        let replaced = known.map(|known| known.clone_from(subscribed)).is_some();
+        if !replaced {
+            state.subscriptions.push(subscribed.clone());
+        }
+        if session.durable {
+            self.journal.subscribed(SavedSubscription {
+                session: session.id,
+                filter: subscribed.filter.to_string(),
+                options: subscribed.options,
+                identifier: subscribed.identifier,
+            });
+        }
+        drop(state);
+        // What the platform sends to one device goes straight to its session, past the trees.
+        if !matches!(session.key.identity, Identity::Device(_)) {
+            self.dispatch.subscribe(session, subscribed);
+        }
+        Some(replaced)
+    }
+
+    /// Takes a subscription away; false where there was none.
+    pub(crate) fn unsubscribe(&self, session: &Session, path: &str) -> bool {
+        let mut state = session.state();
+        let before = state.subscriptions.len();
+        state.subscriptions.retain(|known| *known.filter != *path);
+        let removed = state.subscriptions.len() < before;
+        if removed && session.durable {
+            self.journal.unsubscribed(session.id, path);
+        }
+        drop(state);
+        self.dispatch.unsubscribe(session, path);
+        removed
+    }
+
+    /// Forgets the sessions whose time is over, and empties the queues of those away longest where an organization is about
+    /// to use up its budget.
+    pub(crate) fn upkeep(&self) {
         let mut inner = self.lock();
         let over: Vec<_> =
             inner.by_key.values().filter(|e| e.is_over()).map(|e| Arc::clone(&e.session)).collect();
         for session in over {
             self.forget(&mut inner, &session);
+        }
+        for (organization, usage) in &inner.usage {
+            let excess = usage.excess();
+            if excess > 0 {
+                self.relieve(&inner, *organization, excess);
+            }
+        }
+    }
+
+    fn relieve(&self, inner: &Inner, organization: OrganizationId, excess: usize) {
+        let mut away: Vec<_> = inner
+            .by_key
+            .values()
+            .filter(|entry| entry.session.organization == organization)
+            .filter_map(|entry| Some((entry.away?.since, &entry.session)))
+            .collect();
+        away.sort_by_key(|(since, _)| *since);
+        let usage = &inner.usage[&organization];
+        let goal = usage.bytes().saturating_sub(excess);
+        for (_, session) in away {
+            if usage.bytes() <= goal {
+                return;
+            }
+            let given_up = session.empty(&mut session.state());
+            self.metrics.dropped.inc_by(given_up as u64);
+            tracing::warn!(session = session.id, given_up, "the organization's queues are full; emptied one");
         }
     }
 
@@ -140,7 +295,7 @@ impl Sessions {
 
     fn close(&self, identity: Identity, reason: u8) {
         let mut inner = self.lock();
-        for session in inner.by_identity.get(&identity).cloned().unwrap_or_default() {
+        for session in inner.of(identity).cloned().collect::<Vec<_>>() {
             let mut state = session.state();
             if let Some(link) = state.link.take() {
                 link.close(reason);
@@ -151,21 +306,24 @@ impl Sessions {
         }
     }
 
-    /// Hands `message` to each session of the device that subscribed to its topic; true if there was one.
+    /// Tells every connection to end; the sessions stay.
+    pub(crate) fn close_all(&self, reason: u8) {
+        for entry in self.lock().by_key.values() {
+            if let Some(link) = &entry.session.state().link {
+                link.close(reason);
+            }
+        }
+    }
+
+    /// Hands `message` to each session of the device that subscribed to its topic; true if one took it.
     pub(crate) fn deliver_to_device(&self, device: DeviceId, message: &Message) -> bool {
-        let sessions = self.of(Identity::Device(device));
+        let sessions: Vec<_> = self.lock().of(Identity::Device(device)).cloned().collect();
+        let (now, number) = (self.clock.now(), self.dispatch.number());
         let mut delivered = false;
         for session in sessions {
-            let granted = session
-                .state()
-                .filters
-                .iter()
-                .filter(|(filter, _)| filter::matches(filter, message.topic()))
-                .map(|(_, options)| Qos::asked(*options))
-                .max();
-            if let Some(qos) = granted {
-                session.deliver(message.clone(), qos, false);
-                delivered = true;
+            let how = session.state().how(message.topic());
+            if let Some(how) = how {
+                delivered |= session.deliver(message, number, how, now);
             }
         }
         delivered
@@ -173,7 +331,7 @@ impl Sessions {
 
     /// Whether any connection of the identity is open.
     pub(crate) fn is_connected(&self, identity: Identity) -> bool {
-        self.of(identity).iter().any(|session| session.state().link.is_some())
+        self.lock().of(identity).any(|session| session.state().link.is_some())
     }
 
     /// How many sessions there are.
@@ -181,24 +339,56 @@ impl Sessions {
         self.lock().by_key.len()
     }
 
-    fn of(&self, identity: Identity) -> Vec<Arc<Session>> {
-        self.lock().by_identity.get(&identity).cloned().unwrap_or_default()
+    /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
+    fn make_room(&self, inner: &mut Inner, identity: Identity) {
+        if inner.counts.get(&identity).is_none_or(|count| *count < self.per_identity) {
+            return;
+        }
+        let away = |entry: &Entry| Some((entry.away?.since, Arc::clone(&entry.session)));
+        let oldest = inner.entries(identity).filter_map(away).min_by_key(|(since, _)| *since);
+        if let Some((_, session)) = oldest {
+            self.forget(inner, &session);
+        }
     }
 
     fn forget(&self, inner: &mut Inner, session: &Arc<Session>) {
         if inner.by_key.get(&session.key).is_some_and(|entry| entry.session.id == session.id) {
             inner.by_key.remove(&session.key);
-        }
-        if let Some(list) = inner.by_identity.get_mut(&session.key.identity) {
-            list.retain(|other| other.id != session.id);
-            if list.is_empty() {
-                inner.by_identity.remove(&session.key.identity);
-            }
+            inner.forget_one(session.key.identity);
         }
         // Taken out first: the bus delivers while it holds its own lock, so ours must not be held while it is asked.
-        let filters = std::mem::take(&mut session.state().filters);
-        for (filter, _) in filters {
-            self.bus.unsubscribe(&filter, session.id);
+        let mut state = session.state();
+        if std::mem::replace(&mut state.ended, true) {
+            return;
+        }
+        if session.durable {
+            self.journal.ended(session.id);
+        }
+        session.empty(&mut state);
+        let subscriptions = std::mem::take(&mut state.subscriptions);
+        if let Some(waits) = state.will_waits.take() {
+            waits.notify_one();
+        }
+        drop(state);
+        for subscribed in subscriptions {
+            self.dispatch.unsubscribe(session, &subscribed.filter);
+        }
+    }
+
+    fn hidden_from(&self, identity: Identity) -> Arc<[Box<str>]> {
+        if identity == Identity::Anonymous { Arc::clone(&self.hidden) } else { Arc::default() }
+    }
+
+    fn usage(&self, inner: &mut Inner, organization: OrganizationId) -> Arc<Usage> {
+        let new =
+            || Arc::new(Usage::new(self.bounds, self.metrics.dropped.clone(), self.metrics.expired.clone()));
+        Arc::clone(inner.usage.entry(organization).or_insert_with(new))
+    }
+
+    fn save(&self, session: &Session, state: &State, away_s: Option<u32>) {
+        if session.durable {
+            let expires_at = away_s.map(|seconds| expiry(self.clock.now(), seconds));
+            self.journal.session(session.row(state, expires_at));
         }
     }
 
@@ -207,8 +397,45 @@ impl Sessions {
     }
 }
 
+impl Inner {
+    fn entries(&self, identity: Identity) -> impl Iterator<Item = &Entry> {
+        let first = SessionKey { identity, client_id: "".into() };
+        self.by_key
+            .range(first..)
+            .take_while(move |(key, _)| key.identity == identity)
+            .map(|(_, entry)| entry)
+    }
+
+    fn forget_one(&mut self, identity: Identity) {
+        if let Some(count) = self.counts.get_mut(&identity) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&identity);
+            }
+        }
+    }
+
+    fn of(&self, identity: Identity) -> impl Iterator<Item = &Arc<Session>> {
+        self.entries(identity).map(|entry| &entry.session)
+    }
+}
+
 impl Entry {
     fn is_over(&self) -> bool {
-        self.expires.is_some_and(|at| at <= Instant::now())
+        self.away.and_then(|away| away.expires).is_some_and(|at| at <= Instant::now())
+    }
+}
+
+impl State {
+    /// How the session gets a message on `topic` by its own list of subscriptions; none where none matches.
+    fn how(&self, topic: &str) -> Option<How> {
+        let mut found: Option<How> = None;
+        for subscribed in self.subscriptions.iter().filter(|known| filter::matches(&known.filter, topic)) {
+            let how =
+                found.get_or_insert(How { qos: Qos::AtMostOnce, retain: false, identifiers: Vec::new() });
+            how.qos = how.qos.max(Qos::of(subscribed.options));
+            how.identifiers.extend(subscribed.identifier);
+        }
+        found
     }
 }

@@ -7,8 +7,8 @@ use protocol::{DeviceId, Timestamp};
 use store::{Clock, Store};
 use tokio::time::Instant;
 
-use crate::access::Access;
-use crate::config::Anonymous;
+use crate::access::{Access, Grant};
+use crate::front::Peer;
 use crate::registry::Registry;
 
 /// Why somebody is not let in.
@@ -34,7 +34,14 @@ pub(crate) struct SignIn {
     pub(crate) store: Store,
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Clock,
-    pub(crate) anonymous: Anonymous,
+    pub(crate) strangers: Strangers,
+}
+
+/// What is open to those who do not sign in.
+pub(crate) struct Strangers {
+    pub(crate) grant: Arc<Grant>,
+    /// From other machines too.
+    pub(crate) remote: bool,
 }
 
 impl SignIn {
@@ -43,8 +50,9 @@ impl SignIn {
         &self,
         user_name: Option<&str>,
         password: Option<&[u8]>,
+        peer: &Peer,
     ) -> Result<SignedIn, Refusal> {
-        let Some(user_name) = user_name else { return self.stranger(password) };
+        let Some(user_name) = user_name else { return self.stranger(password, peer) };
         let password =
             password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)?;
         match user_name.parse::<DeviceId>() {
@@ -71,13 +79,13 @@ impl SignIn {
         Ok(SignedIn { access: Access::service(key.id, key.organization, key.scopes), expires_at })
     }
 
-    fn stranger(&self, password: Option<&[u8]>) -> Result<SignedIn, Refusal> {
-        let Anonymous { publish, subscribe } = &self.anonymous;
-        if password.is_some() || (publish.is_empty() && subscribe.is_empty()) {
+    fn stranger(&self, password: Option<&[u8]>, peer: &Peer) -> Result<SignedIn, Refusal> {
+        let Strangers { grant, remote } = &self.strangers;
+        let is_near = peer.address.ip().to_canonical().is_loopback();
+        if password.is_some() || grant.is_empty() || !(is_near || *remote) {
             return Err(Refusal::NotAuthorized);
         }
-        let access = Access::anonymous(publish.clone(), subscribe.clone());
-        Ok(SignedIn { access, expires_at: None })
+        Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None })
     }
 }
 

@@ -3,6 +3,64 @@
 
 use std::collections::HashMap;
 
+use crate::namespace::Namespace;
+
+/// A tree for each namespace: a topic of one never matches a filter of another.
+#[derive(Debug)]
+pub(crate) struct Forest<T> {
+    trees: HashMap<Namespace, Subscriptions<T>>,
+    count: usize,
+}
+
+impl<T> Default for Forest<T> {
+    fn default() -> Self {
+        Self { trees: HashMap::new(), count: 0 }
+    }
+}
+
+impl<T> Forest<T> {
+    /// Adds or replaces a subscription.
+    pub(crate) fn insert(&mut self, namespace: Namespace, filter: &str, session: u64, value: T) {
+        let tree = self.trees.entry(namespace).or_default();
+        self.count -= tree.len();
+        tree.insert(filter, session, value);
+        self.count += tree.len();
+    }
+
+    /// Takes a subscription away; nothing happens if there is none.
+    pub(crate) fn remove(&mut self, namespace: Namespace, filter: &str, session: u64) {
+        let Some(tree) = self.trees.get_mut(&namespace) else { return };
+        self.count -= tree.len();
+        tree.remove(filter, session);
+        self.count += tree.len();
+        if tree.len() == 0 {
+            self.trees.remove(&namespace);
+        }
+    }
+
+    /// The subscription of `session` to exactly this filter.
+    pub(crate) fn get(&self, namespace: Namespace, filter: &str, session: u64) -> Option<&T> {
+        self.trees.get(&namespace)?.get(filter, session)
+    }
+
+    /// How many subscriptions there are in all.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Calls `found` for each subscription in the namespace whose filter matches `topic`.
+    pub(crate) fn matching<'a>(
+        &'a self,
+        namespace: Namespace,
+        topic: &str,
+        found: &mut impl FnMut(u64, &'a T),
+    ) {
+        if let Some(tree) = self.trees.get(&namespace) {
+            tree.matching(topic, found);
+        }
+    }
+}
+
 /// A tree of topic levels; each node knows who subscribed to the filter that ends there.
 #[derive(Debug)]
 pub(crate) struct Subscriptions<T> {
@@ -51,6 +109,11 @@ impl<T> Subscriptions<T> {
         if self.root.remove(&levels, session) {
             self.count -= 1;
         }
+    }
+
+    fn get(&self, filter: &str, session: u64) -> Option<&T> {
+        let node = filter.split('/').try_fold(&self.root, |node, level| node.children.get(level))?;
+        node.subscribers.iter().find(|(id, _)| *id == session).map(|(_, value)| value)
     }
 
     /// How many subscriptions there are.

@@ -15,8 +15,8 @@ use store::{Admits, Change, Clock, Listener, Live, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::bus::Bus;
 use crate::codec::Qos;
+use crate::dispatch::Dispatch;
 use crate::ingest::Committed;
 use crate::message::Message;
 use crate::metrics::Metrics;
@@ -34,7 +34,7 @@ const BATCH: usize = 64;
 pub(crate) struct Worker {
     pub(crate) store: Store,
     pub(crate) live: Live,
-    pub(crate) bus: Arc<Bus>,
+    pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     /// How old a raw row may get, in milliseconds.
@@ -269,7 +269,9 @@ impl Worker {
 
     async fn publish(&self, organization: OrganizationId, topic: &str, movement: &Movement) {
         let body = serde_json::to_vec(movement).unwrap_or_default();
-        self.bus.publish(&Message::new(topic, &body, &[], Qos::AtLeastOnce, false, 0)).await;
+        let message = Message::of_platform(organization, topic, &body, Qos::AtLeastOnce, false);
+        self.dispatch.ready().await;
+        self.dispatch.publish(&message).await;
         self.live.publish(organization, movement);
     }
 

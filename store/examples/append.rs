@@ -74,7 +74,7 @@ async fn measure(store: &Store, group: u64) -> store::Result<()> {
                 drop_chunks_below: seq.is_multiple_of(64).then(|| (seq / 64).saturating_sub(16)),
             });
         }
-        store.append(&Append { segments: &segments, boots: &boots, now }).await?;
+        store.append(&Append { segments: &segments, boots: &boots, losses: &[], now }).await?;
         committing += begun.elapsed();
         cpu += cpu_time().saturating_sub(cpu_before);
     }

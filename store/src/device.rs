@@ -33,7 +33,7 @@ pub struct Device {
     pub placement: Option<Placement>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it, its secret or its placement last changed.
+    /// When it, its secret, its certificates or its placement last changed.
     pub updated_at: Timestamp,
 }
 
@@ -131,7 +131,7 @@ impl Store {
         Ok(Listed::cut(devices, page, |device| device.id.as_uuid()))
     }
 
-    /// Deletes a device: its secret and its identifier mean nothing any more. What it reported stays.
+    /// Deletes a device: its secret, its certificates and its identifier mean nothing any more. What it reported stays.
     pub async fn delete_device(
         &self,
         organization: OrganizationId,
@@ -153,6 +153,8 @@ impl Store {
                 tx.reconsider(organization, placement.venue, now, &before.timeline).await?;
             }
         }
+        tx.revoke_certificates(organization, id, now).await?;
+        tx.delete_facts(organization, id).await?;
         tx.mark_device_deleted(organization, id, now).await?;
         tx.commit().await
     }

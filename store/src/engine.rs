@@ -14,6 +14,12 @@ use uuid::Uuid;
 use crate::error::{Result, StoreError};
 use crate::random;
 
+/// The advisory lock of `PostgreSQL` that the one server of a database has.
+pub(crate) const SERVER_LOCK: i64 = 0x5072_6f6d_656e_0002;
+
+/// The advisory lock of `PostgreSQL` that groups of changes to sessions take, one after the other.
+pub(crate) const SESSIONS_LOCK: i64 = 0x5072_6f6d_656e_0001;
+
 /// What must survive a crash, on one of two engines. Cloning shares the connections.
 #[derive(Debug, Clone)]
 pub enum Store {

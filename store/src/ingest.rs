@@ -1,5 +1,6 @@
 //! The raw log and the marks that catch repeats.
 
+mod forget;
 mod marks;
 mod numbers;
 mod segments;
@@ -8,6 +9,7 @@ use protocol::{Boot, DeviceId, OrganizationId, Timestamp, VenueId};
 
 use crate::engine::Store;
 use crate::error::Result;
+use crate::loss::Loss;
 
 pub use numbers::Numbers;
 
@@ -18,6 +20,8 @@ pub struct Append<'a> {
     pub segments: &'a [NewSegment],
     /// The marks that changed; each (device, boot) at most once.
     pub boots: &'a [BootRow],
+    /// What was refused and why, each loss as it is now: one that is stored already is written over.
+    pub losses: &'a [Loss],
     /// When.
     pub now: Timestamp,
 }
@@ -132,6 +136,7 @@ impl Store {
         tx.put_boots(append.boots, append.now).await?;
         tx.put_hashes(append.boots).await?;
         tx.drop_hashes(append.boots).await?;
+        tx.put_losses(append.losses).await?;
         tx.commit().await
     }
 }

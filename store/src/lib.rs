@@ -8,16 +8,20 @@ mod engine;
 
 mod admission;
 mod analytics;
+mod certificate;
+mod claim;
 mod clock;
 mod columns;
 mod derived;
 mod device;
 mod error;
+mod facts;
 mod history;
 mod idempotency;
 mod ingest;
 mod key;
 mod live;
+mod loss;
 mod organization;
 mod page;
 mod placement;
@@ -27,12 +31,15 @@ mod scope;
 mod secret;
 pub mod segment;
 mod sequence;
+mod session;
 mod timeline;
 mod venue;
 mod zone;
 
 pub use admission::{Admission, AdmissionError};
 pub use analytics::{AnalyticsState, StayRow, VisitRow};
+pub use certificate::{Certificate, NewCertificate};
+pub use claim::Claim;
 pub use clock::Clock;
 pub use derived::{Checkpoint, SavedTracker};
 pub use device::{Device, DeviceFilter, DevicePatch, NewDevice};
@@ -42,6 +49,7 @@ pub use idempotency::Begin;
 pub use ingest::{Append, BootMarks, BootRow, HashChunk, NewSegment, Numbers, StoredSegment};
 pub use key::ApiKey;
 pub use live::{Change, Listener, Live, Memory};
+pub use loss::Loss;
 pub use organization::{KeyEpoch, Organization};
 pub use page::{Listed, Page};
 pub use placement::Placement;
@@ -49,6 +57,10 @@ pub use registry::{Admits, Registered};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use secret::Secret;
 pub use sequence::SequenceSet;
+pub use session::{
+    Holder, SavedEntry, SavedMessage, SavedRetained, SavedSession, SavedState, SavedSubscription, SavedWill,
+    SessionChanges,
+};
 pub use timeline::Configuration;
 pub use venue::{NewVenue, Venue, VenuePatch};
 pub use zone::{NewZone, Zone, ZonePatch};

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-/// Which part of a list to read. Lists are ordered by id, which is the order of creation.
+/// Which part of a list to read. Lists are ordered by id, which is the order of creation unless they say
+/// otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// The last id of the page before; none for the first page.
@@ -21,6 +22,11 @@ impl Page {
         self.cursor.unwrap_or(Uuid::nil())
     }
 
+    /// For lists that begin with what is newest.
+    pub(crate) fn before(self) -> Uuid {
+        self.cursor.unwrap_or(Uuid::max())
+    }
+
     /// One more than asked for, so that a last page is known as such.
     pub(crate) fn rows(self) -> i64 {
         i64::from(self.limit) + 1
@@ -30,7 +36,7 @@ impl Page {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed<T> {
-    /// The items, in order of creation.
+    /// The items.
     pub items: Vec<T>,
     /// The cursor of the next page; none when this is the last.
     pub next: Option<Uuid>,

@@ -1,6 +1,6 @@
 //! From bytes to packets.
 
-use super::packet::{Ack, Connect, Disconnect, Filters, Packet, Publish, Will};
+use super::packet::{Acknowledged, Connect, Disconnect, Filters, Packet, Publish, Will};
 use super::properties::{Place, Properties};
 use super::{DecodeError, Property, Qos, Version, reason};
 
@@ -67,29 +67,26 @@ pub(crate) fn decode(buffer: &[u8], frame: Frame, version: Version) -> Result<Pa
     match kind {
         1 => connect(rest, version).map(Packet::Connect),
         3 => publish(rest, flags, version).map(Packet::Publish),
-        4 => {
-            let id = packet_id(rest)?;
-            if version == Version::V5 && !rest.is_empty() {
-                u8_of(rest)?;
-                if !rest.is_empty() {
-                    Properties::parse(rest, Place::Ack)?;
-                }
-            }
-            end(rest).map(|()| Packet::PubAck(Ack { id }))
-        }
-        // Without QoS 2 there is no exchange that these could belong to.
-        5..=7 | 15 => Err(DecodeError::Protocol),
+        4 => acknowledged(rest, version, &TAKEN).map(Packet::PubAck),
+        5 => acknowledged(rest, version, &TAKEN).map(Packet::PubRec),
+        6 => acknowledged(rest, version, &RELEASED).map(Packet::PubRel),
+        7 => acknowledged(rest, version, &RELEASED).map(Packet::PubComp),
         8 => {
             let id = packet_id(rest)?;
-            let mut reserved = 0xFC;
+            let (mut reserved, mut identifier) = (0xFC, None);
             if version == Version::V5 {
                 let properties = Properties::parse(rest, Place::Subscribe)?;
-                if properties.iter().any(|p| matches!(p, Property::SubscriptionIdentifier(_))) {
-                    return Err(DecodeError::SubscriptionIdentifier);
+                let mut found = properties.iter().filter_map(|property| match property {
+                    Property::SubscriptionIdentifier(identifier) => Some(identifier),
+                    _ => None,
+                });
+                identifier = found.next();
+                if found.next().is_some() {
+                    return Err(DecodeError::Protocol); // section 3.8.2.1.2: at most one
                 }
                 reserved = 0xC0;
             }
-            Ok(Packet::Subscribe { id, filters: Filters::parse(rest, true, reserved)? })
+            Ok(Packet::Subscribe { id, filters: Filters::parse(rest, true, reserved)?, identifier })
         }
         10 => {
             let id = packet_id(rest)?;
@@ -101,8 +98,30 @@ pub(crate) fn decode(buffer: &[u8], frame: Frame, version: Version) -> Result<Pa
         12 => end(rest).map(|()| Packet::PingReq),
         14 => disconnect(rest, version).map(Packet::Disconnect),
         2 | 9 | 11 | 13 => Err(DecodeError::ServerPacket),
+        // No authentication method was agreed on (section 4.12), and 3.1.1 has no such packet.
+        15 if version == Version::V5 => Err(DecodeError::Protocol),
         _ => Err(DecodeError::Malformed),
     }
+}
+
+/// The reason codes of PUBACK and PUBREC (sections 3.4.2.1, 3.5.2.1), and those of PUBREL and PUBCOMP (3.6.2.1, 3.7.2.1).
+const TAKEN: [u8; 9] = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
+const RELEASED: [u8; 2] = [0x00, 0x92];
+
+/// The identifier, and in version 5 perhaps a reason code and properties.
+fn acknowledged(rest: &mut &[u8], version: Version, codes: &[u8]) -> Result<Acknowledged, DecodeError> {
+    let id = packet_id(rest)?;
+    let mut reason = reason::SUCCESS;
+    if version == Version::V5 && !rest.is_empty() {
+        reason = u8_of(rest)?;
+        if !codes.contains(&reason) {
+            return Err(DecodeError::Protocol);
+        }
+        if !rest.is_empty() {
+            Properties::parse(rest, Place::Ack)?;
+        }
+    }
+    end(rest).map(|()| Acknowledged { id, reason })
 }
 
 fn connect<'a>(rest: &mut &'a [u8], version: Version) -> Result<Connect<'a>, DecodeError> {
@@ -124,11 +143,7 @@ fn connect<'a>(rest: &mut &'a [u8], version: Version) -> Result<Connect<'a>, Dec
         let properties = self::properties(rest, version, Place::Will)?;
         let topic = topic_name(text(rest)?)?;
         let payload = binary(rest)?;
-        if qos == 2 {
-            return Err(DecodeError::QosNotSupported); // MQTT-3.2.2-12
-        }
-        let qos = if qos == 0 { Qos::AtMostOnce } else { Qos::AtLeastOnce };
-        Some(Will { topic, payload, qos, retain, properties })
+        Some(Will { topic, payload, qos: Qos::of(qos), retain, properties })
     } else {
         None
     };
@@ -143,15 +158,30 @@ fn publish<'a>(rest: &mut &'a [u8], flags: u8, version: Version) -> Result<Publi
     let id = match (flags >> 1) & 3 {
         0 if flags & 8 != 0 => return Err(DecodeError::Malformed), // MQTT-3.3.1-2: DUP needs a QoS
         0 => None,
-        1 => Some(packet_id(rest)?),
-        2 => return Err(DecodeError::QosNotSupported),
+        1 | 2 => Some(packet_id(rest)?),
         _ => return Err(DecodeError::Malformed), // MQTT-3.3.1-4
     };
     let properties = properties(rest, version, Place::Publish)?;
-    if version == Version::V5 && properties.iter().any(|p| matches!(p, Property::TopicAlias(_))) {
-        return Err(DecodeError::TopicAlias); // CONNACK said that the maximum is 0: MQTT-3.3.2-9
+    let alias = properties
+        .iter()
+        .find_map(|property| if let Property::TopicAlias(alias) = property { Some(alias) } else { None });
+    if alias == Some(0) {
+        return Err(DecodeError::TopicAlias); // MQTT-3.3.2-8
     }
-    Ok(Publish { id, retain: flags & 1 != 0, topic: topic_name(topic)?, payload: rest, properties })
+    let topic = match (topic, alias, version) {
+        ("", Some(_), _) => "",
+        ("", None, Version::V5) => return Err(DecodeError::Protocol), // section 3.3.2.1
+        _ => topic_name(topic)?,
+    };
+    Ok(Publish {
+        qos: Qos::of(flags >> 1),
+        id,
+        retain: flags & 1 != 0,
+        topic,
+        alias,
+        payload: rest,
+        properties,
+    })
 }
 
 fn disconnect(rest: &mut &[u8], version: Version) -> Result<Disconnect, DecodeError> {

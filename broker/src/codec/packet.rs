@@ -5,12 +5,12 @@ use super::{DecodeError, Properties, Qos};
 /// Reason codes of MQTT 5 (section 2.4), by name.
 pub(crate) mod reason {
     pub(crate) const SUCCESS: u8 = 0x00;
-    pub(crate) const DISCONNECT_WITH_WILL: u8 = 0x04;
     pub(crate) const NO_SUBSCRIPTION_EXISTED: u8 = 0x11;
     pub(crate) const UNSPECIFIED: u8 = 0x80;
     pub(crate) const MALFORMED_PACKET: u8 = 0x81;
     pub(crate) const PROTOCOL_ERROR: u8 = 0x82;
     pub(crate) const UNSUPPORTED_PROTOCOL_VERSION: u8 = 0x84;
+    pub(crate) const CLIENT_IDENTIFIER_NOT_VALID: u8 = 0x85;
     pub(crate) const BAD_CREDENTIALS: u8 = 0x86;
     pub(crate) const NOT_AUTHORIZED: u8 = 0x87;
     pub(crate) const SERVER_UNAVAILABLE: u8 = 0x88;
@@ -20,13 +20,13 @@ pub(crate) mod reason {
     pub(crate) const SESSION_TAKEN_OVER: u8 = 0x8E;
     pub(crate) const TOPIC_FILTER_INVALID: u8 = 0x8F;
     pub(crate) const TOPIC_NAME_INVALID: u8 = 0x90;
+    pub(crate) const PACKET_IDENTIFIER_NOT_FOUND: u8 = 0x92;
+    pub(crate) const RECEIVE_MAXIMUM_EXCEEDED: u8 = 0x93;
     pub(crate) const TOPIC_ALIAS_INVALID: u8 = 0x94;
     pub(crate) const PACKET_TOO_LARGE: u8 = 0x95;
     pub(crate) const QUOTA_EXCEEDED: u8 = 0x97;
     pub(crate) const PAYLOAD_FORMAT_INVALID: u8 = 0x99;
-    pub(crate) const QOS_NOT_SUPPORTED: u8 = 0x9B;
-    pub(crate) const SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: u8 = 0x9E;
-    pub(crate) const SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: u8 = 0xA1;
+    pub(crate) const CONNECTION_RATE_EXCEEDED: u8 = 0x9F;
 }
 
 /// A packet from a client.
@@ -34,8 +34,11 @@ pub(crate) mod reason {
 pub(crate) enum Packet<'a> {
     Connect(Connect<'a>),
     Publish(Publish<'a>),
-    PubAck(Ack),
-    Subscribe { id: u16, filters: Filters<'a> },
+    PubAck(Acknowledged),
+    PubRec(Acknowledged),
+    PubRel(Acknowledged),
+    PubComp(Acknowledged),
+    Subscribe { id: u16, filters: Filters<'a>, identifier: Option<u32> },
     Unsubscribe { id: u16, filters: Filters<'a> },
     PingReq,
     Disconnect(Disconnect),
@@ -56,7 +59,7 @@ pub(crate) struct Connect<'a> {
 }
 
 /// The message to publish for a client that goes without saying so (section 3.1.2.5).
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Will<'a> {
     pub(crate) topic: &'a str,
     pub(crate) payload: &'a [u8],
@@ -68,24 +71,24 @@ pub(crate) struct Will<'a> {
 /// PUBLISH (section 3.3).
 #[derive(Debug)]
 pub(crate) struct Publish<'a> {
-    /// The packet identifier where the QoS is 1.
+    pub(crate) qos: Qos,
+    /// The packet identifier; none with QoS 0.
     pub(crate) id: Option<u16>,
     pub(crate) retain: bool,
+    /// Empty where `alias` stands for it.
     pub(crate) topic: &'a str,
+    /// The topic alias of version 5, never 0.
+    pub(crate) alias: Option<u16>,
     pub(crate) payload: &'a [u8],
     pub(crate) properties: Properties<'a>,
 }
 
-impl Publish<'_> {
-    pub(crate) fn qos(&self) -> Qos {
-        if self.id.is_some() { Qos::AtLeastOnce } else { Qos::AtMostOnce }
-    }
-}
-
-/// PUBACK (section 3.4).
+/// PUBACK, PUBREC, PUBREL and PUBCOMP (sections 3.4 to 3.7), which look alike.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ack {
+pub(crate) struct Acknowledged {
     pub(crate) id: u16,
+    /// Success in 3.1.1, which has no codes here.
+    pub(crate) reason: u8,
 }
 
 /// DISCONNECT (section 3.14).
@@ -111,9 +114,14 @@ pub(crate) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    /// What the server grants: the asked QoS, at most 1.
-    pub(crate) fn granted(self) -> Qos {
-        Qos::asked(self.options)
+    /// What is asked for and granted (section 3.8.3.1).
+    pub(crate) fn qos(self) -> Qos {
+        Qos::of(self.options)
+    }
+
+    /// Messages of the session itself are left out.
+    pub(crate) fn no_local(self) -> bool {
+        self.options & 0x04 != 0
     }
 }
 

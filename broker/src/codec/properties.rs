@@ -1,5 +1,7 @@
 //! MQTT 5 properties (section 2.2.2): checked once, then read in place.
 
+use std::borrow::Cow;
+
 use super::DecodeError;
 use super::decode::{binary, text, u16_be, u32_be, variable};
 
@@ -75,23 +77,34 @@ impl<'a> Properties<'a> {
         std::iter::from_fn(move || if left.is_empty() { None } else { property(&mut left).ok() })
     }
 
-    /// The raw bytes, to be passed on with the message.
-    pub(crate) fn raw(self) -> &'a [u8] {
-        self.raw
-    }
-
-    /// The raw bytes of a will's properties less the delay, which is for the server alone (section 3.1.3.2.2).
-    pub(crate) fn without_will_delay(self) -> Vec<u8> {
+    /// What travels on with a message: all but what is between this client and the server, or is written anew on delivery
+    /// (sections 3.3.2.3 and 3.1.3.2).
+    pub(crate) fn forwarded(self) -> Cow<'a, [u8]> {
+        if self.iter().all(Property::travels) {
+            return Cow::Borrowed(self.raw);
+        }
         let (mut left, mut kept) = (self.raw, Vec::with_capacity(self.raw.len()));
         while !left.is_empty() {
             let before = left;
             match property(&mut left) {
-                Ok(Property::WillDelay(_)) => {}
-                Ok(_) => kept.extend_from_slice(&before[..before.len() - left.len()]),
+                Ok(property) if property.travels() => {
+                    kept.extend_from_slice(&before[..before.len() - left.len()]);
+                }
+                Ok(_) => {}
                 Err(_) => break,
             }
         }
-        kept
+        Cow::Owned(kept)
+    }
+
+    /// How long the message is of use, in seconds.
+    pub(crate) fn message_expiry(self) -> Option<u32> {
+        self.iter().find_map(|p| if let Property::MessageExpiry(seconds) = p { Some(seconds) } else { None })
+    }
+
+    /// Whether the sender says that the payload is UTF-8 text.
+    pub(crate) fn claims_text(self) -> bool {
+        self.iter().any(|property| property == Property::PayloadFormat(1))
     }
 
     /// The media type of a payload, where the sender names one.
@@ -101,6 +114,11 @@ impl<'a> Properties<'a> {
 }
 
 impl Property<'_> {
+    /// Whether it belongs to the message rather than to the exchange of it.
+    fn travels(self) -> bool {
+        !matches!(self, Self::TopicAlias(_) | Self::MessageExpiry(_) | Self::WillDelay(_))
+    }
+
     fn allowed(&self, place: Place) -> bool {
         use Place::{Ack, Connect, Disconnect, Publish, Subscribe, Will};
         match self {
@@ -126,6 +144,12 @@ impl Property<'_> {
     }
 }
 
+/// A response topic is a topic name (MQTT-3.3.2-14).
+fn response_topic<'a>(rest: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
+    let topic = text(rest)?;
+    if topic.contains(['+', '#']) { Err(DecodeError::Protocol) } else { Ok(topic) }
+}
+
 fn property<'a>(rest: &mut &'a [u8]) -> Result<Property<'a>, DecodeError> {
     let (&id, tail) = rest.split_first().ok_or(DecodeError::Malformed)?;
     *rest = tail;
@@ -139,7 +163,7 @@ fn property<'a>(rest: &mut &'a [u8]) -> Result<Property<'a>, DecodeError> {
         0x01 => Property::PayloadFormat(flag(rest)?),
         0x02 => Property::MessageExpiry(u32_be(rest)?),
         0x03 => Property::ContentType(text(rest)?),
-        0x08 => Property::ResponseTopic(text(rest)?),
+        0x08 => Property::ResponseTopic(response_topic(rest)?),
         0x09 => Property::CorrelationData(binary(rest)?),
         0x0B => Property::SubscriptionIdentifier(positive(variable(rest)?)?),
         0x11 => Property::SessionExpiry(u32_be(rest)?),

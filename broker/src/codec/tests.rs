@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::Version::{V4, V5};
 use super::*;
-use crate::message::Message;
+use crate::access::NOBODY;
+use crate::message::{Draft, Message};
 
 const VERSIONS: [Version; 2] = [V4, V5];
 const MAX: usize = 1 << 20;
@@ -30,30 +31,34 @@ fn read_all(mut bytes: &[u8], version: Version) -> Result<usize, DecodeError> {
 fn look_at(packet: &Packet<'_>, version: Version) {
     match packet {
         Packet::Publish(publish) => {
-            assert!(!publish.topic.is_empty() && !publish.topic.contains(['+', '#', '\0']));
+            assert!(!publish.topic.is_empty() || publish.alias.is_some());
+            assert!(!publish.topic.contains(['+', '#', '\0']));
             assert_ne!(publish.id, Some(0));
-            assert!(version == V5 || publish.properties.raw().is_empty());
-            publish.properties.iter().count();
+            assert_eq!(publish.id.is_none(), publish.qos == Qos::AtMostOnce);
+            assert_ne!(publish.alias, Some(0));
+            assert!(version == V5 || publish.properties.iter().next().is_none());
+            publish.properties.forwarded();
         }
-        Packet::Subscribe { id, filters } | Packet::Unsubscribe { id, filters } => {
+        Packet::Subscribe { id, filters, .. } | Packet::Unsubscribe { id, filters } => {
             assert_ne!(*id, 0);
             assert!(filters.clone().count() > 0, "a list of none is no packet");
         }
         Packet::Connect(connect) => {
             connect.properties.iter().count();
             if let Some(will) = &connect.will {
-                let kept = will.properties.without_will_delay();
-                assert!(kept.len() <= will.properties.raw().len());
+                will.properties.forwarded();
             }
         }
-        Packet::PubAck(ack) => assert_ne!(ack.id, 0),
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            assert_ne!(ack.id, 0);
+        }
         Packet::PingReq | Packet::Disconnect(_) => {}
     }
 }
 
 /// One packet of each kind that a client sends, in both versions.
 fn valid() -> Vec<(Version, Vec<u8>)> {
-    let bodies: [(Version, u8, &[u8]); 17] = [
+    let bodies: [(Version, u8, &[u8]); 25] = [
         (V4, 0x10, b"\0\x04MQTT\x04\x02\0\x3C\0\x01c"),
         (V4, 0x10, b"\0\x04MQTT\x04\xCE\0\x0A\0\x01c\0\x01w\0\x02hi\0\x01u\0\x02pw"),
         (V5, 0x10, b"\0\x04MQTT\x05\x02\0\x3C\x05\x11\0\0\x0E\x10\0\x01c"),
@@ -69,6 +74,14 @@ fn valid() -> Vec<(Version, Vec<u8>)> {
         (V5, 0x32, b"\0\x03a/b\0\x07\x0F\x01\x01\x02\0\0\0\x09\x26\0\x01k\0\x02vvx"),
         (V4, 0x40, b"\0\x07"),
         (V5, 0x40, b"\0\x07\x10\0"),
+        (V4, 0x3D, b"\0\x03a/b\0\x07x"),
+        (V5, 0x34, b"\0\0\0\x07\x03\x23\0\x01x"),
+        (V4, 0x50, b"\0\x07"),
+        (V5, 0x50, b"\0\x07\x87"),
+        (V4, 0x62, b"\0\x07"),
+        (V5, 0x62, b"\0\x07\0\0"),
+        (V5, 0x70, b"\0\x07"),
+        (V5, 0x82, b"\0\x01\x02\x0B\x07\0\x01a\x02"),
         (V4, 0x82, b"\0\x01\0\x03a/+\x01\0\x01b\0"),
         (V5, 0x82, b"\0\x01\0\0\x05a/+/#\x2D"),
         (V4, 0xA2, b"\0\x01\0\x03a/b"),
@@ -155,44 +168,95 @@ fn what_the_server_says_byte_by_byte() {
         say(&mut out);
         out
     };
-    assert_eq!(said(&|out| connack(out, V4, true, 0, None)), [0x20, 2, 1, 0]);
-    assert_eq!(said(&|out| connack(out, V4, false, 5, None)), [0x20, 2, 0, 5]);
-    assert_eq!(said(&|out| connack(out, V5, false, 0x87, None)), [0x20, 3, 0, 0x87, 0]);
+    assert_eq!(said(&|out| connack(out, V4, true, 0, None, None)), [0x20, 2, 1, 0]);
+    assert_eq!(said(&|out| connack(out, V4, false, 5, None, None)), [0x20, 2, 0, 5]);
+    assert_eq!(said(&|out| connack(out, V5, false, 0x87, None, None)), [0x20, 3, 0, 0x87, 0]);
     let offer = Offer {
         assigned_client_id: Some("id"),
         receive_maximum: 1024,
         maximum_packet_size: 1 << 20,
+        topic_alias_maximum: 7,
         session_expiry: Some(86_400),
+        server_keep_alive: Some(60),
+        response_information: Some("r"),
     };
     assert_eq!(
-        said(&|out| connack(out, V5, true, 0, Some(offer))),
-        b"\x20\x1B\x01\0\x18\x21\x04\0\x24\x01\x27\0\x10\0\0\x29\0\x2A\0\x11\0\x01\x51\x80\x12\0\x02id"
+        said(&|out| connack(out, V5, true, 0, Some(offer), None)),
+        b"\x20\x1F\x01\0\x1C\x21\x04\0\x27\0\x10\0\0\x22\0\x07\x11\0\x01\x51\x80\x13\0\x3C\x12\0\x02id\x1A\0\x01r"
     );
-    assert_eq!(said(&|out| puback(out, V4, 0x1234, 0x97)), [0x40, 2, 0x12, 0x34]);
-    assert_eq!(said(&|out| puback(out, V5, 0x1234, 0)), [0x40, 2, 0x12, 0x34]);
-    assert_eq!(said(&|out| puback(out, V5, 0x1234, 0x97)), [0x40, 3, 0x12, 0x34, 0x97]);
-    assert_eq!(said(&|out| suback(out, V4, 10, &[0, 1, 0x80])), [0x90, 5, 0, 10, 0, 1, 0x80]);
-    assert_eq!(said(&|out| suback(out, V5, 10, &[0, 0x87])), [0x90, 5, 0, 10, 0, 0, 0x87]);
+    let detail = Some(Detail { reason: "no", limit: Some("x") });
+    assert_eq!(
+        said(&|out| connack(out, V5, false, 0x97, None, detail)),
+        b"\x20\x13\0\x97\x10\x1F\0\x02no\x26\0\x05limit\0\x01x"
+    );
+    assert_eq!(said(&|out| ack(out, V4, Ack::Puback, 0x1234, 0x97, detail)), [0x40, 2, 0x12, 0x34]);
+    assert_eq!(said(&|out| ack(out, V5, Ack::Puback, 0x1234, 0, None)), [0x40, 2, 0x12, 0x34]);
+    assert_eq!(said(&|out| ack(out, V5, Ack::Pubrec, 0x1234, 0x97, None)), [0x50, 3, 0x12, 0x34, 0x97]);
+    assert_eq!(said(&|out| ack(out, V4, Ack::Pubrel, 0x1234, 0x92, None)), [0x62, 2, 0x12, 0x34]);
+    assert_eq!(said(&|out| ack(out, V5, Ack::Pubcomp, 0x1234, 0x92, None)), [0x70, 3, 0x12, 0x34, 0x92]);
+    assert_eq!(
+        said(&|out| ack(out, V5, Ack::Puback, 10, 0x97, detail)),
+        b"\x40\x14\0\x0A\x97\x10\x1F\0\x02no\x26\0\x05limit\0\x01x"
+    );
+    assert_eq!(said(&|out| suback(out, V4, 10, &[0, 1, 0x80], None)), [0x90, 5, 0, 10, 0, 1, 0x80]);
+    assert_eq!(said(&|out| suback(out, V5, 10, &[0, 0x87], None)), [0x90, 5, 0, 10, 0, 0, 0x87]);
     assert_eq!(said(&|out| unsuback(out, V4, 10, &[0])), [0xB0, 2, 0, 10]);
     assert_eq!(said(&|out| unsuback(out, V5, 10, &[0, 0x11])), [0xB0, 5, 0, 10, 0, 0, 0x11]);
-    assert_eq!(said(&|out| disconnect(out, V4, 0x8D)), [0; 0]);
-    assert_eq!(said(&|out| disconnect(out, V5, 0x8D)), [0xE0, 1, 0x8D]);
+    assert_eq!(said(&|out| disconnect(out, V4, 0x8D, None)), [0; 0]);
+    assert_eq!(said(&|out| disconnect(out, V5, 0x8D, None)), [0xE0, 1, 0x8D]);
+    assert_eq!(said(&|out| disconnect(out, V5, 0x97, detail))[..4], [0xE0, 0x12, 0x97, 0x10]);
     assert_eq!(said(&|out| pingresp(out)), [0xD0, 0]);
-    let message = Message::new("a/b", b"hi", &[0x01, 0x01], Qos::AtLeastOnce, true, 0);
-    let delivery = |qos, retain, dup| Delivery { qos, id: 10, retain, dup };
+}
+
+fn message(topic: &str, payload: &[u8], properties: &[u8]) -> Message {
+    Message::new(Draft {
+        organization: NOBODY,
+        publisher: 0,
+        topic,
+        properties,
+        payload,
+        qos: Qos::AtLeastOnce,
+        retain: true,
+        expires_at: None,
+    })
+}
+
+#[test]
+fn deliveries_byte_by_byte() {
+    let said = |message: &Message, version, delivery: Delivery<'_>| {
+        let mut out = Vec::new();
+        publish(&mut out, version, message, &delivery);
+        assert_eq!(out.len(), publish_size(version, message, &delivery));
+        out
+    };
+    let plain = Delivery {
+        qos: Qos::AtMostOnce,
+        id: 10,
+        retain: false,
+        dup: false,
+        alias: Alias::None,
+        expiry: None,
+        identifiers: &[],
+    };
+    let message = message("a/b", b"hi", &[0x01, 0x01]);
+    assert_eq!(said(&message, V4, plain), b"\x30\x07\0\x03a/bhi");
+    let again = Delivery { qos: Qos::AtLeastOnce, retain: true, dup: true, ..plain };
+    assert_eq!(said(&message, V4, again), b"\x3B\x09\0\x03a/b\0\x0Ahi");
+    let retained = Delivery { qos: Qos::AtLeastOnce, retain: true, ..plain };
+    assert_eq!(said(&message, V5, retained), b"\x33\x0C\0\x03a/b\0\x0A\x02\x01\x01hi");
+    let named = Delivery {
+        qos: Qos::ExactlyOnce,
+        alias: Alias::Set(3),
+        expiry: Some(9),
+        identifiers: &[1, 200],
+        ..plain
+    };
     assert_eq!(
-        said(&|out| publish(out, V4, &message, delivery(Qos::AtMostOnce, false, false))),
-        b"\x30\x07\0\x03a/bhi"
+        said(&message, V5, named),
+        b"\x34\x19\0\x03a/b\0\x0A\x0F\x01\x01\x23\0\x03\x02\0\0\0\x09\x0B\x01\x0B\xC8\x01hi"
     );
-    assert_eq!(
-        said(&|out| publish(out, V4, &message, delivery(Qos::AtLeastOnce, true, true))),
-        b"\x3B\x09\0\x03a/b\0\x0Ahi"
-    );
-    assert_eq!(
-        said(&|out| publish(out, V5, &message, delivery(Qos::AtLeastOnce, true, false))),
-        b"\x33\x0C\0\x03a/b\0\x0A\x02\x01\x01hi"
-    );
-    let long = Message::new("t", &[7; 200], &[], Qos::AtMostOnce, false, 0);
-    let out = said(&|out| publish(out, V4, &long, delivery(Qos::AtMostOnce, false, false)));
+    let by_alias = Delivery { alias: Alias::Known(3), ..plain };
+    assert_eq!(said(&message, V5, by_alias), b"\x30\x0A\0\0\x05\x01\x01\x23\0\x03hi");
+    let out = said(&self::message("t", &[7; 200], &[]), V4, plain);
     assert_eq!(out[..6], [0x30, 0xCB, 0x01, 0, 1, b't'], "203 takes two bytes of length");
 }

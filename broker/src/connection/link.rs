@@ -1,13 +1,18 @@
 //! What other tasks may tell a connection.
 
-use std::sync::{Mutex, PoisonError};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
-/// The connection's letter box: acknowledgements from ingest, the order to close, and the knock that there is something.
+/// The connection's letter box: what became of messages it waits for, the order to close, and the knock that there is
+/// something.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    signal: Notify,
+    waker: AtomicWaker,
+    knocked: AtomicBool,
     inbox: Mutex<Inbox>,
 }
 
@@ -17,39 +22,65 @@ struct Inbox {
     close: Option<u8>,
 }
 
+/// Whom to tell, and under which packet id, that something is safe.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) link: Arc<Link>,
+    pub(crate) id: u16,
+}
+
+impl Reply {
+    /// It is dealt with; `code` is its version 5 reason code.
+    pub(crate) fn settle(&self, code: u8) {
+        self.link.settle(self.id, code);
+    }
+}
+
 impl Link {
     /// There is something to deliver in the session.
     pub(crate) fn wake(&self) {
-        self.signal.notify_one();
+        // Whoever knocked before us has woken the task already.
+        if !self.knocked.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
     }
 
-    /// The message that came with packet id `id` is dealt with; `code` is its reason code.
-    pub(crate) fn settle(&self, id: u16, code: u8) {
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        inbox.settled.push((id, code));
-        let first = inbox.settled.len() == 1;
-        drop(inbox);
-        if first {
-            self.signal.notify_one();
-        }
+    fn settle(&self, id: u16, code: u8) {
+        self.lock().settled.push((id, code));
+        self.wake();
     }
 
     /// Ends the connection with a version 5 reason code.
     pub(crate) fn close(&self, code: u8) {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).close = Some(code);
-        self.signal.notify_one();
+        self.lock().close.get_or_insert(code);
+        self.wake();
     }
 
-    pub(super) async fn signalled(&self) {
-        self.signal.notified().await;
+    /// Whether somebody knocked since the last time.
+    pub(super) fn poll_knock(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.waker.register(context.waker());
+        if self.knocked.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits for the order to close.
+    pub(super) async fn closed(&self) -> u8 {
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            self.lock().close.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Empties the box: calls `settle` for each acknowledgement, and returns the order to close if there is one.
     pub(super) fn take(&self, settle: &mut impl FnMut(u16, u8)) -> Option<u8> {
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = self.lock();
         for (id, code) in inbox.settled.drain(..) {
             settle(id, code);
         }
-        inbox.close.take()
+        inbox.close
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

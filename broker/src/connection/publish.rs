@@ -5,77 +5,126 @@ use tokio::time::Instant;
 
 use super::{Connection, End};
 use crate::access::{Identity, Route};
-use crate::codec::{Publish, Version, reason};
-use crate::ingest::Reply;
-use crate::message::Message;
+use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
+use crate::journal::expiry;
+use crate::message::{Draft, Message};
 
 impl Connection<'_> {
     pub(super) async fn publish(&mut self, publish: &Publish<'_>) -> Result<(), End> {
         self.front.metrics.received.inc();
-        if self.pings_topic == publish.topic
-            && let Identity::Device(device) = self.access.identity
-        {
-            if let Some(id) = publish.id {
-                self.acks.push_back((id, None));
+        let named;
+        let topic = match publish.alias {
+            None => publish.topic,
+            Some(alias) => {
+                named = self.named.resolve(alias, publish.topic).map_err(End::Broken)?;
+                &named
             }
-            let reply = publish.id.map(|id| Reply { link: std::sync::Arc::clone(&self.link), id });
-            let content_type = publish.properties.content_type();
-            self.front.ingest.take(device, publish.payload, content_type, reply, Instant::now()).await;
+        };
+        let pings = *self.pings_topic == *topic;
+        let is_open = pings || self.access.publish(topic) == Some(Route::Free);
+        if !is_open {
+            return self.refuse_publish(publish, reason::NOT_AUTHORIZED, "publish_not_authorized");
+        }
+        if let Some(id) = publish.id {
+            self.check_quota(id)?;
+        }
+        if publish.properties.claims_text() && std::str::from_utf8(publish.payload).is_err() {
+            let error = DecodeError::PayloadFormat;
+            return self.refuse_publish(publish, error.reason(), error.cause());
+        }
+        // A batch is known by its number: sent again, it is acknowledged again after its commit.
+        if let (Qos::ExactlyOnce, Some(id), false) = (publish.qos, publish.id, pings)
+            && !self.session.take_in(id)
+        {
+            self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
             return Ok(());
         }
-        if self.access.publish(publish.topic) != Some(Route::Free) {
-            return self.refuse_publish(publish);
+        match self.access.identity {
+            Identity::Device(device) if pings => {
+                let reply = publish.id.map(|id| self.reply(id));
+                if let Some(id) = publish.id {
+                    self.answers.owe(acknowledgement(publish.qos), id, None);
+                }
+                let content_type = publish.properties.content_type();
+                let ingest = &self.front.ingest;
+                let taken = ingest.take(device, publish.payload, content_type, reply, Instant::now());
+                self.unless_closed(taken).await
+            }
+            _ => self.forward(publish, topic).await,
         }
-        let properties = publish.properties.raw();
-        let (qos, session) = (publish.qos(), self.session.id);
-        self.forward(&Message::new(publish.topic, publish.payload, properties, qos, publish.retain, session))
-            .await;
+    }
+
+    async fn forward(&mut self, publish: &Publish<'_>, topic: &str) -> Result<(), End> {
+        let front = self.front;
+        let message = Message::new(Draft {
+            organization: self.access.organization,
+            publisher: self.session.id,
+            topic,
+            properties: &publish.properties.forwarded(),
+            payload: publish.payload,
+            qos: publish.qos,
+            retain: publish.retain,
+            expires_at: publish.properties.message_expiry().map(|s| expiry(front.clock.now(), s)),
+        });
+        let ready = self.unless_closed(front.dispatch.ready()).await;
+        if let Err(end) = ready {
+            publish.id.map(|id| self.session.release(id));
+            return Err(end);
+        }
+        let mut kept = false;
+        if message.retain() {
+            if front.dispatch.retain(&message).is_err() {
+                if self.version == Version::V5 && publish.id.is_some() {
+                    return self.refuse_publish(publish, reason::QUOTA_EXCEEDED, "retained_budget");
+                }
+                front.metrics.refuse("retained_budget");
+            }
+            kept = true;
+        }
+        kept |= front.dispatch.publish(&message).await;
         if let Some(id) = publish.id {
-            self.acks.push_back((id, Some(reason::SUCCESS)));
+            kept |= publish.qos == Qos::ExactlyOnce && self.session.durable;
+            self.answers.owe(acknowledgement(publish.qos), id, (!kept).then_some(reason::SUCCESS));
+            if kept {
+                front.journal.after(self.reply(id), reason::SUCCESS);
+            }
         }
         Ok(())
     }
 
-    /// Access refused: version 5 has a code for QoS 1, everything else ends the connection.
-    fn refuse_publish(&mut self, publish: &Publish<'_>) -> Result<(), End> {
+    /// A version 5 client that has more under way than it was offered breaks the protocol (MQTT-3.3.4-7, section 4.9).
+    fn check_quota(&self, id: u16) -> Result<(), End> {
+        let under_way = self.answers.pubacks() + self.session.held();
+        let maximum = usize::from(self.front.config.receive_maximum);
+        if self.version == Version::V5 && under_way >= maximum && !self.session.holds(id) {
+            return Err(End::Broken(DecodeError::ReceiveMaximum));
+        }
+        Ok(())
+    }
+
+    /// Refused: version 5 has a code for QoS 1 and 2, everything else ends the connection.
+    fn refuse_publish(&mut self, publish: &Publish<'_>, code: u8, cause: &'static str) -> Result<(), End> {
         match publish.id {
             Some(id) if self.version == Version::V5 => {
-                self.front.metrics.refuse("publish_not_authorized");
-                self.acks.push_back((id, Some(reason::NOT_AUTHORIZED)));
+                self.front.metrics.refuse(cause);
+                self.session.release(id);
+                let limit = (code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause);
+                self.answers.refuse(acknowledgement(publish.qos), id, code, limit);
                 Ok(())
             }
-            _ => Err(End::Refused(reason::NOT_AUTHORIZED, "publish_not_authorized")),
-        }
-    }
-
-    pub(super) async fn publish_will(&self, will: &Message) {
-        // The access was checked when the client connected; only free topics are forwarded as they are.
-        if let Some(Route::Free) = self.access.publish(will.topic()) {
-            self.forward(will).await;
-        }
-    }
-
-    async fn forward(&self, message: &Message) {
-        if message.retain() && !self.front.retained.set(message) {
-            self.front.metrics.refuse("retained_budget");
-        }
-        self.front.bus.publish(message).await;
-    }
-
-    /// Tells the organization that its device came or went, if this connection made a difference.
-    pub(super) async fn announce(&self) {
-        if let (Identity::Device(device), Some(organization)) =
-            (self.access.identity, self.access.organization)
-        {
-            self.front.announce_device(organization, device).await;
+            _ => Err(End::Refused(code, cause)),
         }
     }
 }
 
+fn acknowledgement(qos: Qos) -> Ack {
+    if qos == Qos::ExactlyOnce { Ack::Pubrec } else { Ack::Puback }
+}
+
 /// The topic a device's own pings come on; nothing a client can name where the identity is not a device.
-pub(super) fn pings_topic(identity: Identity) -> String {
+pub(super) fn pings_topic(identity: Identity) -> Box<str> {
     match identity {
-        Identity::Device(device) => Topic::Pings(device).to_string(),
-        _ => String::new(),
+        Identity::Device(device) => Topic::Pings(device).to_string().into(),
+        _ => Box::default(),
     }
 }

@@ -1,108 +1,99 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use std::sync::Arc;
-
-use super::Connection;
+use super::{Connection, End};
 use crate::access::Identity;
-use crate::bus::Subscription;
-use crate::codec::{self, Filter, Filters, Qos, Version, reason};
+use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
 use crate::filter;
-
-/// How many filters one session may hold.
-const MAX_SUBSCRIPTIONS: usize = 1000;
+use crate::session::Subscribed;
 
 impl Connection<'_> {
     /// Grants or refuses each filter; a refusal is 0x80 in 3.1.1 and says why in 5.
-    pub(super) fn subscribe(&mut self, id: u16, filters: Filters<'_>) {
-        let mut codes = Vec::new();
-        let mut fresh = Vec::new();
-        for filter in filters {
-            match self.check(filter) {
-                Ok(qos) => {
-                    let known = self.remember(filter, qos);
-                    fresh.push((filter, known));
-                    codes.push(u8::from(qos == Qos::AtLeastOnce));
+    pub(super) async fn subscribe(
+        &mut self,
+        id: u16,
+        filters: Filters<'_>,
+        identifier: Option<u32>,
+    ) -> Result<(), End> {
+        let (mut codes, mut fresh, mut limit) = (Vec::new(), Vec::new(), None);
+        self.front.dispatch.settle(&self.session).await;
+        for asked in filters {
+            let (share, _) = filter::share(asked.path);
+            if share.is_some() && asked.no_local() {
+                return Err(End::Broken(DecodeError::Protocol)); // MQTT-3.8.3-4
+            }
+            match self.check(asked) {
+                Ok(()) => {
+                    let filter = asked.path.into();
+                    let subscribed = Subscribed { filter, options: asked.options, identifier };
+                    let sessions = &self.front.sessions;
+                    let known = sessions.subscribe(&self.session, self.generation, &subscribed);
+                    fresh.push((subscribed, known == Some(true)));
+                    codes.push(asked.qos() as u8);
                 }
                 Err((code, cause)) => {
                     self.front.metrics.refuse(cause);
+                    limit = limit.or((code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause));
                     codes.push(if self.version == Version::V5 { code } else { reason::UNSPECIFIED });
                 }
             }
         }
-        codec::suback(&mut self.out, self.version, id, &codes);
-        for (filter, known) in fresh {
-            self.send_retained(filter, known);
-            self.send_receipts(filter.path);
+        let detail = limit.map(|limit| Detail { reason: "over a limit", limit: Some(limit) });
+        let mut packet = Vec::with_capacity(8 + codes.len());
+        codec::suback(&mut packet, self.version, id, &codes, detail);
+        self.answer_after_commit(id, packet);
+        for (subscribed, known) in fresh {
+            self.send_retained(&subscribed, known);
+            self.send_receipts(&subscribed.filter);
         }
+        Ok(())
     }
 
     pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) {
-        let mut codes = Vec::new();
-        for Filter { path, .. } in filters {
-            let mut state = self.session.state();
-            let before = state.filters.len();
-            state.filters.retain(|(known, _)| **known != *path);
-            let removed = state.filters.len() < before;
-            drop(state);
-            self.front.bus.unsubscribe(path, self.session.id);
-            codes.push(if removed { reason::SUCCESS } else { reason::NO_SUBSCRIPTION_EXISTED });
-        }
-        codec::unsuback(&mut self.out, self.version, id, &codes);
+        let unsubscribe = |Filter { path, .. }| {
+            let removed = self.front.sessions.unsubscribe(&self.session, path);
+            if removed { reason::SUCCESS } else { reason::NO_SUBSCRIPTION_EXISTED }
+        };
+        let codes: Vec<u8> = filters.map(unsubscribe).collect();
+        let mut packet = Vec::with_capacity(8 + codes.len());
+        codec::unsuback(&mut packet, self.version, id, &codes);
+        self.answer_after_commit(id, packet);
     }
 
-    fn check(&self, filter: Filter<'_>) -> Result<Qos, (u8, &'static str)> {
-        if !filter::is_valid(filter.path) {
+    /// What is answered holds after a crash too, where the session does.
+    fn answer_after_commit(&mut self, id: u16, packet: Vec<u8>) {
+        self.answers.owe_packet(id, packet, self.session.durable);
+        if self.session.durable {
+            self.front.journal.after(self.reply(id), reason::SUCCESS);
+        }
+    }
+
+    fn check(&self, asked: Filter<'_>) -> Result<(), (u8, &'static str)> {
+        if !filter::is_valid(asked.path) {
             return Err((reason::TOPIC_FILTER_INVALID, "bad_filter"));
         }
-        if filter.path.starts_with("$share/") {
-            return Err((reason::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "shared_subscription"));
-        }
-        if !self.access.subscribe(filter.path) {
-            return Err((reason::NOT_AUTHORIZED, "subscribe_not_authorized"));
+        if !self.access.subscribe(asked.path) {
+            // Strangers are not told why.
+            let stranger = self.access.identity == Identity::Anonymous;
+            let code = if stranger { reason::UNSPECIFIED } else { reason::NOT_AUTHORIZED };
+            return Err((code, "subscribe_not_authorized"));
         }
         let state = self.session.state();
-        let known = state.filters.iter().any(|(known, _)| **known == *filter.path);
-        if !known && state.filters.len() >= MAX_SUBSCRIPTIONS {
-            return Err((reason::QUOTA_EXCEEDED, "subscriptions_quota"));
+        let known = state.subscriptions.iter().any(|known| *known.filter == *asked.path);
+        if !known && state.subscriptions.len() >= self.front.config.limits.subscriptions {
+            return Err((reason::QUOTA_EXCEEDED, "subscriptions"));
         }
-        Ok(filter.granted())
+        Ok(())
     }
 
-    /// Writes the subscription into the session and, for topics that cross the bus, into the tree; true if it replaced one.
-    fn remember(&self, filter: Filter<'_>, qos: Qos) -> bool {
-        let options = filter.options & 0xFC | u8::from(qos == Qos::AtLeastOnce);
-        let mut state = self.session.state();
-        if state.generation != self.generation {
-            return false; // taken over: nobody would take this subscription away again
-        }
-        let known = state.filters.iter_mut().find(|(known, _)| **known == *filter.path);
-        let replaced = known.map(|entry| entry.1 = options).is_some();
-        if !replaced {
-            state.filters.push((filter.path.into(), options));
-        }
-        drop(state);
-        // What the platform sends to one device goes straight to its session, past the bus.
-        if !matches!(self.access.identity, Identity::Device(_)) {
-            let subscription = Subscription {
-                session: Arc::clone(&self.session),
-                qos,
-                no_local: filter.options & 0x04 != 0,
-                retain_as_published: filter.options & 0x08 != 0,
-            };
-            self.front.bus.subscribe(filter.path, subscription);
-        }
-        replaced
-    }
-
-    /// Retain handling of version 5 (section 3.8.3.1): 0 always, 1 for a new subscription only, 2 never.
-    fn send_retained(&self, filter: Filter<'_>, known: bool) {
-        let handling = filter.options >> 4 & 3;
-        if handling == 2 || (handling == 1 && known) {
+    /// Retain handling of version 5 (section 3.8.3.1): 0 always, 1 for a new subscription only, 2 never. Shared
+    /// subscriptions get none (section 4.8.2).
+    fn send_retained(&self, subscribed: &Subscribed, known: bool) {
+        let handling = subscribed.options >> 4 & 3;
+        let shared = filter::share(&subscribed.filter).0.is_some();
+        if handling == 2 || (handling == 1 && known) || shared {
             return;
         }
-        for message in self.front.retained.matching(filter.path) {
-            self.session.deliver(message, filter.granted(), true);
-        }
+        self.front.dispatch.send_retained(&self.session, subscribed);
     }
 
     fn send_receipts(&self, path: &str) {

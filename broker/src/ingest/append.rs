@@ -9,18 +9,22 @@ use store::segment::{BatchHead, SegmentBuilder};
 use store::{Append, Clock, NewSegment, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
+use super::Committed;
 use super::marks::{Marks, Outcome};
 use super::prepare::{Content, Place, Submission, Verdict};
 use super::receipts::{Note, Receipts};
-use super::{Committed, Reply};
 use crate::codec::reason;
+use crate::connection::Reply;
 use crate::metrics::Metrics;
 
 /// How many batches go into one transaction at the most, so that it stays short.
 const GROUP: usize = 1024;
 /// How long to wait before a failed transaction is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a store that is away may keep the broker from stopping.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
 
 /// The only writer of the raw log.
 pub(crate) struct Appender {
@@ -29,6 +33,7 @@ pub(crate) struct Appender {
     metrics: Metrics,
     receipts: Arc<Receipts>,
     worker: mpsc::Sender<Committed>,
+    shutdown: CancellationToken,
     marks: Marks,
     /// The last position used in each venue.
     positions: HashMap<VenueId, i64>,
@@ -58,9 +63,10 @@ impl Appender {
         metrics: Metrics,
         receipts: Arc<Receipts>,
         worker: mpsc::Sender<Committed>,
+        shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
         let positions = store.positions().await?.into_iter().collect();
-        Ok(Self { store, clock, metrics, receipts, worker, marks: Marks::default(), positions })
+        Ok(Self { store, clock, metrics, receipts, worker, shutdown, marks: Marks::default(), positions })
     }
 
     /// Commits until every sender of the queue is gone.
@@ -69,10 +75,26 @@ impl Appender {
         while queue.recv_many(&mut waiting, GROUP).await > 0 {
             self.marks.begin();
             let mut group = Group::default();
-            for submission in waiting.drain(..) {
-                self.sort_in(&mut group, submission).await;
+            let shutdown = self.shutdown.clone();
+            let overdue = async {
+                shutdown.cancelled().await;
+                sleep(LAST_CHANCE).await;
+            };
+            let work = async {
+                for submission in waiting.drain(..) {
+                    self.sort_in(&mut group, submission).await;
+                }
+                self.commit(group).await;
+            };
+            tokio::select! {
+                biased;
+                () = work => {}
+                () = overdue => {
+                    // What was not acknowledged comes again.
+                    tracing::error!("the store is away; the last batches were not taken");
+                    return;
+                }
             }
-            self.commit(group).await;
         }
     }
 
@@ -147,7 +169,7 @@ impl Appender {
             rows.push(builder.finish(organization, venue, *position, now));
         }
         let boots = self.marks.rows();
-        let append = Append { segments: &rows, boots: &boots, now };
+        let append = Append { segments: &rows, boots: &boots, losses: &[], now };
         // Nothing is acknowledged before it is committed, so a store that is away only makes everybody wait.
         while let Err(error) = self.store.append(&append).await {
             self.metrics.commit_failures.inc();
@@ -163,7 +185,7 @@ impl Appender {
         self.metrics.pings.inc_by(pings);
         self.metrics.repeats.inc_by(repeats);
         for (reply, code) in replies {
-            reply.link.settle(reply.id, code);
+            reply.settle(code);
         }
         let unreadable: Vec<_> = notes.extract_if(|(_, boot), _| boot.is_none()).collect();
         let numbered = self.marks.told().map(|(device, boot, through, mut refused)| {

@@ -11,7 +11,7 @@ use store::segment::PackedPing;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::Reply;
+use crate::connection::Reply;
 use crate::metrics::Metrics;
 use crate::registry::{Heard, Reporter, View, content};
 

@@ -8,6 +8,7 @@ use protocol::{Boot, DeviceId, Receipt, Refused, Topic};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::NOBODY;
 use crate::codec::Qos;
 use crate::message::Message;
 use crate::sessions::Sessions;
@@ -109,8 +110,8 @@ impl Receipts {
         for (device, receipt) in ready {
             let topic = Topic::Receipts(device).to_string();
             let body = serde_json::to_vec(&receipt).unwrap_or_default();
-            self.sessions
-                .deliver_to_device(device, &Message::new(&topic, &body, &[], Qos::AtMostOnce, false, 0));
+            let message = Message::of_platform(NOBODY, &topic, &body, Qos::AtMostOnce, false);
+            self.sessions.deliver_to_device(device, &message);
         }
     }
 

@@ -280,7 +280,7 @@ async fn sealing_deletes_only_what_was_applied() {
         let old = NOON.minus(8 * DAY);
         let segments =
             [segment(1, old.minus(2)), segment(2, old), segment(3, old.minus(1)), segment(4, old.minus(1))];
-        store.append(&Append { segments: &segments, boots: &[], now: NOON }).await.unwrap();
+        store.append(&Append { segments: &segments, boots: &[], losses: &[], now: NOON }).await.unwrap();
         assert_eq!(store.seal(organization, venue, old).await.unwrap(), 0);
         store.checkpoint(&blank(&store, &shop, 3, NOON).await).await.unwrap();
         assert_eq!(store.seal(shop.other, venue, old).await.unwrap(), 0);

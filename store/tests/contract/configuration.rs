@@ -23,7 +23,7 @@ async fn watched(store: &Store) -> Shop {
         body: Vec::new(),
     };
     let segments = [segment(1, NOON.minus(2 * DAY)), segment(2, NOON)];
-    store.append(&Append { segments: &segments, boots: &[], now: NOON }).await.unwrap();
+    store.append(&Append { segments: &segments, boots: &[], losses: &[], now: NOON }).await.unwrap();
     let checkpoint = blank(store, &shop, 2, NOON).await;
     store.checkpoint(&checkpoint).await.unwrap();
     shop

@@ -29,7 +29,7 @@ fn boot_row(organization: OrganizationId, device: DeviceId, boot: &str, through:
 }
 
 async fn append(store: &Store, segments: &[NewSegment], boots: &[BootRow]) -> store::Result<()> {
-    store.append(&Append { segments, boots, now: NOON }).await
+    store.append(&Append { segments, boots, losses: &[], now: NOON }).await
 }
 
 #[tokio::test]

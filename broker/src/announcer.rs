@@ -1,0 +1,70 @@
+//! Tells organizations which of their devices are connected.
+
+use std::sync::Arc;
+
+use protocol::{DeviceId, OrganizationId, Status, Topic};
+use store::{Clock, Live};
+use tokio::sync::mpsc;
+
+use crate::access::Identity;
+use crate::codec::Qos;
+use crate::dispatch::Dispatch;
+use crate::message::Message;
+use crate::registry::Registry;
+use crate::sessions::Sessions;
+
+/// One task for all devices: what is told last is what is true last.
+pub(crate) struct Announcer {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) live: Live,
+    pub(crate) clock: Clock,
+}
+
+impl Announcer {
+    /// Takes up from what was told before a restart: every device that was told to be connected is looked at again.
+    pub(crate) fn recall(&self, devices: &mpsc::UnboundedSender<(OrganizationId, DeviceId)>) {
+        for message in self.dispatch.retained.of_platform() {
+            let Ok(Topic::Status { organization, device }) = message.topic().parse() else { continue };
+            let told = serde_json::from_slice::<Status>(message.payload());
+            if let Ok(Status { connected: true, since }) = told {
+                self.live.connected(device, since);
+                let _ = devices.send((organization, device));
+            }
+        }
+    }
+
+    /// Looks at each device whose connection came or went, until nobody reports any more.
+    pub(crate) async fn run(self, mut devices: mpsc::UnboundedReceiver<(OrganizationId, DeviceId)>) {
+        while let Some((organization, device)) = devices.recv().await {
+            self.look_at(organization, device).await;
+        }
+    }
+
+    /// Tells the organization whether its device is connected, if that is not what it was told last, and keeps it for
+    /// whoever asks later.
+    async fn look_at(&self, organization: OrganizationId, device: DeviceId) {
+        let connected = self.sessions.is_connected(Identity::Device(device));
+        if connected == self.live.connection(device).is_some() {
+            return;
+        }
+        let since = self.clock.now();
+        if connected {
+            self.live.connected(device, since);
+        } else {
+            self.live.disconnected(device);
+        }
+        let topic = Topic::Status { organization, device }.to_string();
+        let body = serde_json::to_vec(&Status { connected, since }).unwrap_or_default();
+        let message = Message::of_platform(organization, &topic, &body, Qos::AtLeastOnce, true);
+        // Of a device that was deleted nothing is kept.
+        let exists = self.registry.view().reporter(device).is_some();
+        let empty = || Message::of_platform(organization, &topic, b"", Qos::AtMostOnce, true);
+        let kept = self.dispatch.retain(&if exists { message.clone() } else { empty() });
+        if kept.is_err() {
+            tracing::warn!(%device, "no room to keep the status of a device");
+        }
+        self.dispatch.publish(&message).await;
+    }
+}

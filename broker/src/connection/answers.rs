@@ -1,0 +1,87 @@
+//! Acknowledgements that are owed: they go out in the order of what they answer (MQTT-4.6.0-2, -3), each once what it
+//! promises is true.
+
+use std::collections::VecDeque;
+
+use crate::codec::{self, Ack, Detail, Version, reason};
+
+/// What a connection owes its client.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    queue: VecDeque<Answer>,
+    /// How many of them are PUBACKs.
+    pubacks: usize,
+}
+
+#[derive(Debug)]
+struct Answer {
+    id: u16,
+    what: What,
+    /// Known once it may be said.
+    code: Option<u8>,
+    limit: Option<&'static str>,
+}
+
+#[derive(Debug)]
+enum What {
+    Ack(Ack),
+    /// A SUBACK or UNSUBACK, written already.
+    Packet(Vec<u8>),
+}
+
+impl Answers {
+    /// An acknowledgement whose code is known, or comes with [`Answers::settle`].
+    pub(super) fn owe(&mut self, ack: Ack, id: u16, code: Option<u8>) {
+        self.pubacks += usize::from(ack == Ack::Puback);
+        self.queue.push_back(Answer { id, what: What::Ack(ack), code, limit: None });
+    }
+
+    /// A refusal that names the limit it hit.
+    pub(super) fn refuse(&mut self, ack: Ack, id: u16, code: u8, limit: Option<&'static str>) {
+        self.pubacks += usize::from(ack == Ack::Puback);
+        self.queue.push_back(Answer { id, what: What::Ack(ack), code: Some(code), limit });
+    }
+
+    /// A packet that is ready but may have to wait.
+    pub(super) fn owe_packet(&mut self, id: u16, packet: Vec<u8>, wait: bool) {
+        let code = (!wait).then_some(reason::SUCCESS);
+        self.queue.push_back(Answer { id, what: What::Packet(packet), code, limit: None });
+    }
+
+    /// The first answer to `id` that still waits may be given; says what kind of acknowledgement it is.
+    pub(super) fn settle(&mut self, id: u16, code: u8) -> Option<Ack> {
+        let answer = self.queue.iter_mut().find(|answer| answer.id == id && answer.code.is_none())?;
+        answer.code = Some(code);
+        match answer.what {
+            What::Ack(ack) => Some(ack),
+            What::Packet(_) => None,
+        }
+    }
+
+    /// Writes all that may be said before the first that may not.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, version: Version) {
+        while let Some(&Answer { id, ref what, code: Some(code), limit }) = self.queue.front() {
+            match what {
+                What::Ack(ack) => {
+                    self.pubacks -= usize::from(*ack == Ack::Puback);
+                    let detail = limit.map(|limit| Detail { reason: "over a limit", limit: Some(limit) });
+                    codec::ack(out, version, *ack, id, code, detail);
+                }
+                What::Packet(packet) => out.extend_from_slice(packet),
+            }
+            self.queue.pop_front();
+        }
+        if self.queue.is_empty() && self.queue.capacity() > 64 {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many QoS 1 messages of the client are not acknowledged yet.
+    pub(super) fn pubacks(&self) -> usize {
+        self.pubacks
+    }
+}

@@ -1,0 +1,200 @@
+//! The socket of a connection: reading, writing and waiting at once, with buffers only while there is something in them.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::{End, Link};
+
+/// How long a peer may accept nothing of what it is sent.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// With this much to write, no more is taken from the session, and the peer is not read: it must not make the server collect
+/// answers that it does not take.
+pub(super) const WRITE_LIMIT: usize = 64 * 1024;
+const READ_CHUNK: usize = 64 * 1024;
+/// A write buffer larger than this is let go when it is empty.
+const KEPT: usize = 512;
+
+thread_local! {
+    /// What is read lands here first, so that a connection needs no buffer of its own while it waits.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_CHUNK].into_boxed_slice());
+}
+
+/// A socket with what was read and not understood yet, and what waits to be written.
+pub(super) struct Wire<S> {
+    socket: S,
+    pub(super) input: BytesMut,
+    pub(super) output: Vec<u8>,
+    written: usize,
+}
+
+/// What a connection waits for beside being knocked at.
+pub(super) struct Wants {
+    /// New bytes.
+    pub(super) reading: bool,
+    /// Room in the write buffer.
+    pub(super) draining: bool,
+}
+
+/// When a connection ends by itself.
+pub(super) struct Timers {
+    keep_alive: Option<Duration>,
+    heard_at: Instant,
+    expires_at: Option<Instant>,
+    stalled_at: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(socket: S) -> Self {
+        Self { socket, input: BytesMut::new(), output: Vec::new(), written: 0 }
+    }
+
+    /// Reads more of what comes; none where the peer is gone.
+    pub(super) async fn read(&mut self) -> Option<usize> {
+        let Self { socket, input, .. } = self;
+        poll_fn(|context| poll_read(socket, input, context)).await
+    }
+
+    /// Writes what waits, and returns when there is something to do: new bytes, a knock, room to write more, or the end.
+    pub(super) async fn progress(
+        &mut self,
+        buffer: &mut BytesMut,
+        wants: Wants,
+        link: &Link,
+        timers: &mut Timers,
+    ) -> Result<(), End> {
+        poll_fn(|context| {
+            let is_written = match self.poll_write(context) {
+                Poll::Ready(Ok(())) => {
+                    timers.stalled_at = None;
+                    true
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
+                Poll::Pending => false,
+            };
+            if link.poll_knock(context).is_ready() || (is_written && wants.draining) {
+                return Poll::Ready(Ok(()));
+            }
+            let waiting = self.output.len() - self.written;
+            let reading = wants.reading && waiting < WRITE_LIMIT;
+            // What waits in the socket is read before the peer is called silent, since it may have been us who did not read.
+            if reading && let Poll::Ready(read) = poll_read(&mut self.socket, buffer, context) {
+                return Poll::Ready(read.map(drop).ok_or(End::Lost));
+            }
+            if !is_written {
+                timers.stalled_at.get_or_insert_with(Instant::now);
+            }
+            timers.poll(reading, context).map(Err)
+        })
+        .await
+    }
+
+    /// Writes the last words, for at most `patience`, and closes. With bytes unread the system would answer with a reset,
+    /// and the peer might never see what was said last; so what still comes is read and thrown away.
+    pub(super) async fn finish(&mut self, patience: Duration) {
+        self.input.clear();
+        let _ = timeout(patience, async {
+            poll_fn(|context| self.poll_write(context)).await.ok()?;
+            self.socket.shutdown().await.ok()?;
+            while self.read().await.is_some() {
+                self.input.clear();
+            }
+            Some(())
+        })
+        .await;
+    }
+
+    /// Ready once everything is written.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if self.output.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.written < self.output.len() {
+            match ready!(Pin::new(&mut self.socket).poll_write(context, &self.output[self.written..]))? {
+                0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                count => self.written += count,
+            }
+        }
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.written = 0;
+        self.output.clear();
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// None where the peer is gone.
+fn poll_read<S: AsyncRead + Unpin>(
+    socket: &mut S,
+    buffer: &mut BytesMut,
+    context: &mut Context<'_>,
+) -> Poll<Option<usize>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut read = ReadBuf::new(scratch);
+        let result = ready!(Pin::new(socket).poll_read(context, &mut read));
+        let bytes = read.filled();
+        buffer.extend_from_slice(bytes);
+        Poll::Ready(result.ok().and((!bytes.is_empty()).then_some(bytes.len())))
+    })
+}
+
+impl Timers {
+    pub(super) fn new(keep_alive: Option<Duration>, expires_at: Option<Instant>) -> Self {
+        Self { keep_alive, heard_at: Instant::now(), expires_at, stalled_at: None, sleep: None }
+    }
+
+    /// The peer sent a packet.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// Ready when the connection is to end. A timer that is set too early is set again only when it fires, so that a busy
+    /// connection does not turn it with each packet.
+    fn poll(&mut self, reading: bool, context: &mut Context<'_>) -> Poll<End> {
+        while let Some(deadline) = self.deadline() {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if sleep.deadline() > deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            ready!(sleep.as_mut().poll(context));
+            let now = Instant::now();
+            if !reading {
+                self.heard_at = now; // a session we stopped reading must not time out for what we did not read
+            }
+            if let Some(end) = self.passed(now) {
+                return Poll::Ready(end);
+            }
+            if let Some(deadline) = self.deadline() {
+                self.sleep = Some(Box::pin(sleep_until(deadline)));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let silent = self.keep_alive.map(|every| self.heard_at + every);
+        let stalled = self.stalled_at.map(|since| since + WRITE_TIMEOUT);
+        [silent, stalled, self.expires_at].into_iter().flatten().min()
+    }
+
+    fn passed(&self, now: Instant) -> Option<End> {
+        if self.expires_at.is_some_and(|at| at <= now) {
+            Some(End::Closed(crate::codec::reason::NOT_AUTHORIZED))
+        } else if self.stalled_at.is_some_and(|since| since + WRITE_TIMEOUT <= now) {
+            Some(End::Lost)
+        } else if self.keep_alive.is_some_and(|every| self.heard_at + every <= now) {
+            Some(End::Silent)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Who gets what is published.
+//!
+//! Sessions that outlive their connection and shared groups are matched here, in the publisher's task, so that their rows
+//! are committed before the publisher is told that its message is safe. All others get it over the bus.
+
+mod shared;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use protocol::Timestamp;
+use store::Clock;
+
+use crate::bus::Bus;
+use crate::codec::Qos;
+use crate::filter;
+use crate::journal::Journal;
+use crate::message::Message;
+use crate::namespace::Namespace;
+use crate::retained::Retained;
+use crate::session::{How, Session, Subscribed};
+use crate::subscriptions::Forest;
+
+use shared::Shared;
+
+/// The way from a publisher to subscribers.
+pub(crate) struct Dispatch {
+    bus: Arc<Bus>,
+    durable: RwLock<Forest<Subscription>>,
+    durable_count: AtomicUsize,
+    shared: Shared,
+    pub(crate) retained: Retained,
+    journal: Arc<Journal>,
+    clock: Clock,
+    next_message: AtomicU64,
+}
+
+/// A subscription as the trees keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscription {
+    pub(crate) session: Arc<Session>,
+    qos: Qos,
+    no_local: bool,
+    retain_as_published: bool,
+    identifier: Option<u32>,
+}
+
+impl Dispatch {
+    pub(crate) fn new(bus: Arc<Bus>, retained_bytes: usize, journal: Arc<Journal>, clock: Clock) -> Self {
+        Self {
+            bus,
+            durable: RwLock::default(),
+            durable_count: AtomicUsize::new(0),
+            shared: Shared::default(),
+            retained: Retained::new(retained_bytes, Arc::clone(&journal)),
+            journal,
+            clock,
+            next_message: AtomicU64::new(1),
+        }
+    }
+
+    /// Stored messages have numbers up to this one.
+    pub(crate) fn count_on_from(&self, newest: u64) {
+        self.next_message.fetch_max(newest + 1, Ordering::Relaxed);
+    }
+
+    /// A number for a message that may come to be stored.
+    pub(crate) fn number(&self) -> u64 {
+        self.next_message.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// To be awaited before a session subscribes: what was published until now is not for the new subscription.
+    pub(crate) async fn settle(&self, session: &Session) {
+        if !session.durable {
+            self.bus.flush(session.id).await;
+        }
+    }
+
+    /// Adds or replaces a subscription; the filter was checked.
+    pub(crate) fn subscribe(&self, session: &Arc<Session>, subscribed: &Subscribed) {
+        let subscription = Subscription::new(Arc::clone(session), subscribed);
+        let (share, filter) = filter::share(&subscribed.filter);
+        let namespace = Namespace::of(session.organization, filter);
+        match share {
+            Some(share) => self.shared.join(namespace, share, subscription),
+            None if session.durable => {
+                let mut tree = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+                tree.insert(namespace, filter, session.id, subscription);
+                self.durable_count.store(tree.len(), Ordering::Release);
+            }
+            None => self.bus.subscribe(namespace, filter, subscription),
+        }
+    }
+
+    /// Takes a subscription away; nothing happens if there is none.
+    pub(crate) fn unsubscribe(&self, session: &Session, path: &str) {
+        let (share, filter) = filter::share(path);
+        let namespace = Namespace::of(session.organization, filter);
+        match share {
+            Some(share) => self.shared.leave(namespace, share, session.id),
+            None if session.durable => {
+                let mut tree = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+                tree.remove(namespace, filter, session.id);
+                self.durable_count.store(tree.len(), Ordering::Release);
+            }
+            None => self.bus.unsubscribe(namespace, filter, session.id),
+        }
+    }
+
+    /// Keeps a retained message for whoever subscribes later.
+    pub(crate) fn retain(&self, message: &Message) -> Result<(), RetainedFull> {
+        if self.retained.set(message, self.clock.now()) { Ok(()) } else { Err(RetainedFull) }
+    }
+
+    /// Waits while the store is too far behind to take more that must be kept.
+    pub(crate) async fn ready(&self) {
+        if self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any() {
+            self.journal.room().await;
+        }
+    }
+
+    /// Sends a message to all that subscribed to its topic; true where a session that is kept got it, so that the publisher
+    /// must be told only after the next commit.
+    pub(crate) async fn publish(&self, message: &Message) -> bool {
+        let mut kept = false;
+        if self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any() {
+            kept = self.deliver_here(message, self.clock.now());
+        }
+        self.bus.publish(message).await;
+        kept
+    }
+
+    /// Sends the retained messages that a new subscription asks for to its session.
+    pub(crate) fn send_retained(&self, session: &Session, subscribed: &Subscribed) {
+        let namespace = Namespace::of(session.organization, &subscribed.filter);
+        let now = self.clock.now();
+        for message in self.retained.matching(namespace, &subscribed.filter, now) {
+            let how = How {
+                qos: Qos::of(subscribed.options),
+                retain: true,
+                identifiers: subscribed.identifier.into_iter().collect(),
+            };
+            session.deliver(&message, self.number(), how, now);
+        }
+    }
+
+    /// Delivers to durable sessions and shared groups; true where something may have been written down.
+    fn deliver_here(&self, message: &Message, now: Timestamp) -> bool {
+        let number = self.number();
+        let mut kept = false;
+        let targets = {
+            let tree = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+            Targets::of(&tree, message)
+        };
+        for (session, how) in targets.0.into_values() {
+            kept |= session.deliver(message, number, how, now);
+        }
+        self.shared.pick(message, |subscription, how| {
+            kept |= subscription.session.durable;
+            subscription.session.deliver(message, number, how, now)
+        });
+        kept
+    }
+}
+
+/// The retained messages of the organization use up their budget.
+#[derive(Debug)]
+pub(crate) struct RetainedFull;
+
+/// The sessions that a message reaches, each once, however many of its subscriptions match (section 3.3.4): with the
+/// highest QoS, and the identifiers of all.
+#[derive(Default)]
+pub(crate) struct Targets(pub(crate) BTreeMap<u64, (Arc<Session>, How)>);
+
+impl Targets {
+    pub(crate) fn of(tree: &Forest<Subscription>, message: &Message) -> Self {
+        let mut targets = Self::default();
+        tree.matching(message.namespace(), message.topic(), &mut |id, subscription| {
+            if let Some(how) = subscription.how(message) {
+                targets.add(id, subscription, how);
+            }
+        });
+        targets
+    }
+
+    fn add(&mut self, id: u64, subscription: &Subscription, how: How) {
+        match self.0.get_mut(&id) {
+            Some((_, known)) => {
+                known.qos = known.qos.max(how.qos);
+                known.retain |= how.retain;
+                known.identifiers.extend(how.identifiers);
+            }
+            None => {
+                self.0.insert(id, (Arc::clone(&subscription.session), how));
+            }
+        }
+    }
+}
+
+impl Subscription {
+    pub(crate) fn new(session: Arc<Session>, subscribed: &Subscribed) -> Self {
+        Self {
+            session,
+            qos: Qos::of(subscribed.options),
+            no_local: subscribed.options & 0x04 != 0,
+            retain_as_published: subscribed.options & 0x08 != 0,
+            identifier: subscribed.identifier,
+        }
+    }
+
+    /// How the session gets a message through this subscription; none where it published it and does not want it back.
+    pub(crate) fn how(&self, message: &Message) -> Option<How> {
+        if self.no_local && self.session.id == message.publisher() {
+            return None;
+        }
+        Some(How {
+            qos: self.qos,
+            retain: self.retain_as_published && message.retain(),
+            identifiers: self.identifier.into_iter().collect(),
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! What sessions and retained messages must not lose, written in groups.
+//!
+//! Memory is the truth while the broker runs; the store has what a restart needs. Changes collect while a commit is under
+//! way and go together in the next one, with no timer in between. What came and went inside one group is never written.
+//! Whoever has to be told only after the commit leaves a [`Reply`].
+
+mod pending;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::{OrganizationId, Timestamp};
+use store::{SavedSession, SavedSubscription, Store};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::Reply;
+use crate::message::Message;
+use crate::metrics::Metrics;
+use crate::session::Outgoing;
+
+use pending::Pending;
+
+/// How long to wait before a failed commit is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// How long the last commit may take while the store is away.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
+
+/// The changes that wait for their commit.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pending: Mutex<Pending>,
+    /// There is something to commit.
+    changed: Notify,
+    /// A commit took what was waiting.
+    taken: Notify,
+    /// Nothing is committed any more.
+    over: AtomicBool,
+}
+
+impl Journal {
+    /// A session is new or changed.
+    pub(crate) fn session(&self, row: SavedSession) {
+        self.note(|pending| pending.session(row));
+    }
+
+    /// A session is over, and all that belongs to it.
+    pub(crate) fn ended(&self, session: u64) {
+        self.note(|pending| pending.ended(session));
+    }
+
+    pub(crate) fn subscribed(&self, subscription: SavedSubscription) {
+        self.note(|pending| pending.subscribed(subscription));
+    }
+
+    pub(crate) fn unsubscribed(&self, session: u64, filter: &str) {
+        self.note(|pending| pending.unsubscribed(session, filter));
+    }
+
+    /// A message waits in a session at `position`.
+    pub(crate) fn queued(&self, session: u64, position: u64, outgoing: &Outgoing) {
+        self.note(|pending| pending.queued(session, position, outgoing));
+    }
+
+    /// The client has a QoS 2 message; its packet id does not.
+    pub(crate) fn released(&self, session: u64, position: u64) {
+        self.note(|pending| pending.released(session, position));
+    }
+
+    /// A message waits no longer.
+    pub(crate) fn dequeued(&self, session: u64, position: u64, message: u64) {
+        self.note(|pending| pending.dequeued(session, position, message));
+    }
+
+    /// A QoS 2 message of the client was taken in under the packet id.
+    pub(crate) fn received(&self, session: u64, id: u16) {
+        self.note(|pending| pending.received(session, id, true));
+    }
+
+    /// The packet id of a QoS 2 message of the client is free again.
+    pub(crate) fn completed(&self, session: u64, id: u16) {
+        self.note(|pending| pending.received(session, id, false));
+    }
+
+    /// The retained message of a topic is another, or none.
+    pub(crate) fn retained(&self, organization: OrganizationId, topic: &str, message: Option<&Message>) {
+        self.note(|pending| pending.retained(organization, topic, message));
+    }
+
+    /// Tells `reply` once everything noted so far is committed.
+    pub(crate) fn after(&self, reply: Reply, code: u8) {
+        self.note(|pending| pending.after(reply, code));
+    }
+
+    /// Waits while too much is waiting for the store.
+    pub(crate) async fn room(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if !self.lock().is_full() || self.over.load(Ordering::Acquire) {
+                return;
+            }
+            taken.await;
+        }
+    }
+
+    /// Commits until `shutdown`, and then what is left.
+    pub(crate) async fn run(self: Arc<Self>, store: Store, metrics: Metrics, shutdown: CancellationToken) {
+        self.commit_until(&store, &metrics, &shutdown).await;
+        self.over.store(true, Ordering::Release);
+        self.taken.notify_waiters();
+    }
+
+    async fn commit_until(&self, store: &Store, metrics: &Metrics, shutdown: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = shutdown.cancelled() => break,
+            }
+            tokio::select! {
+                biased;
+                () = self.commit(store, metrics) => {}
+                // A store that is away must not keep the broker from stopping.
+                () = async { shutdown.cancelled().await; sleep(LAST_CHANCE).await } => {
+                    tracing::error!("sessions could not be saved before the end");
+                    return;
+                }
+            }
+        }
+        if timeout(LAST_CHANCE, self.commit(store, metrics)).await.is_err() {
+            tracing::error!("sessions could not be saved before the end");
+        }
+    }
+
+    async fn commit(&self, store: &Store, metrics: &Metrics) {
+        let (changes, replies) = std::mem::take(&mut *self.lock()).into_changes();
+        self.taken.notify_waiters();
+        if !changes.is_empty() {
+            while let Err(error) = store.save_sessions(&changes).await {
+                metrics.commit_failures.inc();
+                tracing::error!(%error, "sessions could not be saved; trying again");
+                sleep(RETRY).await;
+            }
+            metrics.session_commits.inc();
+        }
+        for (reply, code) in replies {
+            reply.settle(code);
+        }
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Pending)) {
+        let mut pending = self.lock();
+        let first = pending.is_empty();
+        change(&mut pending);
+        drop(pending);
+        if first {
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A moment as the store has it.
+pub(crate) fn expiry(now: Timestamp, seconds: u32) -> Timestamp {
+    now.plus(i64::from(seconds) * 1000)
+}
