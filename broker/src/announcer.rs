@@ -65,6 +65,6 @@ impl Announcer {
         if kept.is_err() {
             tracing::warn!(%device, "no room to keep the status of a device");
         }
-        self.dispatch.publish(&message).await;
+        self.dispatch.publish_patiently(&message).await;
     }
 }

@@ -16,6 +16,7 @@ use store::Clock;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::Wait;
 use crate::dispatch::{Subscription, Targets};
 use crate::message::Message;
 use crate::namespace::Namespace;
@@ -89,33 +90,49 @@ impl Bus {
         Ok(Arc::new(bus))
     }
 
-    /// Publishes to every shard that has a subscription at all; waits while a shard is behind.
-    ///
-    /// What one caller publishes one after the other arrives in that order.
-    pub(crate) async fn publish(&self, message: &Message) {
-        let bytes = (message.size() + OVERHEAD).min(CREDIT) as u32;
-        for shard in &self.shards {
+    /// Publishes to every shard that has a subscription at all; answers what to wait for where a shard is behind.
+    pub(crate) fn publish(self: &Arc<Self>, message: &Message) -> Option<Wait> {
+        let credit = (message.size() + OVERHEAD).min(CREDIT) as u32;
+        let mut behind = Vec::new();
+        for (index, shard) in self.shards.iter().enumerate() {
             if shard.subscribed.load(Ordering::Acquire) == 0 {
                 continue;
             }
-            let credit = tokio::select! {
-                biased;
-                credit = shard.credit.acquire_many(bytes) => credit,
-                () = self.broken.cancelled() => return, // nobody gives credit back any more
-            };
-            let Ok(permit) = credit else { continue };
-            permit.forget(); // given back by the shard once it has delivered
-            self.push(&shard.topic, message.clone().into_frame());
+            match shard.credit.try_acquire_many(credit) {
+                Ok(permit) => {
+                    permit.forget(); // given back by the shard once it has delivered
+                    self.push(&shard.topic, message.clone().into_frame());
+                }
+                Err(_) => behind.push(index),
+            }
         }
+        if behind.is_empty() {
+            return None;
+        }
+        let (bus, frame) = (Arc::clone(self), message.clone().into_frame());
+        Some(Box::pin(async move {
+            for index in behind {
+                let shard = &bus.shards[index];
+                let permit = tokio::select! {
+                    biased;
+                    permit = shard.credit.acquire_many(credit) => permit,
+                    () = bus.broken.cancelled() => return, // nobody gives credit back any more
+                };
+                if let Ok(permit) = permit {
+                    permit.forget();
+                    bus.push(&shard.topic, frame.clone());
+                }
+            }
+        }))
     }
 
-    /// Waits until all that was published so far has been handed to the sessions of the shard that `session` is in.
+    /// What to wait for until all that was published so far has been handed to the sessions of the shard that `session` is in.
     ///
     /// A subscription made then gets no message that was published before it, but as a retained one.
-    pub(crate) async fn flush(&self, session: u64) {
+    pub(crate) fn flush(&self, session: u64) -> Option<Wait> {
         let shard = self.shard(session);
         if shard.subscribed.load(Ordering::Acquire) == 0 {
-            return; // nothing is published to it
+            return None; // nothing is published to it
         }
         let (marker, passed) = oneshot::channel();
         {
@@ -123,10 +140,13 @@ impl Bus {
             markers.push_back(marker);
             self.push(&shard.topic, Bytes::new());
         }
-        tokio::select! {
-            _ = passed => {}
-            () = self.broken.cancelled() => {}
-        }
+        let broken = self.broken.clone();
+        Some(Box::pin(async move {
+            tokio::select! {
+                _ = passed => {}
+                () = broken.cancelled() => {}
+            }
+        }))
     }
 
     /// A buffer that is not empty has a wake-up of the router on its way, which will find this message too.

@@ -10,6 +10,7 @@ mod publish;
 mod subscribe;
 mod wire;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ use handshake::Welcome;
 use wire::{Timers, Wire};
 
 pub(crate) use link::{Link, Reply};
+
+/// Work that a connection waits for, in a box because most never do.
+pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -61,9 +65,18 @@ where
     let end = connection.run(&mut wire).await;
     tracing::debug!(session = connection.session.id, ?end, "connection ended");
     front.metrics.connections.dec();
-    connection.leave(&end).await;
+    Box::pin(connection.leave(&end)).await;
     connection.announce();
-    connection.say_goodbye(&mut wire, &end).await;
+    Box::pin(connection.say_goodbye(&mut wire, &end)).await;
+}
+
+/// What became of a packet.
+enum Step {
+    Done,
+    /// Dealt with, but nothing more is taken from this client before that is done: back-pressure.
+    After(Wait),
+    /// Not dealt with yet: the same packet again after that.
+    Again(Wait),
 }
 
 struct Connection<'a> {
@@ -90,6 +103,8 @@ struct Connection<'a> {
     /// Those set for the client.
     aliases: Aliases,
     answers: Answers,
+    /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
+    settled: bool,
     /// Something waits in the session for which the write buffer had no room.
     more: bool,
 }
@@ -113,6 +128,7 @@ impl<'a> Connection<'a> {
             named: Named::new(front.config.topic_alias_maximum),
             aliases: Aliases::new(welcome.topic_aliases.min(front.config.topic_alias_maximum)),
             answers: Answers::default(),
+            settled: false,
             more: false,
         }
     }
@@ -120,15 +136,20 @@ impl<'a> Connection<'a> {
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
         let mut buffer = std::mem::take(&mut wire.input);
         loop {
-            let heard = match self.handle_buffered(&mut buffer, &mut wire.output).await {
-                Ok(heard) => heard,
+            let handled = self.handle_buffered(&mut buffer, &mut wire.output);
+            match handled.and_then(|wait| self.collect(&mut wire.output).map(|()| wait)) {
+                Ok(None) => {}
+                Ok(Some(mut wait)) => {
+                    tokio::select! {
+                        biased;
+                        () = &mut wait => continue,
+                        code = self.link.closed() => {
+                            self.front.tasks.spawn(wait); // what was begun is finished
+                            return End::Closed(code);
+                        }
+                    }
+                }
                 Err(end) => return end,
-            };
-            if heard {
-                self.timers.heard(Instant::now());
-            }
-            if let Err(end) = self.collect(&mut wire.output) {
-                return end;
             }
             if buffer.is_empty() && buffer.capacity() > 0 {
                 buffer = BytesMut::new(); // an idle connection holds no buffer
@@ -147,10 +168,11 @@ impl<'a> Connection<'a> {
         self.version == Version::V4 && self.answers.len() >= usize::from(self.front.config.receive_maximum)
     }
 
-    /// Handles each whole packet in the buffer; says whether there was one.
-    async fn handle_buffered(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, End> {
+    /// Handles each whole packet in the buffer, or as many as can be without waiting; then answers what to wait for.
+    fn handle_buffered(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> Result<Option<Wait>, End> {
         let mut heard = false;
-        while !self.is_paused() {
+        let mut wait = None;
+        while wait.is_none() && !self.is_paused() {
             let Some(frame) =
                 codec::frame(buffer, self.front.config.maximum_packet_size).map_err(End::Broken)?
             else {
@@ -158,22 +180,29 @@ impl<'a> Connection<'a> {
             };
             heard = true;
             let packet = codec::decode(buffer, frame, self.version).map_err(End::Broken)?;
-            self.handle(packet, out).await?;
-            buffer.advance(frame.len);
+            match self.handle(packet, out)? {
+                Step::Done => buffer.advance(frame.len),
+                Step::After(work) => {
+                    buffer.advance(frame.len);
+                    wait = Some(work);
+                }
+                Step::Again(room) => wait = Some(room),
+            }
         }
-        Ok(heard)
+        if heard {
+            self.timers.heard(Instant::now());
+        }
+        Ok(wait)
     }
 
-    async fn handle(&mut self, packet: Packet<'_>, out: &mut Vec<u8>) -> Result<(), End> {
+    fn handle(&mut self, packet: Packet<'_>, out: &mut Vec<u8>) -> Result<Step, End> {
         match packet {
-            Packet::Publish(publish) => return self.publish(&publish).await,
+            Packet::Publish(publish) => return self.publish(&publish),
             Packet::PubAck(ack) => self.puback(ack),
             Packet::PubRec(ack) => self.pubrec(ack),
             Packet::PubRel(ack) => self.pubrel(ack),
             Packet::PubComp(ack) => self.pubcomp(ack),
-            Packet::Subscribe { id, filters, identifier } => {
-                return self.subscribe(id, filters, identifier).await;
-            }
+            Packet::Subscribe { id, filters, identifier } => return self.subscribe(id, filters, identifier),
             Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters),
             Packet::PingReq => codec::pingresp(out),
             Packet::Disconnect(disconnect) => {
@@ -188,7 +217,7 @@ impl<'a> Connection<'a> {
             }
             Packet::Connect(_) => return Err(End::Broken(DecodeError::Protocol)), // MQTT-3.1.0-2
         }
-        Ok(())
+        Ok(Step::Done)
     }
 
     /// Acknowledgements that became known, and messages for the client, into the write buffer.
@@ -211,15 +240,6 @@ impl<'a> Connection<'a> {
         self.answers.write(out, self.version);
         self.deliver(out);
         Ok(())
-    }
-
-    /// Waits for `work`, unless the server ends the connection first.
-    async fn unless_closed<T>(&self, work: impl Future<Output = T>) -> Result<T, End> {
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            code = self.link.closed() => Err(End::Closed(code)),
-        }
     }
 
     /// The session's part of the end: it waits or goes, and the will is published, waits or goes.
@@ -281,3 +301,17 @@ impl<'a> Connection<'a> {
 /// How long a peer may take to accept the last words and to close.
 const GOODBYE: Duration = Duration::from_secs(5);
 const AT_SHUTDOWN: Duration = Duration::from_millis(500);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an idle connection costs is mostly this.
+    #[test]
+    fn the_life_of_a_connection_is_small() {
+        fn size<F: Future>(_: impl FnOnce(Arc<Front>, tokio::net::TcpStream, Peer) -> F) -> usize {
+            size_of::<F>()
+        }
+        let size = size(serve::<tokio::net::TcpStream>);
+        assert!(size <= 1024, "{size} bytes");
+    }
+}

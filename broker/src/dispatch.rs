@@ -14,6 +14,7 @@ use store::Clock;
 
 use crate::bus::Bus;
 use crate::codec::Qos;
+use crate::connection::Wait;
 use crate::filter;
 use crate::journal::Journal;
 use crate::message::Message;
@@ -70,11 +71,9 @@ impl Dispatch {
         self.next_message.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// To be awaited before a session subscribes: what was published until now is not for the new subscription.
-    pub(crate) async fn settle(&self, session: &Session) {
-        if !session.durable {
-            self.bus.flush(session.id).await;
-        }
+    /// What to wait for before a session subscribes: what was published until now is not for the new subscription.
+    pub(crate) fn settle(&self, session: &Session) -> Option<Wait> {
+        if session.durable { None } else { self.bus.flush(session.id) }
     }
 
     /// Adds or replaces a subscription; the filter was checked.
@@ -113,22 +112,34 @@ impl Dispatch {
         if self.retained.set(message, self.clock.now()) { Ok(()) } else { Err(RetainedFull) }
     }
 
-    /// Waits while the store is too far behind to take more that must be kept.
-    pub(crate) async fn ready(&self) {
-        if self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any() {
-            self.journal.room().await;
+    /// What to wait for before more is published, while the store is too far behind to take more that must be kept.
+    pub(crate) fn room(&self) -> Option<Wait> {
+        let keeps = self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any();
+        if !keeps || self.journal.has_room() {
+            return None;
         }
+        let journal = Arc::clone(&self.journal);
+        Some(Box::pin(async move { journal.room().await }))
     }
 
-    /// Sends a message to all that subscribed to its topic; true where a session that is kept got it, so that the publisher
-    /// must be told only after the next commit.
-    pub(crate) async fn publish(&self, message: &Message) -> bool {
-        let mut kept = false;
-        if self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any() {
-            kept = self.deliver_here(message, self.clock.now());
+    /// Sends a message to all that subscribed to its topic. True where a session that is kept got it, so that the publisher
+    /// must be told only after the next commit; and what to wait for before more is published, while the bus is behind.
+    ///
+    /// What one caller publishes one after the other, and waits for, arrives in that order.
+    pub(crate) fn publish(&self, message: &Message) -> (bool, Option<Wait>) {
+        let keeps = self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any();
+        let kept = keeps && self.deliver_here(message, self.clock.now());
+        (kept, self.bus.publish(message))
+    }
+
+    /// Publishes and waits for whatever there is to wait for.
+    pub(crate) async fn publish_patiently(&self, message: &Message) {
+        if let Some(room) = self.room() {
+            room.await;
         }
-        self.bus.publish(message).await;
-        kept
+        if let (_, Some(wait)) = self.publish(message) {
+            wait.await;
+        }
     }
 
     /// Sends the retained messages that a new subscription asks for to its session.

@@ -115,7 +115,7 @@ impl Front {
         if message.retain() && self.dispatch.retain(message).is_err() {
             self.metrics.refuse("retained_budget");
         }
-        self.dispatch.publish(message).await;
+        self.dispatch.publish_patiently(message).await;
     }
 
     /// Publishes a will after its delay or when the session ends, whichever comes first, and not at all if the client is back

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::codec::reason;
-use crate::connection::Reply;
+use crate::connection::{Reply, Wait};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 
@@ -66,15 +66,16 @@ impl Ingest {
         (Self { registry, clock, acceptance_window_ms, metrics, receipts, queue, room }, receiver)
     }
 
-    /// Takes a batch in; waits while the ingest log is full. The answer comes through `reply`, after the commit.
-    pub(crate) async fn take(
+    /// Takes a batch in; answers what to wait for while the ingest log is full. The answer comes through `reply`, after the
+    /// commit.
+    pub(crate) fn take(
         &self,
         device: DeviceId,
         payload: &[u8],
         content_type: Option<&str>,
         reply: Option<Reply>,
         now: Instant,
-    ) {
+    ) -> Option<Wait> {
         let clocks =
             Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
         // Looked up for each batch: the device may have been moved since it signed in.
@@ -99,12 +100,22 @@ impl Ingest {
             if let Some(reply) = reply {
                 reply.link.close(reason::NOT_AUTHORIZED);
             }
-            return;
+            return None;
         };
         let pings = submission.pings().max(1) as u32;
-        submission.room = Arc::clone(&self.room).acquire_many_owned(pings).await.ok();
-        // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
-        let _ = self.queue.send(submission).await;
+        if let Ok(place) = self.queue.try_reserve()
+            && let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(pings)
+        {
+            submission.room = Some(room);
+            place.send(submission);
+            return None;
+        }
+        let (queue, room) = (self.queue.clone(), Arc::clone(&self.room));
+        Some(Box::pin(async move {
+            submission.room = room.acquire_many_owned(pings).await.ok();
+            // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
+            let _ = queue.send(submission).await;
+        }))
     }
 
     /// Sends the receipts of a device again: it has just subscribed to them.

@@ -94,11 +94,16 @@ impl Journal {
         self.note(|pending| pending.after(reply, code));
     }
 
+    /// Whether more may be noted that is to be kept.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.lock().is_full() || self.over.load(Ordering::Acquire)
+    }
+
     /// Waits while too much is waiting for the store.
     pub(crate) async fn room(&self) {
         loop {
             let taken = self.taken.notified();
-            if !self.lock().is_full() || self.over.load(Ordering::Acquire) {
+            if self.has_room() {
                 return;
             }
             taken.await;

@@ -46,5 +46,5 @@ async fn tell(dispatch: &Dispatch, name: &str, value: String) {
     let message = Message::of_platform(NOBODY, &topic, value.as_bytes(), Qos::AtMostOnce, true);
     // There are few of them, and none is long.
     let _ = dispatch.retain(&message);
-    dispatch.publish(&message).await;
+    dispatch.publish_patiently(&message).await;
 }

@@ -270,8 +270,7 @@ impl Worker {
     async fn publish(&self, organization: OrganizationId, topic: &str, movement: &Movement) {
         let body = serde_json::to_vec(movement).unwrap_or_default();
         let message = Message::of_platform(organization, topic, &body, Qos::AtLeastOnce, false);
-        self.dispatch.ready().await;
-        self.dispatch.publish(&message).await;
+        self.dispatch.publish_patiently(&message).await;
         self.live.publish(organization, movement);
     }
 

@@ -3,14 +3,17 @@
 use protocol::Topic;
 use tokio::time::Instant;
 
-use super::{Connection, End};
+use super::{Connection, End, Step};
 use crate::access::{Identity, Route};
 use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
 use crate::journal::expiry;
 use crate::message::{Draft, Message};
 
 impl Connection<'_> {
-    pub(super) async fn publish(&mut self, publish: &Publish<'_>) -> Result<(), End> {
+    pub(super) fn publish(&mut self, publish: &Publish<'_>) -> Result<Step, End> {
+        if let Some(room) = self.front.dispatch.room() {
+            return Ok(Step::Again(room));
+        }
         self.front.metrics.received.inc();
         let named;
         let topic = match publish.alias {
@@ -37,7 +40,7 @@ impl Connection<'_> {
             && !self.session.take_in(id)
         {
             self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
-            return Ok(());
+            return Ok(Step::Done);
         }
         match self.access.identity {
             Identity::Device(device) if pings => {
@@ -47,14 +50,14 @@ impl Connection<'_> {
                 }
                 let content_type = publish.properties.content_type();
                 let ingest = &self.front.ingest;
-                let taken = ingest.take(device, publish.payload, content_type, reply, Instant::now());
-                self.unless_closed(taken).await
+                let wait = ingest.take(device, publish.payload, content_type, reply, Instant::now());
+                Ok(wait.map_or(Step::Done, Step::After))
             }
-            _ => self.forward(publish, topic).await,
+            _ => self.forward(publish, topic),
         }
     }
 
-    async fn forward(&mut self, publish: &Publish<'_>, topic: &str) -> Result<(), End> {
+    fn forward(&mut self, publish: &Publish<'_>, topic: &str) -> Result<Step, End> {
         let front = self.front;
         let message = Message::new(Draft {
             organization: self.access.organization,
@@ -66,11 +69,6 @@ impl Connection<'_> {
             retain: publish.retain,
             expires_at: publish.properties.message_expiry().map(|s| expiry(front.clock.now(), s)),
         });
-        let ready = self.unless_closed(front.dispatch.ready()).await;
-        if let Err(end) = ready {
-            publish.id.map(|id| self.session.release(id));
-            return Err(end);
-        }
         let mut kept = false;
         if message.retain() {
             if front.dispatch.retain(&message).is_err() {
@@ -81,7 +79,8 @@ impl Connection<'_> {
             }
             kept = true;
         }
-        kept |= front.dispatch.publish(&message).await;
+        let (stored, wait) = front.dispatch.publish(&message);
+        kept |= stored;
         if let Some(id) = publish.id {
             kept |= publish.qos == Qos::ExactlyOnce && self.session.durable;
             self.answers.owe(acknowledgement(publish.qos), id, (!kept).then_some(reason::SUCCESS));
@@ -89,7 +88,7 @@ impl Connection<'_> {
                 front.journal.after(self.reply(id), reason::SUCCESS);
             }
         }
-        Ok(())
+        Ok(wait.map_or(Step::Done, Step::After))
     }
 
     /// A version 5 client that has more under way than it was offered breaks the protocol (MQTT-3.3.4-7, section 4.9).
@@ -103,14 +102,14 @@ impl Connection<'_> {
     }
 
     /// Refused: version 5 has a code for QoS 1 and 2, everything else ends the connection.
-    fn refuse_publish(&mut self, publish: &Publish<'_>, code: u8, cause: &'static str) -> Result<(), End> {
+    fn refuse_publish(&mut self, publish: &Publish<'_>, code: u8, cause: &'static str) -> Result<Step, End> {
         match publish.id {
             Some(id) if self.version == Version::V5 => {
                 self.front.metrics.refuse(cause);
                 self.session.release(id);
                 let limit = (code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause);
                 self.answers.refuse(acknowledgement(publish.qos), id, code, limit);
-                Ok(())
+                Ok(Step::Done)
             }
             _ => Err(End::Refused(code, cause)),
         }

@@ -1,6 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use super::{Connection, End};
+use super::{Connection, End, Step};
 use crate::access::Identity;
 use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
 use crate::filter;
@@ -8,14 +8,19 @@ use crate::session::Subscribed;
 
 impl Connection<'_> {
     /// Grants or refuses each filter; a refusal is 0x80 in 3.1.1 and says why in 5.
-    pub(super) async fn subscribe(
+    pub(super) fn subscribe(
         &mut self,
         id: u16,
         filters: Filters<'_>,
         identifier: Option<u32>,
-    ) -> Result<(), End> {
+    ) -> Result<Step, End> {
+        if !std::mem::replace(&mut self.settled, true)
+            && let Some(settled) = self.front.dispatch.settle(&self.session)
+        {
+            return Ok(Step::Again(settled));
+        }
+        self.settled = false;
         let (mut codes, mut fresh, mut limit) = (Vec::new(), Vec::new(), None);
-        self.front.dispatch.settle(&self.session).await;
         for asked in filters {
             let (share, _) = filter::share(asked.path);
             if share.is_some() && asked.no_local() {
@@ -45,7 +50,7 @@ impl Connection<'_> {
             self.send_retained(&subscribed, known);
             self.send_receipts(&subscribed.filter);
         }
-        Ok(())
+        Ok(Step::Done)
     }
 
     pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) {
