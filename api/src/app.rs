@@ -1,5 +1,6 @@
 //! All that a handler may reach.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct App {
     pub live: Live,
     /// Where the time comes from.
     pub clock: Clock,
+    /// The folder of the certificate authority, if there is one; it is read whenever something is signed.
+    pub authority: PathBuf,
     /// Every metric of the program, for `/metrics`.
     pub registry: Arc<Registry>,
     /// The metrics of this crate; make them with [`HttpMetrics::register`] before the registry is shared.

@@ -29,6 +29,24 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     }
 }
 
+/// A JSON body of the shape `T` that may be left out: an empty one, null, and an empty object say nothing, however
+/// they are declared.
+pub(crate) struct Optional<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for Optional<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Optional<T>, Problem> {
+        let declared = declared_as_json(request.method(), request.headers());
+        let bytes = read(request, app).await?;
+        if matches!(bytes.trim_ascii(), b"" | b"{}" | b"null") {
+            return Ok(Optional(T::default()));
+        }
+        declared?;
+        parse(&bytes).map(Optional)
+    }
+}
+
 /// Reads the whole body, within the configured time.
 pub(crate) async fn read(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
     // A body that says it is too large is refused before any of it is asked for.

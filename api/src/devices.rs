@@ -1,5 +1,8 @@
 //! Devices and their credentials.
 
+pub(crate) mod certificates;
+pub(crate) mod credentials;
+pub(crate) mod losses;
 mod shape;
 
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use crate::problem::Problem;
 use crate::query::{self, Query};
 use crate::scopes;
 
-pub(crate) use shape::{Credentials, Device, DeviceChange, DeviceToCreate, NewlyMade};
+pub(crate) use shape::{Device, DeviceChange, DeviceToCreate, NewlyMade};
 
 /// Makes a device.
 #[utoipa::path(
@@ -156,26 +159,6 @@ pub(crate) async fn delete(
     app.store.delete_device(caller.organization(), device, app.clock.now()).await?;
     tell(&app, device, [place_of(&before), None]);
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Gives a device a new secret. The old one is void at once.
-#[utoipa::path(
-    post,
-    path = "/api/v1/devices/{device}/credentials",
-    tag = "devices",
-    summary = "Give a device a new secret",
-    security(("key" = ["devices:write"])),
-    params(("device" = String, Path, description = "The device's id")),
-    responses((status = 200, description = "The new secret", body = Credentials))
-)]
-pub(crate) async fn rotate(
-    caller: Caller<scopes::DevicesWrite>,
-    State(app): State<Arc<App>>,
-    Ids(device): Ids<DeviceId>,
-) -> Result<Json<Credentials>, Problem> {
-    let secret = app.store.rotate_secret(caller.organization(), device, app.clock.now()).await?;
-    tell(&app, device, [None, None]);
-    Ok(Json(Credentials::new(device, &secret)))
 }
 
 /// Tells of a device that changed, and of the venues where it stood and stands: who is counted there depends on it.

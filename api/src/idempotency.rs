@@ -27,6 +27,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The longest key.
 const LONGEST: usize = 255;
 
+/// The fields of an answer that hold a secret: a password or an API key, and a private key.
+const SECRETS: [&str; 2] = ["secret", "key"];
+
 /// How often answers that are a day old are forgotten.
 const CLEANING: Duration = Duration::from_hours(1);
 
@@ -120,8 +123,10 @@ fn replay(status: u16, body: Vec<u8>) -> Response {
 /// An answer as it may be kept: secrets are shown once, so they are null in every repeat.
 fn without_secret(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
-    if let Some(secret) = value.get_mut("secret") {
-        *secret = Value::Null;
+    for name in SECRETS {
+        if let Some(secret) = value.get_mut(name) {
+            *secret = Value::Null;
+        }
     }
     value.to_string().into_bytes()
 }

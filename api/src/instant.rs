@@ -10,7 +10,7 @@ const FIRST: i64 = -62_167_219_200_000;
 
 /// A time in RFC 3339: printed in UTC with milliseconds only where there are some, read with any offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Instant(pub(crate) Timestamp);
+pub struct Instant(pub Timestamp);
 
 impl Instant {
     /// The time from which a version holds; none for the first, which holds for all earlier time too.

@@ -5,11 +5,14 @@
 //! refusal becomes a problem document in [`problem`].
 
 mod app;
+pub mod authority;
 mod body;
 mod caller;
 mod created;
 mod devices;
+pub mod explain;
 mod fields;
+mod fingerprint;
 mod footfall;
 mod headers;
 mod idempotency;
@@ -34,7 +37,9 @@ mod zones;
 
 pub use app::{App, Config};
 pub use body::MAX_BODY_BYTES;
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use footfall::DEFINITIONS;
+pub use instant::Instant;
 pub use paging::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use router::{openapi, router};
 pub use serve::run;

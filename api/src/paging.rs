@@ -8,6 +8,7 @@ use store::{Listed, Page};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -34,6 +35,8 @@ pub(crate) enum List {
     Devices,
     Keys,
     Stays,
+    Certificates,
+    Losses,
 }
 
 impl<T: ToSchema> Items<T> {
@@ -41,6 +44,11 @@ impl<T: ToSchema> Items<T> {
     pub(crate) fn of<S>(list: List, listed: Listed<S>, item: impl FnMut(S) -> T) -> Items<T> {
         let next_cursor = listed.next.map(|id| text(list, id.as_bytes()));
         Items { items: listed.items.into_iter().map(item).collect(), next_cursor }
+    }
+
+    /// A page of certificates, which are told by their fingerprint.
+    pub(crate) fn of_certificates(items: Vec<T>, next: Option<Fingerprint>) -> Items<T> {
+        Items { items, next_cursor: next.map(|fingerprint| text(List::Certificates, &fingerprint.0)) }
     }
 
     /// A page of stays, which are ordered by start and id.
@@ -72,6 +80,11 @@ pub(crate) fn stays_cursor(query: &mut Query) -> Option<(Timestamp, StayId)> {
         id.copy_from_slice(&mark[8..]);
         Ok((Timestamp(i64::from_be_bytes(at)), StayId::from_uuid(Uuid::from_bytes(id))))
     })
+}
+
+/// The certificate after which the query asks for more.
+pub(crate) fn certificates_cursor(query: &mut Query) -> Option<Fingerprint> {
+    query.optional("cursor", |text| mark(List::Certificates, text).map(Fingerprint))
 }
 
 /// How many items the query asks for.

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use crate::body::MAX_BODY_BYTES;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, devices, footfall, headers, idempotency, keys, live, occupancy, pages, probes, problem, stays,
-    telemetry, venues, zones,
+    App, devices, explain, footfall, headers, idempotency, keys, live, occupancy, pages, probes, problem,
+    stays, telemetry, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -59,7 +59,11 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         // /api/v1/devices
         .routes(routes!(devices::create, devices::list))
         .routes(routes!(devices::read, devices::change, devices::delete))
-        .routes(routes!(devices::rotate))
+        .routes(routes!(devices::credentials::rotate))
+        .routes(routes!(devices::certificates::list))
+        .routes(routes!(devices::certificates::revoke))
+        .routes(routes!(devices::losses::list))
+        .routes(routes!(explain::explain))
         // /api/v1/venues/{venue}/…
         .routes(routes!(footfall::footfall))
         .routes(routes!(occupancy::occupancy))

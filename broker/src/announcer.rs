@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::{DeviceId, OrganizationId, Status, Topic};
 use store::{Clock, Live};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::access::Identity;
 use crate::codec::Qos;
@@ -15,16 +16,42 @@ use crate::sessions::Sessions;
 
 /// One task for all devices: what is told last is what is true last.
 pub(crate) struct Announcer {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) dispatch: Arc<Dispatch>,
-    pub(crate) live: Live,
-    pub(crate) clock: Clock,
+    registry: Arc<Registry>,
+    sessions: Arc<Sessions>,
+    dispatch: Arc<Dispatch>,
+    live: Live,
+    clock: Clock,
 }
 
+/// Where it is said that the connection of a device came or went.
+pub(crate) type Announcements = mpsc::UnboundedSender<(OrganizationId, DeviceId)>;
+
 impl Announcer {
+    pub(crate) fn new(
+        registry: &Arc<Registry>,
+        sessions: &Arc<Sessions>,
+        dispatch: &Arc<Dispatch>,
+        live: Live,
+        clock: Clock,
+    ) -> Self {
+        let (registry, sessions) = (Arc::clone(registry), Arc::clone(sessions));
+        Self { registry, sessions, dispatch: Arc::clone(dispatch), live, clock }
+    }
+
+    /// Looks at each device whose connection came or went, until nobody can say so any more.
+    pub(crate) fn start(self) -> (Announcements, JoinHandle<()>) {
+        let (announcements, mut devices) = mpsc::unbounded_channel();
+        self.recall(&announcements);
+        let task = tokio::spawn(async move {
+            while let Some((organization, device)) = devices.recv().await {
+                self.look_at(organization, device).await;
+            }
+        });
+        (announcements, task)
+    }
+
     /// Takes up from what was told before a restart: every device that was told to be connected is looked at again.
-    pub(crate) fn recall(&self, devices: &mpsc::UnboundedSender<(OrganizationId, DeviceId)>) {
+    fn recall(&self, devices: &Announcements) {
         for message in self.dispatch.retained.of_platform() {
             let Ok(Topic::Status { organization, device }) = message.topic().parse() else { continue };
             let told = serde_json::from_slice::<Status>(message.payload());
@@ -32,13 +59,6 @@ impl Announcer {
                 self.live.connected(device, since);
                 let _ = devices.send((organization, device));
             }
-        }
-    }
-
-    /// Looks at each device whose connection came or went, until nobody reports any more.
-    pub(crate) async fn run(self, mut devices: mpsc::UnboundedReceiver<(OrganizationId, DeviceId)>) {
-        while let Some((organization, device)) = devices.recv().await {
-            self.look_at(organization, device).await;
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use protocol::{DeviceId, Timestamp};
 use store::{Change, Clock, Live, SavedState, Store, StoreError};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::Config;
 use crate::dispatch::Dispatch;
+use crate::facts::Book;
 use crate::front::Front;
 use crate::ingest::{Appender, Ingest, Receipts};
 use crate::journal::Journal;
@@ -28,12 +29,16 @@ use crate::registry::{Registry, has_ended};
 use crate::sessions::Sessions;
 use crate::sign_in::{SignIn, Strangers};
 use crate::sys;
+use crate::transport::{Listeners, Tls, TlsError, TlsFiles};
 use crate::worker::Worker;
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
 /// How many committed segments may wait for the worker before commits wait.
 const WORKER_QUEUE: usize = 256;
+/// Raw rows are kept more than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks
+/// go back) can be counted anew.
+const BEYOND_ACCEPTANCE_MS: i64 = 26 * 3_600_000;
 /// How long connections may take to end when a part of the broker died.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -49,6 +54,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Its counters.
     pub metrics: Metrics,
+    /// Where the certificates are; needed where something listens for TLS.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Why the broker does not start or stopped.
@@ -57,6 +64,9 @@ pub enum BrokerError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The in-process bus did not start.
     #[error("the bus did not start: {0}")]
     Bus(String),
@@ -73,6 +83,7 @@ pub struct Broker {
     parts: Parts,
     registry: Arc<Registry>,
     saved: SavedState,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Broker {
@@ -80,14 +91,18 @@ impl Broker {
     pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
         let registry = Registry::load(parts.store.clone(), parts.config.pings.per_minute).await?;
         let saved = parts.store.load_sessions().await?;
-        Ok(Self { parts, registry: Arc::new(registry), saved })
+        let tls = parts.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
+        Ok(Self { parts, registry: Arc::new(registry), saved, tls })
     }
 
-    /// Serves MQTT on `listener` until `shutdown`; then closes the connections, commits what was taken in, and writes a
+    /// Serves MQTT on `listeners` until `shutdown`; then closes the connections, commits what was taken in, and writes a
     /// last checkpoint.
-    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), BrokerError> {
-        let Self { parts, registry, saved } = self;
-        let Parts { config, store, live, clock, metrics } = parts;
+    pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), BrokerError> {
+        let Self { parts, registry, saved, tls } = self;
+        let Parts { config, store, live, clock, metrics, .. } = parts;
+        if listeners.need_tls() && tls.is_none() {
+            return Err(TlsError::Missing.into());
+        }
         // The bus, the journal and receipts outlive the connections, whose last words they carry.
         let late = CancellationToken::new();
         let shards = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -121,22 +136,15 @@ impl Broker {
             dispatch: Arc::clone(&dispatch),
             clock: clock.clone(),
             metrics: metrics.clone(),
-            // More than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks go
-            // back) can be counted anew.
-            retention_ms: acceptance_window_ms + 26 * 3_600_000,
+            retention_ms: acceptance_window_ms + BEYOND_ACCEPTANCE_MS,
             venues: HashMap::new(),
         };
-        let (announcements, devices) = mpsc::unbounded_channel();
-        let announcer = Announcer {
-            registry: Arc::clone(&registry),
-            sessions: Arc::clone(&sessions),
-            dispatch: Arc::clone(&dispatch),
-            live: live.clone(),
-            clock: clock.clone(),
-        };
-        announcer.recall(&announcements);
+        let (announcements, announcer) =
+            Announcer::new(&registry, &sessions, &dispatch, live.clone(), clock.clone()).start();
         let journal_task =
             tokio::spawn(Arc::clone(&journal).run(store.clone(), metrics.clone(), late.clone()));
+        let facts: Arc<Book> = Arc::default();
+        let book = tokio::spawn(Arc::clone(&facts).run(store.clone(), clock.clone(), late.clone()));
         let front = Arc::new(Front {
             sign_in: SignIn { store, registry: Arc::clone(&registry), clock: clock.clone(), strangers },
             metrics: metrics.clone(),
@@ -144,21 +152,25 @@ impl Broker {
             dispatch: Arc::clone(&dispatch),
             journal,
             ingest,
+            facts: Arc::clone(&facts),
             clock: clock.clone(),
             config,
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
             announcements,
             tasks: TaskTracker::new(),
+            tls: tls.clone(),
         });
+        if let Some(tls) = tls {
+            front.tasks.spawn(tls.follow(shutdown.clone()));
+        }
         front.hold_wills(wills);
-        let announcer = tokio::spawn(announcer.run(devices));
         let sys = tokio::spawn(sys::run(dispatch, metrics, shutdown.clone()));
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));
         let mut appender = tokio::spawn(appender.run(queue));
         let mut worker = tokio::spawn(worker.run(from_appender));
-        let mut accept = pin!(front.accept(listener));
+        let mut accept = pin!(front.accept(listeners));
         // None of them ends before the connections do; if one does, nothing is acknowledged or counted any more.
         let failed = tokio::select! {
             () = &mut accept => None,
@@ -185,6 +197,7 @@ impl Broker {
         late.cancel();
         journal_task.await?;
         receipts.await?;
+        book.await?;
         Ok(())
     }
 }
@@ -245,17 +258,39 @@ async fn keep_registry(
                 front.metrics.retained.set(front.dispatch.retained.len() as i64);
                 front.metrics.sessions.set(front.sessions.len() as i64);
                 let from = std::mem::replace(&mut since, clock.now());
-                registry.catch_up(from).await.map(|ended| {
-                    for device in ended {
-                        front.sessions.close_device(device, reason::NOT_AUTHORIZED);
-                    }
-                })
+                let outcome = catch_up(&registry, &front.sessions, from).await;
+                if outcome.is_err() {
+                    since = from; // what was not looked at is looked at next time
+                }
+                outcome
             }
         };
         if let Err(error) = outcome {
             tracing::warn!(%error, "the registry could not be brought up to date; trying again");
         }
     }
+}
+
+/// Looks at everything that changed since a moment.
+async fn catch_up(registry: &Registry, sessions: &Sessions, since: Timestamp) -> Result<(), StoreError> {
+    for (device, ended) in registry.catch_up(since).await? {
+        if ended {
+            sessions.close_device(device, reason::NOT_AUTHORIZED);
+        } else {
+            end_revoked(registry, sessions, device).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends the connections of a device whose certificates were revoked.
+async fn end_revoked(registry: &Registry, sessions: &Sessions, device: DeviceId) -> Result<(), StoreError> {
+    for certificate in sessions.certificates(device) {
+        if !registry.is_good(device, &certificate).await? {
+            sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
+        }
+    }
+    Ok(())
 }
 
 async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Result<(), StoreError> {
@@ -265,6 +300,8 @@ async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Res
             let after = registry.reload(device).await?;
             if has_ended(before.as_deref(), after.as_deref()) {
                 sessions.close_device(device, reason::NOT_AUTHORIZED);
+            } else {
+                end_revoked(registry, sessions, device).await?;
             }
         }
         Change::Venue(_) => registry.reload_venues().await?,

@@ -20,6 +20,7 @@ use crate::connection::Wait;
 use crate::dispatch::{Subscription, Targets};
 use crate::message::Message;
 use crate::namespace::Namespace;
+use crate::session::{Delivered, Pressure};
 use crate::subscriptions::Forest;
 
 /// One segment of the router's log for a shard, and how many it keeps: 8 MiB in all.
@@ -27,6 +28,8 @@ const SEGMENT_BYTES: usize = 512 * 1024;
 const SEGMENTS: usize = 16;
 /// What publishers may have on the way to one shard: half the log, so that its oldest segment is always read.
 const CREDIT: usize = SEGMENT_BYTES * SEGMENTS / 2;
+/// Up to this many sessions of a shard get a message from its publisher's task.
+const FEW: usize = 16;
 /// The router counts a message's own bookkeeping too.
 const OVERHEAD: usize = 64;
 
@@ -36,6 +39,8 @@ struct Shard {
     subscriptions: RwLock<Forest<Subscription>>,
     subscribed: AtomicUsize,
     credit: Semaphore,
+    /// How many messages are on the way to it.
+    under_way: AtomicUsize,
     /// Who waits for what is on the way; each has an empty frame in the log.
     markers: Mutex<VecDeque<oneshot::Sender<()>>>,
     clock: Clock,
@@ -77,6 +82,7 @@ impl Bus {
                 subscriptions: RwLock::default(),
                 subscribed: AtomicUsize::new(0),
                 credit: Semaphore::new(CREDIT),
+                under_way: AtomicUsize::new(0),
                 markers: Mutex::default(),
                 clock: clock.clone(),
             });
@@ -90,24 +96,29 @@ impl Bus {
         Ok(Arc::new(bus))
     }
 
-    /// Publishes to every shard that has a subscription at all; answers what to wait for where a shard is behind.
+    /// Publishes to every shard that has a subscription at all; answers what to wait for where a shard
+    /// or a client is behind.
     pub(crate) fn publish(self: &Arc<Self>, message: &Message) -> Option<Wait> {
         let credit = (message.size() + OVERHEAD).min(CREDIT) as u32;
-        let mut behind = Vec::new();
+        let (mut behind, mut pressure) = (Vec::new(), None);
         for (index, shard) in self.shards.iter().enumerate() {
             if shard.subscribed.load(Ordering::Acquire) == 0 {
+                continue;
+            }
+            if let Some(delivered) = shard.hand_over(message) {
+                pressure = pressure.or(delivered.pressure);
                 continue;
             }
             match shard.credit.try_acquire_many(credit) {
                 Ok(permit) => {
                     permit.forget(); // given back by the shard once it has delivered
-                    self.push(&shard.topic, message.clone().into_frame());
+                    self.push(shard, message.clone().into_frame());
                 }
                 Err(_) => behind.push(index),
             }
         }
         if behind.is_empty() {
-            return None;
+            return pressure.map(Pressure::into_wait);
         }
         let (bus, frame) = (Arc::clone(self), message.clone().into_frame());
         Some(Box::pin(async move {
@@ -120,7 +131,7 @@ impl Bus {
                 };
                 if let Ok(permit) = permit {
                     permit.forget();
-                    bus.push(&shard.topic, frame.clone());
+                    bus.push(shard, frame.clone());
                 }
             }
         }))
@@ -131,14 +142,14 @@ impl Bus {
     /// A subscription made then gets no message that was published before it, but as a retained one.
     pub(crate) fn flush(&self, session: u64) -> Option<Wait> {
         let shard = self.shard(session);
-        if shard.subscribed.load(Ordering::Acquire) == 0 {
-            return None; // nothing is published to it
+        if shard.under_way.load(Ordering::Acquire) == 0 {
+            return None;
         }
         let (marker, passed) = oneshot::channel();
         {
             let mut markers = shard.markers.lock().unwrap_or_else(PoisonError::into_inner);
             markers.push_back(marker);
-            self.push(&shard.topic, Bytes::new());
+            self.push(shard, Bytes::new());
         }
         let broken = self.broken.clone();
         Some(Box::pin(async move {
@@ -150,7 +161,9 @@ impl Bus {
     }
 
     /// A buffer that is not empty has a wake-up of the router on its way, which will find this message too.
-    fn push(&self, topic: &str, frame: Bytes) {
+    fn push(&self, shard: &Shard, frame: Bytes) {
+        shard.under_way.fetch_add(1, Ordering::AcqRel);
+        let topic = shard.topic.as_str();
         let mut publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut buffer = publisher.buffer();
@@ -203,7 +216,7 @@ impl Shard {
                 () = shutdown.cancelled() => return,
             };
             match next {
-                Ok(Some(Notification::Forward(forward))) => self.hand_out(forward.publish.payload),
+                Ok(Some(Notification::Forward(forward))) => self.take(forward.publish.payload),
                 // The router stops at its outgoing limit until the reader says that it has read.
                 Ok(Some(Notification::Unschedule)) => {
                     if rx.wake().await.is_err() {
@@ -219,6 +232,24 @@ impl Shard {
         }
     }
 
+    /// Delivers from the publisher's task where the sessions are few, which saves the way through the router; none where they
+    /// are many, and the shard shall have the work. Nothing overtakes what is still on the way.
+    fn hand_over(&self, message: &Message) -> Option<Delivered> {
+        if self.under_way.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        let targets = {
+            let tree = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+            Targets::of(&tree, message, FEW)
+        };
+        targets.map(|targets| targets.deliver(message, 0, &self.clock))
+    }
+
+    fn take(&self, frame: Bytes) {
+        self.hand_out(frame);
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+
     fn hand_out(&self, frame: Bytes) {
         if frame.is_empty() {
             let marker = self.markers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -229,11 +260,10 @@ impl Shard {
         let Some(message) = Message::from_frame(frame) else { return };
         let targets = {
             let tree = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-            Targets::of(&tree, &message)
+            Targets::of(&tree, &message, usize::MAX)
         };
-        let now = self.clock.now();
-        for (session, how) in targets.0.into_values() {
-            session.deliver(&message, 0, how, now);
+        if let Some(targets) = targets {
+            targets.deliver(&message, 0, &self.clock);
         }
     }
 }

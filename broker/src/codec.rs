@@ -14,7 +14,7 @@ pub(crate) use encode::{
     Ack, Alias, Delivery, Detail, Offer, ack, connack, disconnect, pingresp, publish, publish_size, suback,
     unsuback,
 };
-pub(crate) use packet::{Acknowledged, Connect, Filter, Filters, Packet, Publish, reason};
+pub(crate) use packet::{Acknowledged, Connect, Filter, Filters, Packet, Publish, Will, reason};
 pub(crate) use properties::{Properties, Property};
 
 /// The two versions spoken on every port; the CONNECT tells which.
@@ -63,7 +63,7 @@ pub(crate) enum DecodeError {
     UnsupportedVersion,
     #[error("topic name empty or with a wildcard")]
     BadTopic,
-    #[error("topic alias 0, above the maximum, or never set")]
+    #[error("topic alias 0 or above the maximum")]
     TopicAlias,
     #[error("more unacknowledged messages than the server takes")]
     ReceiveMaximum,

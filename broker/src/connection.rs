@@ -3,6 +3,7 @@
 mod aliases;
 mod answers;
 mod delivery;
+mod end;
 mod flow;
 mod handshake;
 mod link;
@@ -12,20 +13,23 @@ mod wire;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use protocol::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::codec::{self, Ack, DecodeError, Packet, Version, reason};
+use crate::facts::Observed;
 use crate::front::{Front, Peer};
 use crate::session::{Session, Will};
-use crate::sessions::Fate;
 
 use aliases::{Aliases, Named};
 use answers::Answers;
+use end::End;
 use handshake::Welcome;
 use wire::{Timers, Wire};
 
@@ -34,31 +38,10 @@ pub(crate) use link::{Link, Reply};
 /// Work that a connection waits for, in a box because most never do.
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Why a connection ends.
-#[derive(Debug)]
-enum End {
-    /// The client said goodbye; `with_will` if it asked for its will all the same.
-    Goodbye { with_will: bool },
-    /// The socket closed or broke, or the peer took nothing.
-    Lost,
-    /// The keep-alive passed without a packet.
-    Silent,
-    /// The client broke the protocol.
-    Broken(DecodeError),
-    /// Something not allowed was asked for; the code and the cause counted.
-    Refused(u8, &'static str),
-    /// The server ends it: taken over, revoked, expired, shutting down.
-    Closed(u8),
-}
-
 /// Serves one socket until it ends; never fails, whatever the peer does.
-pub(crate) async fn serve<S>(front: Arc<Front>, socket: S, peer: Peer)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut wire = Wire::new(socket);
+pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
     // In a box of its own, since it needs more room than the rest of a connection's life.
-    let Some(welcome) = Box::pin(handshake::shake(&front, &mut wire, &peer)).await else { return };
+    let Some((mut wire, welcome)) = Box::pin(handshake::shake(&front, socket, peer)).await else { return };
     front.metrics.connections.inc();
     let mut connection = Connection::new(&front, welcome);
     connection.announce();
@@ -89,6 +72,8 @@ struct Connection<'a> {
     /// Which connection of the session this is: one that was taken over must not take what is the next one's to send.
     generation: u64,
     link: Arc<Link>,
+    /// When it signed in.
+    since: Timestamp,
     will: Option<Will>,
     timers: Timers,
     /// How many messages with QoS 1 and 2 the client takes at once.
@@ -103,6 +88,8 @@ struct Connection<'a> {
     /// Those set for the client.
     aliases: Aliases,
     answers: Answers,
+    /// Where it is noted what a device does; none for others.
+    observed: Option<Arc<Observed>>,
     /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
     settled: bool,
     /// Something waits in the session for which the write buffer had no room.
@@ -119,6 +106,7 @@ impl<'a> Connection<'a> {
             session: welcome.session,
             generation: welcome.generation,
             link: welcome.link,
+            since: welcome.since,
             will: welcome.will,
             timers: welcome.timers,
             window: welcome.window,
@@ -128,6 +116,7 @@ impl<'a> Connection<'a> {
             named: Named::new(front.config.topic_alias_maximum),
             aliases: Aliases::new(welcome.topic_aliases.min(front.config.topic_alias_maximum)),
             answers: Answers::default(),
+            observed: welcome.observed,
             settled: false,
             more: false,
         }
@@ -135,6 +124,7 @@ impl<'a> Connection<'a> {
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
         let mut buffer = std::mem::take(&mut wire.input);
+        let mut heard = 0;
         loop {
             let handled = self.handle_buffered(&mut buffer, &mut wire.output);
             match handled.and_then(|wait| self.collect(&mut wire.output).map(|()| wait)) {
@@ -154,10 +144,15 @@ impl<'a> Connection<'a> {
             if buffer.is_empty() && buffer.capacity() > 0 {
                 buffer = BytesMut::new(); // an idle connection holds no buffer
             }
+            if heard >= TURN {
+                heard = 0;
+                yield_now().await; // whoever sends without end must not keep the others from their turn
+            }
             let paused = self.is_paused();
             let wants = wire::Wants { reading: !paused, draining: self.more };
-            if let Err(end) = wire.progress(&mut buffer, wants, &self.link, &mut self.timers).await {
-                return end;
+            match wire.progress(&mut buffer, wants, &self.link, &mut self.timers).await {
+                Ok(read) => heard += read,
+                Err(end) => return end,
             }
         }
     }
@@ -191,6 +186,9 @@ impl<'a> Connection<'a> {
         }
         if heard {
             self.timers.heard(Instant::now());
+            if let Some(observed) = &self.observed {
+                observed.heard(self.front.clock.now());
+            }
         }
         Ok(wait)
     }
@@ -242,54 +240,12 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    /// The session's part of the end: it waits or goes, and the will is published, waits or goes.
-    async fn leave(&mut self, end: &End) {
-        let with_will = !matches!(end, End::Goodbye { with_will: false });
-        let will = self.will.take().filter(|_| with_will);
-        let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);
-        let delay_s = will.as_ref().map_or(0, |will| will.delay_s);
-        match (will, fate) {
-            (Some(will), Fate::Waits(waits)) if delay_s > 0 => {
-                self.front.hold_will(&self.session, self.generation, will, waits, self.session_expiry_s);
-                return;
-            }
-            // The client is back before the delay was over (section 3.1.3.2.2).
-            (Some(_), Fate::TakenOver) if delay_s > 0 => return,
-            (Some(will), _) => self.front.publish_will(&will.message).await,
-            (None, _) => {}
+    /// Counts a refusal, and notes it where it is a device's.
+    fn refuse(&self, cause: &'static str) {
+        self.front.metrics.refuse(cause);
+        if let Some(observed) = &self.observed {
+            observed.refused(cause, self.front.clock.now());
         }
-        self.front.sessions.keep_will(&self.session, self.generation, None);
-    }
-
-    async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>, end: &End) {
-        let code = match end {
-            End::Goodbye { .. } | End::Lost => None,
-            End::Silent => {
-                self.front.metrics.refuse("keep_alive_timeout");
-                Some(reason::KEEP_ALIVE_TIMEOUT)
-            }
-            End::Broken(error) => {
-                self.front.metrics.refuse(error.cause());
-                Some(error.reason())
-            }
-            End::Refused(code, cause) => {
-                self.front.metrics.refuse(cause);
-                Some(*code)
-            }
-            End::Closed(code) => {
-                if *code == reason::NOT_AUTHORIZED {
-                    self.front.metrics.refuse("credentials_ended");
-                }
-                Some(*code)
-            }
-        };
-        if let Some(code) = code {
-            // What is known by now is said before the goodbye.
-            self.answers.write(&mut wire.output, self.version);
-            codec::disconnect(&mut wire.output, self.version, code, None);
-        }
-        let patience = if self.front.shutdown.is_cancelled() { AT_SHUTDOWN } else { GOODBYE };
-        wire.finish(patience).await;
     }
 
     /// Tells the organization that its device came or went.
@@ -298,9 +254,8 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// How long a peer may take to accept the last words and to close.
-const GOODBYE: Duration = Duration::from_secs(5);
-const AT_SHUTDOWN: Duration = Duration::from_millis(500);
+/// How many bytes one client may have read in a row.
+const TURN: usize = 128 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,10 +263,10 @@ mod tests {
     /// What an idle connection costs is mostly this.
     #[test]
     fn the_life_of_a_connection_is_small() {
-        fn size<F: Future>(_: impl FnOnce(Arc<Front>, tokio::net::TcpStream, Peer) -> F) -> usize {
+        fn size<F: Future>(_: impl FnOnce(Arc<Front>, TcpStream, Peer) -> F) -> usize {
             size_of::<F>()
         }
-        let size = size(serve::<tokio::net::TcpStream>);
+        let size = size(serve);
         assert!(size <= 1024, "{size} bytes");
     }
 }

@@ -5,11 +5,9 @@
 
 mod shared;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use protocol::Timestamp;
 use store::Clock;
 
 use crate::bus::Bus;
@@ -20,7 +18,7 @@ use crate::journal::Journal;
 use crate::message::Message;
 use crate::namespace::Namespace;
 use crate::retained::Retained;
-use crate::session::{How, Session, Subscribed};
+use crate::session::{Delivered, How, Pressure, Session, Subscribed};
 use crate::subscriptions::Forest;
 
 use shared::Shared;
@@ -128,8 +126,9 @@ impl Dispatch {
     /// What one caller publishes one after the other, and waits for, arrives in that order.
     pub(crate) fn publish(&self, message: &Message) -> (bool, Option<Wait>) {
         let keeps = self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any();
-        let kept = keeps && self.deliver_here(message, self.clock.now());
-        (kept, self.bus.publish(message))
+        let here = if keeps { self.deliver_here(message) } else { Delivered::default() };
+        let there = self.bus.publish(message);
+        (here.taken, there.or(here.pressure.map(Pressure::into_wait)))
     }
 
     /// Publishes and waits for whatever there is to wait for.
@@ -143,7 +142,7 @@ impl Dispatch {
     }
 
     /// Sends the retained messages that a new subscription asks for to its session.
-    pub(crate) fn send_retained(&self, session: &Session, subscribed: &Subscribed) {
+    pub(crate) fn send_retained(&self, session: &Arc<Session>, subscribed: &Subscribed) {
         let namespace = Namespace::of(session.organization, &subscribed.filter);
         let now = self.clock.now();
         for message in self.retained.matching(namespace, &subscribed.filter, now) {
@@ -156,22 +155,22 @@ impl Dispatch {
         }
     }
 
-    /// Delivers to durable sessions and shared groups; true where something may have been written down.
-    fn deliver_here(&self, message: &Message, now: Timestamp) -> bool {
-        let number = self.number();
-        let mut kept = false;
+    /// Delivers to durable sessions and shared groups; taken where something may have been written down.
+    fn deliver_here(&self, message: &Message) -> Delivered {
+        let (number, now) = (self.number(), self.clock.now());
         let targets = {
             let tree = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-            Targets::of(&tree, message)
+            Targets::of(&tree, message, usize::MAX)
         };
-        for (session, how) in targets.0.into_values() {
-            kept |= session.deliver(message, number, how, now);
-        }
+        let mut all =
+            targets.map(|targets| targets.deliver(message, number, &self.clock)).unwrap_or_default();
         self.shared.pick(message, |subscription, how| {
-            kept |= subscription.session.durable;
-            subscription.session.deliver(message, number, how, now)
+            let Delivered { taken, pressure } = subscription.session.deliver(message, number, how, now);
+            all.taken |= taken && subscription.session.durable;
+            all.pressure = all.pressure.take().or(pressure);
+            taken
         });
-        kept
+        all
     }
 }
 
@@ -181,31 +180,51 @@ pub(crate) struct RetainedFull;
 
 /// The sessions that a message reaches, each once, however many of its subscriptions match (section 3.3.4): with the
 /// highest QoS, and the identifiers of all.
-#[derive(Default)]
-pub(crate) struct Targets(pub(crate) BTreeMap<u64, (Arc<Session>, How)>);
+pub(crate) struct Targets(Vec<(Arc<Session>, How)>);
 
 impl Targets {
-    pub(crate) fn of(tree: &Forest<Subscription>, message: &Message) -> Self {
-        let mut targets = Self::default();
-        tree.matching(message.namespace(), message.topic(), &mut |id, subscription| {
-            if let Some(how) = subscription.how(message) {
-                targets.add(id, subscription, how);
+    /// None where there are more than `most`.
+    pub(crate) fn of(tree: &Forest<Subscription>, message: &Message, most: usize) -> Option<Self> {
+        let mut found: Vec<(Arc<Session>, How)> = Vec::new();
+        let mut count = 0;
+        tree.matching(message.namespace(), message.topic(), &mut |_, subscription| {
+            count += 1;
+            if count <= most
+                && let Some(how) = subscription.how(message)
+            {
+                found.push((Arc::clone(&subscription.session), how));
             }
         });
-        targets
+        if count > most {
+            return None;
+        }
+        if found.len() > 1 {
+            found.sort_by_key(|(session, _)| session.id);
+            found.dedup_by(|(session, how), (kept, known)| {
+                let same = session.id == kept.id;
+                if same {
+                    known.qos = known.qos.max(how.qos);
+                    known.retain |= how.retain;
+                    known.identifiers.append(&mut how.identifiers);
+                }
+                same
+            });
+        }
+        Some(Self(found))
     }
 
-    fn add(&mut self, id: u64, subscription: &Subscription, how: How) {
-        match self.0.get_mut(&id) {
-            Some((_, known)) => {
-                known.qos = known.qos.max(how.qos);
-                known.retain |= how.retain;
-                known.identifiers.extend(how.identifiers);
-            }
-            None => {
-                self.0.insert(id, (Arc::clone(&subscription.session), how));
+    /// Hands the message to each.
+    pub(crate) fn deliver(self, message: &Message, number: u64, clock: &Clock) -> Delivered {
+        let mut all = Delivered::default();
+        if !self.0.is_empty() {
+            let now = clock.now();
+            for (session, how) in self.0 {
+                let Delivered { taken, pressure } = session.deliver(message, number, how, now);
+                all.taken |= taken;
+                all.pressure = all.pressure.or(pressure);
             }
         }
+        all
     }
 }
 

@@ -5,26 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use protocol::{DeviceId, OrganizationId};
 use store::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, Identity};
+use crate::announcer::Announcements;
 use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
 use crate::dispatch::Dispatch;
+use crate::facts::Book;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
-use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::session::{Session, Will};
 use crate::sessions::{Sessions, WaitingWill};
 use crate::sign_in::SignIn;
+use crate::transport::{Listeners, PeerCertificate, Tls, Transport};
 
 /// How long to wait after the system refused to accept a connection, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -40,30 +41,44 @@ pub(crate) struct Front {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
+    pub(crate) facts: Arc<Book>,
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) next_client_id: AtomicU64,
     /// Devices whose connection came or went.
-    pub(crate) announcements: mpsc::UnboundedSender<(OrganizationId, DeviceId)>,
+    pub(crate) announcements: Announcements,
     pub(crate) tasks: TaskTracker,
+    /// None where nothing listens for TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
-/// Whom a connection comes from.
-#[derive(Debug, Clone, Copy)]
+/// Whom a connection comes from, and how.
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    pub(crate) transport: Transport,
+    pub(crate) certificate: Option<PeerCertificate>,
 }
 
 impl Front {
     /// Accepts connections until shutdown, then waits until each has said goodbye.
-    ///
-    /// Accepting never waits for a peer: all that a peer can delay happens in its own task.
-    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+    pub(crate) async fn accept(self: Arc<Self>, listeners: Listeners) {
         let places = Arc::new(Semaphore::new(self.config.maximum_connections));
+        for (transport, listener) in listeners.into_each() {
+            self.tasks.spawn(Arc::clone(&self).accept_on(transport, listener, Arc::clone(&places)));
+        }
+        self.shutdown.cancelled().await;
+        self.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Accepting never waits for a peer: all that a peer can delay happens in its own task.
+    async fn accept_on(self: Arc<Self>, transport: Transport, listener: TcpListener, places: Arc<Semaphore>) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.shutdown.cancelled() => break,
+                () = self.shutdown.cancelled() => return,
             };
             let (socket, address) = match accepted {
                 Ok(accepted) => accepted,
@@ -82,13 +97,10 @@ impl Front {
             let _ = socket.set_nodelay(true);
             let front = Arc::clone(&self);
             self.tasks.spawn(async move {
-                connection::serve(front, socket, Peer { address }).await;
+                connection::serve(front, socket, Peer { address, transport, certificate: None }).await;
                 drop(place);
             });
         }
-        self.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
-        self.tasks.close();
-        self.tasks.wait().await;
     }
 
     /// A client id for a client that brought none (MQTT-3.1.3-6), unique within its identity.
@@ -111,7 +123,8 @@ impl Front {
     }
 
     /// Publishes a will; whether it may was checked when its client connected.
-    pub(crate) async fn publish_will(&self, message: &Message) {
+    pub(crate) async fn publish_will(&self, will: &Will) {
+        let message = &will.message.starting_now(self.clock.now());
         if message.retain() && self.dispatch.retain(message).is_err() {
             self.metrics.refuse("retained_budget");
         }
@@ -141,7 +154,7 @@ impl Front {
                 state.ended || state.generation == generation
             };
             if is_due {
-                front.publish_will(&will.message).await;
+                front.publish_will(&will).await;
                 front.sessions.keep_will(&session, generation, None);
             }
         });

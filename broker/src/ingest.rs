@@ -5,6 +5,7 @@
 //! acknowledged. The committed segments go on to the worker.
 
 mod append;
+mod ledger;
 mod marks;
 mod prepare;
 mod receipts;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
 use store::Clock;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::codec::reason;
 use crate::connection::{Reply, Wait};
+use crate::facts::Observed;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 
@@ -74,6 +76,7 @@ impl Ingest {
         payload: &[u8],
         content_type: Option<&str>,
         reply: Option<Reply>,
+        observed: Option<&Observed>,
         now: Instant,
     ) -> Option<Wait> {
         let clocks =
@@ -103,18 +106,25 @@ impl Ingest {
             return None;
         };
         let pings = submission.pings().max(1) as u32;
+        let pause = submission.pause.take();
+        if let Some(observed) = observed {
+            submission.note(observed, clocks.received);
+        }
         if let Ok(place) = self.queue.try_reserve()
             && let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(pings)
         {
             submission.room = Some(room);
             place.send(submission);
-            return None;
+            return pause.map(|pause| -> Wait { Box::pin(sleep(pause)) });
         }
         let (queue, room) = (self.queue.clone(), Arc::clone(&self.room));
         Some(Box::pin(async move {
             submission.room = room.acquire_many_owned(pings).await.ok();
             // The receiver goes last at shutdown; a batch that is not taken is not acknowledged and comes again.
             let _ = queue.send(submission).await;
+            if let Some(pause) = pause {
+                sleep(pause).await;
+            }
         }))
     }
 

@@ -154,6 +154,12 @@ impl Journal {
         }
     }
 
+    /// What the next commit would write, taken out.
+    #[cfg(test)]
+    pub(crate) fn changes_for_tests(&self) -> store::SessionChanges {
+        std::mem::take(&mut *self.lock()).into_changes().0
+    }
+
     fn note(&self, change: impl FnOnce(&mut Pending)) {
         let mut pending = self.lock();
         let first = pending.is_empty();

@@ -12,6 +12,7 @@ mod codec;
 mod config;
 mod connection;
 mod dispatch;
+mod facts;
 mod filter;
 mod front;
 mod ingest;
@@ -26,8 +27,10 @@ mod sessions;
 mod sign_in;
 mod subscriptions;
 mod sys;
+mod transport;
 mod worker;
 
 pub use broker::{Broker, BrokerError, Parts};
 pub use config::{Anonymous, Config, Limits, Pings, Queues};
 pub use metrics::Metrics;
+pub use transport::{Listeners, TlsError, TlsFiles};

@@ -129,6 +129,14 @@ impl Message {
         (at != 0).then_some(Timestamp(at))
     }
 
+    /// The same message, with its time to expire counted from `now`.
+    pub(crate) fn starting_now(&self, now: Timestamp) -> Self {
+        let Some(after) = self.expires_at() else { return self.clone() };
+        let mut frame = BytesMut::from(&self.frame[..]);
+        frame[25..33].copy_from_slice(&now.plus(after.0).0.to_be_bytes());
+        Self { frame: frame.freeze(), ..*self }
+    }
+
     /// Bytes it holds in memory.
     pub(crate) fn size(&self) -> usize {
         self.frame.len()
@@ -156,6 +164,7 @@ mod tests {
         assert_eq!((back.topic(), back.payload(), back.properties()), ("é/b", &b"payload"[..], &[1, 0][..]));
         assert_eq!((back.qos(), back.retain(), back.publisher()), (Qos::ExactlyOnce, true, 7));
         assert_eq!((back.organization(), back.expires_at()), (organization, Some(Timestamp(9))));
+        assert_eq!(back.starting_now(Timestamp(100)).expires_at(), Some(Timestamp(109)));
         assert!(Message::from_frame(Bytes::from_static(b"short")).is_none());
         assert!(Message::from_frame(Bytes::from_static(&[0xFF; 80])).is_none());
     }

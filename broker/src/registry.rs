@@ -13,7 +13,7 @@ use protocol::{DeviceId, Timestamp};
 use store::{Registered, Store, StoreError};
 
 pub(crate) use pseudonym::{Pseudonyms, content};
-pub(crate) use rate::Rate;
+pub(crate) use rate::{Rate, Taken};
 pub(crate) use view::{Heard, Reporter, View};
 
 /// The registry of this process.
@@ -81,21 +81,26 @@ impl Registry {
         Ok(())
     }
 
-    /// Catches up with what changed since `since`; answers the devices that are gone or have another secret.
-    pub(crate) async fn catch_up(&self, since: Timestamp) -> Result<Vec<DeviceId>, StoreError> {
-        let mut ended = Vec::new();
+    /// Whether a certificate signs the device in.
+    pub(crate) async fn is_good(&self, device: DeviceId, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
+        let certificate = self.store.certificate(fingerprint).await?;
+        Ok(certificate.is_some_and(|entered| entered.device == device && entered.revoked_at.is_none()))
+    }
+
+    /// Catches up with what changed since `since`; answers the devices that changed, and of each whether it is gone or has
+    /// another secret.
+    pub(crate) async fn catch_up(&self, since: Timestamp) -> Result<Vec<(DeviceId, bool)>, StoreError> {
+        let mut changed = Vec::new();
         for (device, registered) in self.store.devices_changed_since(since.minus(OVERLAP_MS)).await? {
             let before = self.view().reporter(device);
             let after = registered.map(|registered| self.put(registered));
             if after.is_none() {
                 self.remove(device);
             }
-            if has_ended(before.as_deref(), after.as_deref()) {
-                ended.push(device);
-            }
+            changed.push((device, has_ended(before.as_deref(), after.as_deref())));
         }
         self.reload_venues().await?;
-        Ok(ended)
+        Ok(changed)
     }
 
     fn remove(&self, device: DeviceId) {

@@ -1,6 +1,7 @@
 //! Sessions: what the server remembers of a client from CONNECT to the end of its session, connected or not.
 
 mod outgoing;
+mod pressure;
 mod usage;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::{OrganizationId, Timestamp};
 use store::{SavedEntry, SavedSession, SavedWill};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::Identity;
 use crate::codec::Qos;
@@ -16,7 +18,8 @@ use crate::connection::Link;
 use crate::journal::Journal;
 use crate::message::Message;
 
-pub(crate) use outgoing::{How, Outgoing, Sent, Stage};
+pub(crate) use outgoing::{Delivered, How, Outgoing, Sent, Stage};
+pub(crate) use pressure::Pressure;
 pub(crate) use usage::{Bounds, Usage};
 
 /// What a session is known by: nobody reaches the session of another identity, whatever client id they choose.
@@ -59,10 +62,16 @@ pub(crate) struct State {
     free_until: u64,
     /// Packet ids of QoS 2 messages from the client that it has not released yet.
     received: BTreeSet<u16>,
+    /// Cancelled once the client has taken most of what waits; there while publishers are to wait for that.
+    relief: Option<CancellationToken>,
+    /// The client did not take enough when publishers waited: they wait no more until it does.
+    slow: bool,
     /// The connection that serves the session now.
     pub(crate) link: Option<Arc<Link>>,
     /// Bumped with each connection, so that an old end does not undo a new beginning.
     pub(crate) generation: u64,
+    /// The certificate that the connection signed in with.
+    pub(crate) certificate: Option<[u8; 32]>,
     /// How long the session lives without a connection, in seconds.
     pub(crate) expiry_s: u32,
     /// What is published when the client goes without a word, as the store keeps it.
@@ -86,6 +95,7 @@ pub(crate) struct Subscribed {
 /// The message to publish for a client that goes without saying so, and how long to wait for it to come back.
 #[derive(Debug, Clone)]
 pub(crate) struct Will {
+    /// Its time to expire counts from its publication.
     pub(crate) message: Message,
     /// Seconds (section 3.1.3.2.2).
     pub(crate) delay_s: u32,
@@ -181,3 +191,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

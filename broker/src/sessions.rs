@@ -1,26 +1,27 @@
 //! The table of sessions: connecting, taking over, resuming, and the end of a session.
 
+mod identities;
 mod restore;
+mod subscriptions;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::{DeviceId, KeyId, OrganizationId};
-use store::{Clock, SavedSubscription};
+use protocol::OrganizationId;
+use store::Clock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::access::Identity;
-use crate::codec::{Qos, reason};
+use crate::codec::reason;
 use crate::connection::Link;
 use crate::dispatch::Dispatch;
-use crate::filter;
 use crate::journal::{Journal, expiry};
-use crate::message::Message;
 use crate::metrics::Metrics;
-use crate::session::{Birth, Bounds, How, Session, SessionKey, State, Subscribed, Usage, Will};
+use crate::session::{Birth, Bounds, Session, SessionKey, State, Usage, Will};
 
 pub(crate) use restore::WaitingWill;
 
@@ -67,6 +68,8 @@ pub(crate) struct Wish {
     /// How long it shall live without a connection, in seconds.
     pub(crate) expiry_s: u32,
     pub(crate) organization: OrganizationId,
+    /// The certificate that signed it in.
+    pub(crate) certificate: Option<[u8; 32]>,
 }
 
 /// A session bound to its new connection.
@@ -150,6 +153,7 @@ impl Sessions {
         state.link = Some(Arc::clone(link));
         state.generation += 1;
         state.expiry_s = wish.expiry_s;
+        state.certificate = wish.certificate;
         state.will = None;
         if let Some(waits) = state.will_waits.take() {
             waits.notify_one();
@@ -197,141 +201,6 @@ impl Sessions {
             let away = state.link.is_none().then_some(state.expiry_s);
             self.save(session, &state, away);
         }
-    }
-
-    /// Writes a subscription into its session and into the trees. Answers whether it replaced one; none where the connection
-    /// was taken over, since nobody would take the subscription away again.
-    pub(crate) fn subscribe(
-        &self,
-        session: &Arc<Session>,
-        generation: u64,
-        subscribed: &Subscribed,
-    ) -> Option<bool> {
-        let mut state = session.state();
-        if state.generation != generation {
-            return None;
-        }
-        let known = state.subscriptions.iter_mut().find(|known| known.filter == subscribed.filter);
-        let replaced = known.map(|known| known.clone_from(subscribed)).is_some();
-        if !replaced {
-            state.subscriptions.push(subscribed.clone());
-        }
-        if session.durable {
-            self.journal.subscribed(SavedSubscription {
-                session: session.id,
-                filter: subscribed.filter.to_string(),
-                options: subscribed.options,
-                identifier: subscribed.identifier,
-            });
-        }
-        drop(state);
-        // What the platform sends to one device goes straight to its session, past the trees.
-        if !matches!(session.key.identity, Identity::Device(_)) {
-            self.dispatch.subscribe(session, subscribed);
-        }
-        Some(replaced)
-    }
-
-    /// Takes a subscription away; false where there was none.
-    pub(crate) fn unsubscribe(&self, session: &Session, path: &str) -> bool {
-        let mut state = session.state();
-        let before = state.subscriptions.len();
-        state.subscriptions.retain(|known| *known.filter != *path);
-        let removed = state.subscriptions.len() < before;
-        if removed && session.durable {
-            self.journal.unsubscribed(session.id, path);
-        }
-        drop(state);
-        self.dispatch.unsubscribe(session, path);
-        removed
-    }
-
-    /// Forgets the sessions whose time is over, and empties the queues of those away longest where an organization is about
-    /// to use up its budget.
-    pub(crate) fn upkeep(&self) {
-        let mut inner = self.lock();
-        let over: Vec<_> =
-            inner.by_key.values().filter(|e| e.is_over()).map(|e| Arc::clone(&e.session)).collect();
-        for session in over {
-            self.forget(&mut inner, &session);
-        }
-        for (organization, usage) in &inner.usage {
-            let excess = usage.excess();
-            if excess > 0 {
-                self.relieve(&inner, *organization, excess);
-            }
-        }
-    }
-
-    fn relieve(&self, inner: &Inner, organization: OrganizationId, excess: usize) {
-        let mut away: Vec<_> = inner
-            .by_key
-            .values()
-            .filter(|entry| entry.session.organization == organization)
-            .filter_map(|entry| Some((entry.away?.since, &entry.session)))
-            .collect();
-        away.sort_by_key(|(since, _)| *since);
-        let usage = &inner.usage[&organization];
-        let goal = usage.bytes().saturating_sub(excess);
-        for (_, session) in away {
-            if usage.bytes() <= goal {
-                return;
-            }
-            let given_up = session.empty(&mut session.state());
-            self.metrics.dropped.inc_by(given_up as u64);
-            tracing::warn!(session = session.id, given_up, "the organization's queues are full; emptied one");
-        }
-    }
-
-    /// Ends the connections of a device, with a version 5 reason; its sessions go with them.
-    pub(crate) fn close_device(&self, device: DeviceId, reason: u8) {
-        self.close(Identity::Device(device), reason);
-    }
-
-    /// Ends the connections that signed in with an API key.
-    pub(crate) fn close_key(&self, key: KeyId, reason: u8) {
-        self.close(Identity::Service(key), reason);
-    }
-
-    fn close(&self, identity: Identity, reason: u8) {
-        let mut inner = self.lock();
-        for session in inner.of(identity).cloned().collect::<Vec<_>>() {
-            let mut state = session.state();
-            if let Some(link) = state.link.take() {
-                link.close(reason);
-            }
-            state.generation += 1;
-            drop(state);
-            self.forget(&mut inner, &session);
-        }
-    }
-
-    /// Tells every connection to end; the sessions stay.
-    pub(crate) fn close_all(&self, reason: u8) {
-        for entry in self.lock().by_key.values() {
-            if let Some(link) = &entry.session.state().link {
-                link.close(reason);
-            }
-        }
-    }
-
-    /// Hands `message` to each session of the device that subscribed to its topic; true if one took it.
-    pub(crate) fn deliver_to_device(&self, device: DeviceId, message: &Message) -> bool {
-        let sessions: Vec<_> = self.lock().of(Identity::Device(device)).cloned().collect();
-        let (now, number) = (self.clock.now(), self.dispatch.number());
-        let mut delivered = false;
-        for session in sessions {
-            let how = session.state().how(message.topic());
-            if let Some(how) = how {
-                delivered |= session.deliver(message, number, how, now);
-            }
-        }
-        delivered
-    }
-
-    /// Whether any connection of the identity is open.
-    pub(crate) fn is_connected(&self, identity: Identity) -> bool {
-        self.lock().of(identity).any(|session| session.state().link.is_some())
     }
 
     /// How many sessions there are.
@@ -423,19 +292,5 @@ impl Inner {
 impl Entry {
     fn is_over(&self) -> bool {
         self.away.and_then(|away| away.expires).is_some_and(|at| at <= Instant::now())
-    }
-}
-
-impl State {
-    /// How the session gets a message on `topic` by its own list of subscriptions; none where none matches.
-    fn how(&self, topic: &str) -> Option<How> {
-        let mut found: Option<How> = None;
-        for subscribed in self.subscriptions.iter().filter(|known| filter::matches(&known.filter, topic)) {
-            let how =
-                found.get_or_insert(How { qos: Qos::AtMostOnce, retain: false, identifiers: Vec::new() });
-            how.qos = how.qos.max(Qos::of(subscribed.options));
-            how.identifiers.extend(subscribed.identifier);
-        }
-        found
     }
 }

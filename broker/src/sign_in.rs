@@ -10,12 +10,15 @@ use tokio::time::Instant;
 use crate::access::{Access, Grant};
 use crate::front::Peer;
 use crate::registry::Registry;
+use crate::transport::PeerCertificate;
 
 /// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The name or the password is wrong; which of them is not said.
     BadCredentials,
+    /// The certificate is not this device's any more.
+    CertificateRevoked,
     /// No credentials, and strangers are not let in.
     NotAuthorized,
     /// The store cannot be asked now.
@@ -27,6 +30,8 @@ pub(crate) struct SignedIn {
     pub(crate) access: Access,
     /// When the credentials end, and the connection with them.
     pub(crate) expires_at: Option<Instant>,
+    /// The fingerprint of the certificate that signed it in.
+    pub(crate) certificate: Option<[u8; 32]>,
 }
 
 /// Checks credentials.
@@ -52,9 +57,21 @@ impl SignIn {
         password: Option<&[u8]>,
         peer: &Peer,
     ) -> Result<SignedIn, Refusal> {
+        if let Some((device, certificate)) = bearer(peer) {
+            // A name beside the certificate must be the same, and a password beside it must be right.
+            match user_name.map(str::parse::<DeviceId>) {
+                None => return self.certified(device, certificate).await,
+                Some(Ok(named)) if named == device => {
+                    if password.is_some() {
+                        self.device(device, text(password)?).await?;
+                    }
+                    return self.certified(device, certificate).await;
+                }
+                Some(_) => return Err(Refusal::BadCredentials),
+            }
+        }
         let Some(user_name) = user_name else { return self.stranger(password, peer) };
-        let password =
-            password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)?;
+        let password = text(password)?;
         match user_name.parse::<DeviceId>() {
             Ok(device) => self.device(device, password).await,
             Err(_) => self.service(password).await,
@@ -68,7 +85,23 @@ impl SignIn {
             return Err(Refusal::BadCredentials);
         }
         let access = Access::device(id, reporter.organization);
-        Ok(SignedIn { access, expires_at: None })
+        Ok(SignedIn { access, expires_at: None, certificate: None })
+    }
+
+    /// A certificate counts while the registry has it: what our authority signed and nobody entered, or somebody revoked,
+    /// opens nothing.
+    async fn certified(&self, id: DeviceId, certificate: &PeerCertificate) -> Result<SignedIn, Refusal> {
+        let reporter = self.registry.reporter(id).await.map_err(|error| unavailable(&error))?;
+        let reporter = reporter.ok_or(Refusal::BadCredentials)?;
+        let entered = self.store.certificate(&certificate.fingerprint).await;
+        let entered = entered.map_err(|error| unavailable(&error))?.ok_or(Refusal::BadCredentials)?;
+        if entered.device != id || entered.revoked_at.is_some() {
+            return Err(Refusal::CertificateRevoked);
+        }
+        let left = remaining(certificate.not_after, self.clock.now());
+        let access = Access::device(id, reporter.organization);
+        let expires_at = Instant::now().checked_add(left);
+        Ok(SignedIn { access, expires_at, certificate: Some(certificate.fingerprint) })
     }
 
     async fn service(&self, key: &str) -> Result<SignedIn, Refusal> {
@@ -76,7 +109,8 @@ impl SignIn {
         let key = self.store.sign_in_key(key, now).await.map_err(|error| unavailable(&error))?;
         let key = key.ok_or(Refusal::BadCredentials)?;
         let expires_at = key.expires_at.and_then(|at| Instant::now().checked_add(remaining(at, now)));
-        Ok(SignedIn { access: Access::service(key.id, key.organization, key.scopes), expires_at })
+        let access = Access::service(key.id, key.organization, key.scopes);
+        Ok(SignedIn { access, expires_at, certificate: None })
     }
 
     fn stranger(&self, password: Option<&[u8]>, peer: &Peer) -> Result<SignedIn, Refusal> {
@@ -85,8 +119,18 @@ impl SignIn {
         if password.is_some() || grant.is_empty() || !(is_near || *remote) {
             return Err(Refusal::NotAuthorized);
         }
-        Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None })
+        Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None, certificate: None })
     }
+}
+
+/// The device that a client certificate is for. Any other certificate says nothing here.
+fn bearer(peer: &Peer) -> Option<(DeviceId, &PeerCertificate)> {
+    let certificate = peer.certificate.as_ref()?;
+    Some((certificate.common_name.as_deref()?.parse().ok()?, certificate))
+}
+
+fn text(password: Option<&[u8]>) -> Result<&str, Refusal> {
+    password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)
 }
 
 fn remaining(until: Timestamp, now: Timestamp) -> Duration {

@@ -1,12 +1,16 @@
 //! The commands of the program, one file each.
 
+mod ca;
 mod demo;
 mod doctor;
+mod explain;
 mod serve;
 mod token;
 
+pub(crate) use ca::Ca;
 pub(crate) use demo::Demo;
 pub(crate) use doctor::doctor;
+pub(crate) use explain::Explain;
 pub(crate) use serve::serve;
 pub(crate) use token::Token;
 

@@ -1,11 +1,18 @@
 //! Settings: a TOML file, then `PROMENADE_…` environment variables, then flags; each overrides what came before.
 
-use std::net::SocketAddr;
+mod listen;
+mod tls;
+mod warning;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use toml::{Table, Value};
+
+pub use listen::{Address, AddressError, Listen};
+pub use tls::Tls;
+pub use warning::Warning;
 
 /// All settings of the program.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,22 +22,14 @@ pub struct Config {
     pub data: PathBuf,
     /// Which addresses are listened on.
     pub listen: Listen,
+    /// The certificates.
+    pub tls: Tls,
     /// Which database.
     pub database: Database,
     /// The broker's bounds.
     pub mqtt: broker::Config,
     /// What is logged.
     pub log: Log,
-}
-
-/// The `[listen]` section. Both are loopback until the operator opens them: neither is encrypted.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Listen {
-    /// The HTTP interface.
-    pub http: SocketAddr,
-    /// MQTT over TCP.
-    pub mqtt: SocketAddr,
 }
 
 /// The `[database]` section.
@@ -66,18 +65,10 @@ impl Default for Config {
         Self {
             data: PathBuf::from("promenade-data"),
             listen: Listen::default(),
+            tls: Tls::default(),
             database: Database::default(),
             mqtt: broker::Config::default(),
             log: Log::default(),
-        }
-    }
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            mqtt: SocketAddr::from(([127, 0, 0, 1], 1883)),
         }
     }
 }
@@ -127,7 +118,7 @@ impl Config {
         {
             bail!("database.url must begin with postgres://; leave it out for SQLite in the data directory");
         }
-        Ok(())
+        self.tls.validate()
     }
 }
 
@@ -190,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn what_listens_is_switched_on_and_off() {
+        let text = "[listen]\nmqtt = \"off\"\nmqtts = \"0.0.0.0:8883\"\nwss = \"[::]:8084\"\nws = \"127.0.0.1:8083\"\n";
+        let listen = load(text, &[("PROMENADE_LISTEN__WS", "off")]).expect("valid").listen;
+        let ports = [listen.mqtt, listen.mqtts, listen.ws, listen.wss].map(|at| at.0.map(|at| at.port()));
+        assert_eq!(ports, [None, Some(8883), None, Some(8084)]);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, environment, expected) in [
             ("colour = 1", &[][..], "colour"),
@@ -198,6 +197,11 @@ mod tests {
             ("[listen]\nhttp = \"nowhere\"", &[], "http"),
             ("", &[("PROMENADE_COLOUR", "red")], "colour"),
             ("[mqtt.anonymous]\npublish = [\"a#\"]", &[], "a#"),
+            ("[listen]\nmqtt = false", &[], "or \"off\""),
+            ("", &[("PROMENADE_LISTEN__WSS", "8084")], "or \"off\""),
+            ("[listen]\nhttp = \"off\"", &[], "http"),
+            ("[tls]\ncertificate = \"a.pem\"", &[], "tls.key"),
+            ("", &[("PROMENADE_TLS__KEY", "a.key")], "tls.certificate"),
         ] {
             let error = format!("{:#}", load(text, environment).expect_err(text));
             assert!(error.contains(expected), "{text}: {error}");

@@ -62,6 +62,11 @@ impl DataDir {
             .unwrap_or_else(|| format!("sqlite:{}", self.path.join("promenade.db").display()))
     }
 
+    /// Whether there is a database to look into: a file here, or whatever the configuration names.
+    pub fn has_database(&self, config: &Config) -> bool {
+        config.database.url.is_some() || self.path.join("promenade.db").is_file()
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

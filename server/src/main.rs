@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use server::Config;
+use server::config::Address;
 
 /// Presence, visits and footfall from what beacons, gateways and phones hear.
 #[derive(Debug, Parser)]
@@ -25,8 +26,12 @@ enum Command {
     Demo(command::Demo),
     /// Make an API key; the key alone is on the last line.
     Token(command::Token),
+    /// Make a certificate authority, for TLS and for devices that sign in with certificates.
+    Ca(command::Ca),
     /// Look for what could be wrong.
     Doctor(Place),
+    /// Say why a device is offline, refused, throttled or silent.
+    Explain(command::Explain),
 }
 
 /// Which data and settings a command works on.
@@ -48,9 +53,18 @@ struct Serving {
     /// Where the HTTP interface listens.
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
-    /// Where MQTT over TCP listens.
+    /// Where MQTT over TCP listens, or `off`.
     #[arg(long, value_name = "ADDR")]
-    mqtt: Option<SocketAddr>,
+    mqtt: Option<Address>,
+    /// Where MQTT over TLS listens.
+    #[arg(long, value_name = "ADDR")]
+    mqtts: Option<Address>,
+    /// Where MQTT over WebSocket listens.
+    #[arg(long, value_name = "ADDR")]
+    ws: Option<Address>,
+    /// Where MQTT over WebSocket and TLS listens.
+    #[arg(long, value_name = "ADDR")]
+    wss: Option<Address>,
 }
 
 impl Place {
@@ -67,7 +81,11 @@ impl Serving {
     fn load(&self) -> anyhow::Result<Config> {
         let mut config = self.place.load()?;
         config.listen.http = self.http.unwrap_or(config.listen.http);
-        config.listen.mqtt = self.mqtt.unwrap_or(config.listen.mqtt);
+        let listen = &mut config.listen;
+        listen.mqtt = self.mqtt.unwrap_or(listen.mqtt);
+        listen.mqtts = self.mqtts.unwrap_or(listen.mqtts);
+        listen.ws = self.ws.unwrap_or(listen.ws);
+        listen.wss = self.wss.unwrap_or(listen.wss);
         Ok(config)
     }
 }
@@ -77,7 +95,9 @@ fn main() -> ExitCode {
         Command::Serve(serving) => command::serve(&serving),
         Command::Demo(demo) => demo.run(),
         Command::Token(token) => token.run(),
+        Command::Ca(ca) => ca.run(),
         Command::Doctor(place) => command::doctor(&place),
+        Command::Explain(explain) => explain.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("promenade: {error:#}");

@@ -9,15 +9,15 @@ use store::{Clock, Live, Organization, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Address, Config};
 
 /// The sockets the service listens on; tests bind port 0.
 #[derive(Debug)]
 pub struct Listeners {
     /// HTTP.
     pub http: TcpListener,
-    /// MQTT over TCP.
-    pub mqtt: TcpListener,
+    /// MQTT, on each transport that is switched on.
+    pub mqtt: broker::Listeners,
 }
 
 /// What is ready to run.
@@ -31,23 +31,55 @@ pub struct Service {
 }
 
 impl Listeners {
-    /// Binds both addresses of the configuration.
+    /// Binds the addresses of the configuration.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let bind = async |address: SocketAddr, what: &str| {
-            TcpListener::bind(address).await.with_context(|| {
-                format!("{what} cannot listen on {address}; is something else using the port?")
-            })
+        let listen = &config.listen;
+        let http = bind("the HTTP interface", listen.http).await?;
+        let [mqtt, mqtts, ws, wss] = listen.of_mqtt();
+        let mqtt = broker::Listeners {
+            mqtt: bind_if_on(mqtt).await?,
+            mqtts: bind_if_on(mqtts).await?,
+            ws: bind_if_on(ws).await?,
+            wss: bind_if_on(wss).await?,
         };
-        Ok(Self {
-            http: bind(config.listen.http, "the HTTP interface").await?,
-            mqtt: bind(config.listen.mqtt, "MQTT").await?,
-        })
+        Ok(Self { http, mqtt })
     }
+
+    /// Each with its name and its address, as they are told to whoever started the program: with port 0 nobody else knows.
+    pub fn addresses(&self) -> anyhow::Result<Vec<(&'static str, SocketAddr)>> {
+        let broker::Listeners { mqtt, mqtts, ws, wss } = &self.mqtt;
+        let all = [
+            ("http", Some(&self.http)),
+            ("mqtt", mqtt.as_ref()),
+            ("mqtts", mqtts.as_ref()),
+            ("ws", ws.as_ref()),
+            ("wss", wss.as_ref()),
+        ];
+        let open = all.into_iter().filter_map(|(name, listener)| Some((name, listener?)));
+        open.map(|(name, listener)| Ok((name, listener.local_addr()?))).collect()
+    }
+}
+
+async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{what} cannot listen on {address}; is something else using the port?"))
+}
+
+async fn bind_if_on((what, address): (&str, Address)) -> anyhow::Result<Option<TcpListener>> {
+    Ok(match address.0 {
+        Some(address) => Some(bind(what, address).await?),
+        None => None,
+    })
 }
 
 impl Service {
     /// Opens the database and loads what the broker knows by heart.
     pub async fn open(config: &Config, database_url: &str, clock: Clock) -> anyhow::Result<Self> {
+        let tls = config.tls_files()?;
+        for warning in config.warnings() {
+            warning.log();
+        }
         let store = Store::open(database_url).await.context("the database cannot be opened")?;
         let organization = store.default_organization(clock.now()).await?;
         let live = Live::memory();
@@ -58,6 +90,7 @@ impl Service {
             live: live.clone(),
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
+            tls,
         })
         .await?;
         let metrics = api::HttpMetrics::register(&mut registry);
@@ -65,6 +98,7 @@ impl Service {
             store: store.clone(),
             live,
             clock,
+            authority: config.authority(),
             registry: Arc::new(registry),
             metrics,
             config: api::Config::default(),

@@ -1,4 +1,10 @@
-//! Other people's clients: `mosquitto_pub` and paho-mqtt, with a device's secret.
+//! Other people's clients: here `mosquitto_pub` and paho-mqtt with a device's secret, and in the parts everybody's on free
+//! topics.
+
+mod endpoint;
+mod exchange;
+mod mosquitto;
+mod rumqttc;
 
 use std::process::Output;
 
@@ -33,6 +39,13 @@ async fn mosquitto_pub(
         .output()
         .await
         .context("mosquitto_pub is missing; `cargo xtask test` installs it")
+}
+
+/// A Python with paho-mqtt and aiomqtt.
+fn python() -> anyhow::Result<String> {
+    std::env::var("PROMENADE_TEST_PYTHON").context(
+        "this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)",
+    )
 }
 
 fn body(seq: u64) -> String {
@@ -97,9 +110,7 @@ async fn paho_signs_in_publishes_and_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     let shop = Shop::open(&world).await?;
     let other = Gateway::register(&world, shop.venue, Some(shop.interior)).await?;
-    let python = std::env::var("PROMENADE_TEST_PYTHON").context(
-        "this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)",
-    )?;
+    let python = python()?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/it/clients/device.py");
     for (seq, version) in (0..).zip(["4", "5"]) {
         let output = Command::new(&python)

@@ -1,10 +1,8 @@
 //! The front over real sockets: who may do what, what is delivered to whom, sessions, wills, receipts, and bad neighbours.
 
 mod access;
-mod client;
 mod delivery;
 mod hello;
-mod key;
 mod limits;
 mod movements;
 mod receipts;
@@ -13,3 +11,14 @@ mod sessions;
 mod slow;
 mod status;
 mod will;
+
+use hello::Hello;
+
+use crate::mqtt::Client;
+use crate::world::{Gateway, World};
+
+/// Connects as a device.
+async fn device(world: &World, level: u8, gateway: &Gateway) -> anyhow::Result<Client> {
+    let name = gateway.device.to_string();
+    Client::connect(world, Hello::new(level, "device").as_user(&name, &gateway.secret)).await
+}

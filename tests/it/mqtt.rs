@@ -1,13 +1,34 @@
 //! MQTT by hand: frames made byte by byte, so that a test can also make the wrong ones.
 
+mod answer;
+mod client;
+mod connect;
+mod cursor;
+mod property;
+mod request;
+
 use std::net::SocketAddr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+pub(crate) use answer::{Ack, Answer, Connack, Delivery};
+pub(crate) use client::{Client, LEVELS};
+pub(crate) use connect::{Connect, FLAGS, Will};
+pub(crate) use property::{Property, encode, value_of};
+pub(crate) use request::{Publish, acknowledgement, disconnect, subscribe_to, unsubscribe_from};
+
 use crate::world::{Gateway, PATIENCE};
+
+/// The first bytes of the acknowledgements.
+pub(crate) const PUBACK: u8 = 0x40;
+pub(crate) const PUBREC: u8 = 0x50;
+pub(crate) const PUBREL: u8 = 0x62;
+pub(crate) const PUBCOMP: u8 = 0x70;
+pub(crate) const SUBACK: u8 = 0x90;
+pub(crate) const UNSUBACK: u8 = 0xB0;
 
 /// A connection that writes what it is told and reads whole packets.
 pub(crate) struct Wire {
@@ -61,10 +82,12 @@ impl Wire {
         loop {
             let byte = self.socket.read_u8().await?;
             length |= usize::from(byte & 0x7F) << shift;
-            shift += 7;
             if byte & 0x80 == 0 {
+                ensure!(shift == 0 || byte != 0, "a length of more bytes than it needs");
                 break;
             }
+            shift += 7;
+            ensure!(shift < 28, "a length of more than four bytes");
         }
         let mut body = vec![0; length];
         self.socket.read_exact(&mut body).await?;
@@ -75,17 +98,22 @@ impl Wire {
 /// A packet with the remaining length in front of its body.
 pub(crate) fn packet(head: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![head];
-    let mut length = body.len();
-    loop {
-        let byte = (length & 0x7F) as u8;
-        length >>= 7;
-        bytes.push(if length > 0 { byte | 0x80 } else { byte });
-        if length == 0 {
-            break;
-        }
-    }
+    bytes.extend(variable(body.len()));
     bytes.extend_from_slice(body);
     bytes
+}
+
+/// A variable byte integer: seven bits a byte, the lowest first (MQTT 5, section 1.5.5).
+pub(crate) fn variable(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = (value & 0x7F) as u8;
+        value >>= 7;
+        bytes.push(if value > 0 { byte | 0x80 } else { byte });
+        if value == 0 {
+            return bytes;
+        }
+    }
 }
 
 /// Text with its length in front.
@@ -98,39 +126,17 @@ pub(crate) fn text(text: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// CONNECT with a clean session and a keep-alive of a minute.
 pub(crate) fn connect(level: u8, client_id: &str, credentials: Option<(&str, &str)>) -> Vec<u8> {
-    let mut body = text("MQTT");
-    body.extend([level, if credentials.is_some() { 0xC2 } else { 0x02 }, 0, 60]);
-    if level == 5 {
-        body.push(0);
-    }
-    body.extend(text(client_id));
-    if let Some((user, password)) = credentials {
-        body.extend(text(user));
-        body.extend(text(password));
-    }
-    packet(0x10, &body)
+    let hello = Connect::new(level, client_id);
+    credentials.map_or(hello.clone(), |(user, password)| hello.user(user).password(password)).bytes()
 }
 
 /// PUBLISH; QoS 1 where there is a packet id. `level` 5 has no properties.
 pub(crate) fn publish(level: u8, topic: impl AsRef<[u8]>, id: Option<u16>, payload: &[u8]) -> Vec<u8> {
-    let mut body = text(topic);
-    if let Some(id) = id {
-        body.extend(id.to_be_bytes());
-    }
-    if level == 5 {
-        body.push(0);
-    }
-    body.extend_from_slice(payload);
-    packet(if id.is_some() { 0x32 } else { 0x30 }, &body)
+    let publish = Publish::new(topic, payload);
+    id.map_or(publish.clone(), |id| publish.qos(1).id(id)).bytes(level)
 }
 
 /// SUBSCRIBE to one filter with QoS 1.
 pub(crate) fn subscribe(level: u8, id: u16, filter: &str) -> Vec<u8> {
-    let mut body = id.to_be_bytes().to_vec();
-    if level == 5 {
-        body.push(0);
-    }
-    body.extend(text(filter));
-    body.push(1);
-    packet(0x82, &body)
+    subscribe_to(level, id, &[(filter, 1)], &[])
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod database;
+mod key;
 mod process;
 mod shop;
 
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 pub(crate) use api::Api;
 pub(crate) use database::Engine;
+pub(crate) use key::Key;
 pub(crate) use process::{Server, program};
 pub(crate) use shop::{Gateway, Shop, batch};
 
@@ -126,6 +128,13 @@ impl World {
     /// Waits until a counter reaches a value.
     pub(crate) async fn metric_reaches(&self, name: &str, value: f64) -> anyhow::Result<()> {
         eventually(name, async || Ok((self.metric(name).await? >= value).then_some(()))).await
+    }
+}
+
+/// Where its broker is.
+impl From<&World> for SocketAddr {
+    fn from(world: &World) -> Self {
+        world.mqtt()
     }
 }
 

@@ -4,8 +4,8 @@
 //! create databases, `PROMENADE_TEST_PYTHON` a Python with paho-mqtt, and `PROMENADE_TEST_LONG=1` asks for large counts.
 
 mod doc_tests;
+mod node;
 mod packages;
-
 mod python;
 
 use std::ffi::OsString;
@@ -38,17 +38,18 @@ fn run_steps(workspace: &Workspace, long: bool, filters: &[String], steps: &mut 
     } else {
         eprintln!("== only the tests named; format, lints, tidy and licences are skipped");
     }
-    let (postgres, python) = steps.take("prepare", || {
+    let (postgres, python, modules) = steps.take("prepare", || {
         packages::ensure()?;
-        let python = python::with_paho(&workspace.target()?)?;
-        Ok((Postgres::start()?, python))
+        let python = python::with_clients(&workspace.target()?)?;
+        let modules = node::with_client(&workspace.target()?)?;
+        Ok((Postgres::start()?, python, modules))
     })?;
     // Programs and tests in one go: building them apart would compile many dependencies twice, because Cargo
     // chooses their features for what is built together.
     steps
         .take("build", || program::run(workspace.cargo().args(["build", "--workspace", "--all-targets"])))?;
 
-    let environment = Environment { postgres: postgres.url(), python, long };
+    let environment = Environment { postgres: postgres.url(), python, modules, long };
     if filters.is_empty() && doc_tests::exist(workspace.root())? {
         steps.take("doc tests", || {
             program::run(environment.give(workspace.cargo().args(["test", "--workspace", "--doc"])))
@@ -103,6 +104,8 @@ fn answers(command: &mut Command) -> bool {
 struct Environment {
     postgres: String,
     python: PathBuf,
+    /// Where Node.js finds MQTT.js.
+    modules: PathBuf,
     long: bool,
 }
 
@@ -111,6 +114,7 @@ impl Environment {
         command
             .env("PROMENADE_TEST_POSTGRES", &self.postgres)
             .env("PROMENADE_TEST_PYTHON", &self.python)
+            .env("PROMENADE_TEST_NODE_PATH", &self.modules)
             .env("PATH", search_path());
         if self.long {
             command.env("PROMENADE_TEST_LONG", "1");

@@ -55,17 +55,6 @@ pub(crate) struct NewlyMade {
     device: Device,
 }
 
-/// A new secret of a device.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Credentials {
-    /// The device, which is its user name.
-    #[schema(value_type = String, format = "uuid")]
-    id: DeviceId,
-    /// The password it signs in with. It is shown here once; a repeated answer has null.
-    #[schema(value_type = Option<String>)]
-    secret: String,
-}
-
 /// A device to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -115,12 +104,6 @@ pub(crate) struct DeviceChange {
 impl NewlyMade {
     pub(super) fn new(secret: &Secret, device: Device) -> NewlyMade {
         NewlyMade { secret: secret.text(), device }
-    }
-}
-
-impl Credentials {
-    pub(super) fn new(id: DeviceId, secret: &Secret) -> Credentials {
-        Credentials { id, secret: secret.text() }
     }
 }
 

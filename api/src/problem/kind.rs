@@ -59,6 +59,8 @@ kinds! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Request timed out";
     /// Something else already has what must be unique.
     Conflict = "conflict", CONFLICT, "Conflict";
+    /// There is no certificate authority that could sign.
+    NoAuthority = "no-authority", CONFLICT, "No certificate authority";
     /// The `Idempotency-Key` header cannot be read.
     InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key";
     /// The same `Idempotency-Key` is being worked on.

@@ -12,9 +12,10 @@ fn operations() -> Vec<(String, String, String)> {
         for (method, operation) in item.as_object().unwrap() {
             let Some(scope) = operation["security"][0]["key"][0].as_str() else { continue };
             let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+            let path = path.replace("{fingerprint}", &"ab".repeat(32));
             let path = ["{venue}", "{zone}", "{device}", "{key}"]
                 .iter()
-                .fold(path.clone(), |path, name| path.replace(name, id));
+                .fold(path, |path, name| path.replace(name, id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
         }
     }
@@ -25,7 +26,7 @@ fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 24, "routes that need a key");
+    assert_eq!(operations.len(), 28, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -148,6 +149,10 @@ async fn things_of_others_are_not_there() {
         world.make(&format!("/api/v1/venues/{venue}/zones"), &json!({"name": "A", "kind": "interior"})).await;
     let device = world.make("/api/v1/devices", &json!({"kind": "gateway", "name": "G"})).await;
     let key = world.make("/api/v1/keys", &json!({"name": "K", "scopes": ["admin"]})).await;
+    world.make_authority();
+    let certificate = json!({"kind": "certificate"});
+    let issued = world.post(&format!("/api/v1/devices/{device}/credentials"), &certificate).await.json();
+    let fingerprint = issued["fingerprint"].as_str().unwrap();
     let foreign = world.foreign_key().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
     let (name, new_zone) = (json!({"name": "X"}), json!({"name": "X", "kind": "interior"}));
@@ -168,6 +173,11 @@ async fn things_of_others_are_not_there() {
         ("PATCH", format!("/api/v1/devices/{device}"), Some(&name)),
         ("DELETE", format!("/api/v1/devices/{device}"), None),
         ("POST", format!("/api/v1/devices/{device}/credentials"), None),
+        ("POST", format!("/api/v1/devices/{device}/credentials"), Some(&certificate)),
+        ("GET", format!("/api/v1/devices/{device}/certificates"), None),
+        ("DELETE", format!("/api/v1/devices/{device}/certificates/{fingerprint}"), None),
+        ("GET", format!("/api/v1/devices/{device}/losses"), None),
+        ("GET", format!("/api/v1/devices/{device}/explain"), None),
         ("DELETE", format!("/api/v1/keys/{key}"), None),
     ] {
         let mut request = world.request(method, &path).bearer_auth(&foreign);

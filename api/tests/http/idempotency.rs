@@ -47,6 +47,15 @@ async fn a_repeat_never_shows_a_secret() {
     let path = format!("/api/v1/devices/{device}/credentials");
     assert!(post(&world, "r", &path, &json!({})).await.json()["secret"].is_string());
     assert_eq!(post(&world, "r", &path, &json!({})).await.json(), json!({"id": device, "secret": null}));
+
+    world.make_authority();
+    let body = json!({"kind": "certificate"});
+    let mut first = post(&world, "c", &path, &body).await.json();
+    assert!(first["key"].as_str().unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    first["key"] = Value::Null;
+    assert_eq!(post(&world, "c", &path, &body).await.json(), first);
+    let listed = world.get(&format!("/api/v1/devices/{device}/certificates")).await.json();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "and one was made");
     world.stop().await;
 }
 

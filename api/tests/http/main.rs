@@ -3,7 +3,10 @@
 mod access;
 mod analytics;
 mod connections;
+mod credentials;
 mod documents;
+mod engines;
+mod explain;
 mod hostile;
 mod idempotency;
 mod live;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use api::authority::Authority;
 use api::{App, Config, HttpMetrics};
 use prometheus_client::registry::Registry;
 use protocol::{OrganizationId, Timestamp};
@@ -29,7 +30,7 @@ pub(crate) struct World {
     client: Client,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What came back.
@@ -49,7 +50,12 @@ impl World {
     pub(crate) async fn with(config: Config) -> World {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("promenade.db").display());
-        let store = Store::open(&url).await.unwrap();
+        World::at(config, &url, directory).await
+    }
+
+    /// A server on a database that is new.
+    pub(crate) async fn at(config: Config, url: &str, directory: TempDir) -> World {
+        let store = Store::open(url).await.unwrap();
         let organization = store.default_organization(Timestamp(NOW)).await.unwrap().id;
         let scopes: ScopeSet = "*".parse().unwrap();
         let (_, secret) =
@@ -60,6 +66,7 @@ impl World {
             store,
             live: Live::memory(),
             clock: Clock::Manual(Arc::new(AtomicI64::new(NOW))),
+            authority: directory.path().join("ca"),
             registry: Arc::new(registry),
             metrics,
             config,
@@ -69,7 +76,7 @@ impl World {
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(api::run(Arc::clone(&app), listener, shutdown.clone()));
         let (key, client) = (secret.text(), Client::new());
-        World { app, organization, key, address, client, shutdown, server, _directory: directory }
+        World { app, organization, key, address, client, shutdown, server, directory }
     }
 
     /// Turns the clock.
@@ -93,6 +100,11 @@ impl World {
         let scopes: ScopeSet = scopes.parse().unwrap();
         let key = self.app.store.create_key(organization, "test", &scopes, None, Timestamp(NOW)).await;
         key.unwrap().1.text()
+    }
+
+    /// Makes a certificate authority, as `promenade ca init` does.
+    pub(crate) fn make_authority(&self) -> Authority {
+        Authority::init(&self.app.authority, "Shop", Timestamp(NOW)).unwrap()
     }
 
     /// A request without a key.
@@ -152,6 +164,8 @@ impl World {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.server.await.unwrap();
+        self.app.store.close().await;
+        self.directory.close().unwrap();
     }
 
     /// Tells the server to stop.

@@ -24,7 +24,8 @@ impl Named {
         }
         let index = usize::from(alias) - 1;
         if topic.is_empty() {
-            return self.topics.get(index).cloned().flatten().ok_or(DecodeError::TopicAlias);
+            // Section 3.3.4: an alias that was never set is a protocol error.
+            return self.topics.get(index).cloned().flatten().ok_or(DecodeError::Protocol);
         }
         if self.topics.len() <= index {
             self.topics.resize(index + 1, None);
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn a_client_names_topics_and_uses_the_names() {
         let mut named = Named::new(2);
-        assert_eq!(named.resolve(1, ""), Err(DecodeError::TopicAlias), "never set");
+        assert_eq!(named.resolve(1, ""), Err(DecodeError::Protocol), "never set");
         assert_eq!(named.resolve(2, "a").as_deref(), Ok("a"));
         assert_eq!(named.resolve(2, "").as_deref(), Ok("a"));
         assert_eq!(named.resolve(2, "b").as_deref(), Ok("b"));

@@ -1,22 +1,31 @@
 //! From the first byte to the CONNACK: who is it, may they come in, and which session is theirs.
 
+mod asked;
+
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
+use protocol::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use asked::Asked;
 
 use super::Link;
 use super::wire::{Timers, Wire};
-use crate::access::{Access, Route};
+use crate::access::{Access, Identity, Route};
 use crate::codec::{self, Connect, DecodeError, Detail, Packet, Property, Version, reason};
+use crate::facts::{Observed, RefusedSignIn, SignIn};
 use crate::front::{Front, Peer};
 use crate::journal::expiry;
 use crate::message::{Draft, Message};
 use crate::session::{Session, SessionKey, Will};
 use crate::sessions::Wish;
 use crate::sign_in::{Refusal, SignedIn};
+use crate::transport::{self, Stream};
 
 /// A client that was let in; its CONNACK is in the write buffer.
 pub(super) struct Welcome {
@@ -32,6 +41,8 @@ pub(super) struct Welcome {
     pub(super) session_expiry_s: u32,
     pub(super) topic_aliases: u16,
     pub(super) explains: bool,
+    pub(super) since: Timestamp,
+    pub(super) observed: Option<Arc<Observed>>,
 }
 
 /// The largest CONNECT taken: a will and a password of 64 KiB each. Whoever has not signed in gets no more of our memory.
@@ -41,15 +52,47 @@ const MAX_CLIENT_ID: usize = 256;
 /// How long a refused peer may take to read why.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// Reads the CONNECT within its deadline and answers it. `None`: the peer was refused or went, and has been told.
-pub(super) async fn shake<S>(front: &Arc<Front>, wire: &mut Wire<S>, peer: &Peer) -> Option<Welcome>
+/// Opens the transport and reads the CONNECT within one deadline, and answers it. `None`: the peer was refused or went, and
+/// has been told.
+pub(super) async fn shake(
+    front: &Arc<Front>,
+    socket: TcpStream,
+    mut peer: Peer,
+) -> Option<(Wire<Stream>, Welcome)> {
+    let deadline = Instant::now() + Duration::from_secs(front.config.connect_timeout_s);
+    let largest = front.config.maximum_packet_size;
+    let opened = tokio::select! {
+        biased;
+        opened = timeout_at(deadline, transport::open(peer.transport, socket, front.tls.as_deref(), largest)) => opened,
+        () = front.shutdown.cancelled() => return None,
+    };
+    let stream = match opened {
+        Ok(Ok((stream, certificate))) => {
+            peer.certificate = certificate;
+            stream
+        }
+        Ok(Err(error)) => {
+            front.metrics.refuse(error.cause());
+            tracing::debug!(%error, address = %peer.address, "not opened");
+            return None;
+        }
+        Err(_) => {
+            front.metrics.refuse("connect_timeout");
+            return None;
+        }
+    };
+    let mut wire = Wire::new(stream);
+    let welcome = welcome(front, &mut wire, &peer, deadline).await?;
+    Some((wire, welcome))
+}
+
+async fn welcome<S>(front: &Arc<Front>, wire: &mut Wire<S>, peer: &Peer, deadline: Instant) -> Option<Welcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let deadline = Duration::from_secs(front.config.connect_timeout_s);
     let read = tokio::select! {
         biased;
-        read = timeout(deadline, read_connect(wire)) => read,
+        read = timeout_at(deadline, read_connect(wire)) => read,
         () = front.shutdown.cancelled() => return None,
     };
     let (frame, version) = match read {
@@ -86,6 +129,9 @@ where
         }
         Err(Refused { v5, v4, cause }) => {
             front.metrics.refuse(cause);
+            if let Ok(Packet::Connect(connect)) = codec::decode(&wire.input, frame, version) {
+                note_refusal(front, connect.user_name, peer, cause);
+            }
             tracing::debug!(cause, "sign-in refused");
             let code = if version == Version::V5 { v5 } else { v4 };
             if code != 0 {
@@ -147,8 +193,9 @@ async fn admit(
         return Err(Refused::new(reason::CLIENT_IDENTIFIER_NOT_VALID, 2, "client_id_missing"));
     }
     let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await;
-    let SignedIn { access, expires_at } = signed_in.map_err(|refusal| match refusal {
+    let SignedIn { access, expires_at, certificate } = signed_in.map_err(|refusal| match refusal {
         Refusal::BadCredentials => Refused::new(reason::BAD_CREDENTIALS, 4, "bad_credentials"),
+        Refusal::CertificateRevoked => Refused::new(reason::NOT_AUTHORIZED, 5, "certificate_revoked"),
         Refusal::NotAuthorized => Refused::new(reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
         Refusal::Unavailable => Refused::new(reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
     })?;
@@ -171,26 +218,20 @@ async fn admit(
     let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
     let attached = front.sessions.attach(
         SessionKey { identity: access.identity, client_id },
-        &Wish { clean: connect.clean, expiry_s: session_expiry_s, organization: access.organization },
+        &Wish {
+            clean: connect.clean,
+            expiry_s: session_expiry_s,
+            organization: access.organization,
+            certificate,
+        },
         &link,
     );
     if front.shutdown.is_cancelled() {
         link.close(reason::SERVER_SHUTTING_DOWN); // the round that tells everybody may have passed already
     }
-    let will = connect.will.as_ref().map(|will| {
-        let delay = |property| if let Property::WillDelay(delay_s) = property { Some(delay_s) } else { None };
-        let message = Message::new(Draft {
-            organization: access.organization,
-            publisher: attached.session.id,
-            topic: will.topic,
-            properties: &will.properties.forwarded(),
-            payload: will.payload,
-            qos: will.qos,
-            retain: will.retain,
-            expires_at: will.properties.message_expiry().map(|s| expiry(front.clock.now(), s)),
-        });
-        Will { message, delay_s: will.properties.iter().find_map(delay).unwrap_or(0) }
-    });
+    let since = front.clock.now();
+    let observed = observe(front, &access, &attached.session, version, peer, since);
+    let will = connect.will.as_ref().map(|will| read_will(will, &access, &attached.session));
     if will.is_some() {
         front.sessions.keep_will(&attached.session, attached.generation, will.clone());
     }
@@ -226,53 +267,72 @@ async fn admit(
         session_expiry_s,
         topic_aliases: asked.topic_aliases,
         explains: asked.explains,
+        since,
+        observed,
     };
     Ok((welcome, answer))
 }
 
-/// What a version 5 client asks for in its CONNECT.
-struct Asked {
-    session_expiry: u32,
-    receive_maximum: u16,
-    maximum_packet_size: usize,
-    topic_aliases: u16,
-    response_information: bool,
-    explains: bool,
+/// Notes that a device signed in.
+fn observe(
+    front: &Front,
+    access: &Access,
+    session: &Session,
+    version: Version,
+    peer: &Peer,
+    since: Timestamp,
+) -> Option<Arc<Observed>> {
+    let Identity::Device(device) = access.identity else { return None };
+    let observed = front.facts.of(access.organization, device);
+    let certificate = session.state().certificate;
+    let sign_in = SignIn {
+        at: since,
+        address: peer.address.ip().to_canonical().to_string(),
+        transport: peer.transport.name().to_owned(),
+        version: if version == Version::V4 { "3.1.1" } else { "5" }.to_owned(),
+        client_id: session.key.client_id.to_string(),
+        certificate: certificate.map(hex),
+    };
+    observed.change(|facts| (facts.sign_in, facts.connected_since) = (Some(sign_in), Some(since)));
+    Some(observed)
 }
 
-impl Asked {
-    fn read(connect: &Connect<'_>) -> Result<Self, Refused> {
-        let mut asked = Self {
-            session_expiry: 0,
-            receive_maximum: u16::MAX,
-            maximum_packet_size: usize::MAX,
-            topic_aliases: 0,
-            response_information: false,
-            explains: true,
-        };
-        let (mut method, mut data) = (false, false);
-        for property in connect.properties.iter() {
-            match property {
-                Property::SessionExpiry(seconds) => asked.session_expiry = seconds,
-                Property::ReceiveMaximum(count) => asked.receive_maximum = count,
-                Property::MaximumPacketSize(bytes) => asked.maximum_packet_size = bytes as usize,
-                Property::TopicAliasMaximum(count) => asked.topic_aliases = count,
-                Property::RequestResponseInformation(wanted) => asked.response_information = wanted == 1,
-                Property::RequestProblemInformation(wanted) => asked.explains = wanted == 1,
-                Property::AuthenticationMethod(_) => method = true,
-                Property::AuthenticationData(_) => data = true,
-                _ => {}
-            }
-        }
-        if method {
-            return Err(Refused::new(reason::BAD_AUTHENTICATION_METHOD, 0, "authentication_method"));
-        }
-        if data {
-            // Section 3.1.2.11.10: data without a method.
-            return Err(Refused::new(reason::PROTOCOL_ERROR, 0, DecodeError::Protocol.cause()));
-        }
-        Ok(asked)
-    }
+/// The will as it is published, should it be.
+fn read_will(will: &codec::Will<'_>, access: &Access, session: &Session) -> Will {
+    let delay = |property| if let Property::WillDelay(delay_s) = property { Some(delay_s) } else { None };
+    let message = Message::new(Draft {
+        organization: access.organization,
+        publisher: session.id,
+        topic: will.topic,
+        properties: &will.properties.forwarded(),
+        payload: will.payload,
+        qos: will.qos,
+        retain: will.retain,
+        // Its time begins when it is published (section 3.1.3.2.4).
+        expires_at: will.properties.message_expiry().map(|seconds| expiry(Timestamp(0), seconds)),
+    });
+    Will { message, delay_s: will.properties.iter().find_map(delay).unwrap_or(0) }
+}
+
+/// Notes that a sign-in of a device that exists was refused.
+fn note_refusal(front: &Front, user_name: Option<&str>, peer: &Peer, cause: &str) {
+    let named = user_name.or(peer.certificate.as_ref().and_then(|it| it.common_name.as_deref()));
+    let Some(device) = named.and_then(|name| name.parse().ok()) else { return };
+    let Some(reporter) = front.sign_in.registry.view().reporter(device) else { return };
+    let refused = RefusedSignIn {
+        at: front.clock.now(),
+        address: peer.address.ip().to_canonical().to_string(),
+        cause: cause.to_owned(),
+    };
+    let observed = front.facts.of(reporter.organization, device);
+    observed.change(|facts| facts.refused_sign_in = Some(refused));
+}
+
+fn hex(bytes: [u8; 32]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 async fn refuse<S>(wire: &mut Wire<S>, version: Version, code: u8, limit: Option<&str>)

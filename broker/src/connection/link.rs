@@ -80,6 +80,12 @@ impl Link {
         inbox.close
     }
 
+    /// What was settled so far.
+    #[cfg(test)]
+    pub(crate) fn take_for_tests(&self, settled: &mut Vec<(u16, u8)>) {
+        self.take(&mut |id, code| settled.push((id, code)));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }

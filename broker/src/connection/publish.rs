@@ -50,7 +50,9 @@ impl Connection<'_> {
                 }
                 let content_type = publish.properties.content_type();
                 let ingest = &self.front.ingest;
-                let wait = ingest.take(device, publish.payload, content_type, reply, Instant::now());
+                let observed = self.observed.as_deref();
+                let wait =
+                    ingest.take(device, publish.payload, content_type, reply, observed, Instant::now());
                 Ok(wait.map_or(Step::Done, Step::After))
             }
             _ => self.forward(publish, topic),
@@ -105,7 +107,7 @@ impl Connection<'_> {
     fn refuse_publish(&mut self, publish: &Publish<'_>, code: u8, cause: &'static str) -> Result<Step, End> {
         match publish.id {
             Some(id) if self.version == Version::V5 => {
-                self.front.metrics.refuse(cause);
+                self.refuse(cause);
                 self.session.release(id);
                 let limit = (code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause);
                 self.answers.refuse(acknowledgement(publish.qos), id, code, limit);

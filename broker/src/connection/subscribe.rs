@@ -36,7 +36,7 @@ impl Connection<'_> {
                     codes.push(asked.qos() as u8);
                 }
                 Err((code, cause)) => {
-                    self.front.metrics.refuse(cause);
+                    self.refuse(cause);
                     limit = limit.or((code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause));
                     codes.push(if self.version == Version::V5 { code } else { reason::UNSPECIFIED });
                 }

@@ -62,14 +62,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         poll_fn(|context| poll_read(socket, input, context)).await
     }
 
-    /// Writes what waits, and returns when there is something to do: new bytes, a knock, room to write more, or the end.
+    /// Writes what waits, and returns when there is something to do: new bytes, a knock, room to write more, or the end. Answers how
+    /// many bytes are new.
     pub(super) async fn progress(
         &mut self,
         buffer: &mut BytesMut,
         wants: Wants,
         link: &Link,
         timers: &mut Timers,
-    ) -> Result<(), End> {
+    ) -> Result<usize, End> {
         poll_fn(|context| {
             let is_written = match self.poll_write(context) {
                 Poll::Ready(Ok(())) => {
@@ -80,13 +81,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Poll::Pending => false,
             };
             if link.poll_knock(context).is_ready() || (is_written && wants.draining) {
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(0));
             }
             let waiting = self.output.len() - self.written;
             let reading = wants.reading && waiting < WRITE_LIMIT;
             // What waits in the socket is read before the peer is called silent, since it may have been us who did not read.
             if reading && let Poll::Ready(read) = poll_read(&mut self.socket, buffer, context) {
-                return Poll::Ready(read.map(drop).ok_or(End::Lost));
+                return Poll::Ready(read.ok_or(End::Lost));
             }
             if !is_written {
                 timers.stalled_at.get_or_insert_with(Instant::now);

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Committed;
+use super::ledger::Ledger;
 use super::marks::{Marks, Outcome};
 use super::prepare::{Content, Place, Submission, Verdict};
 use super::receipts::{Note, Receipts};
@@ -35,6 +36,7 @@ pub(crate) struct Appender {
     worker: mpsc::Sender<Committed>,
     shutdown: CancellationToken,
     marks: Marks,
+    ledger: Ledger,
     /// The last position used in each venue.
     positions: HashMap<VenueId, i64>,
 }
@@ -66,7 +68,17 @@ impl Appender {
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
         let positions = store.positions().await?.into_iter().collect();
-        Ok(Self { store, clock, metrics, receipts, worker, shutdown, marks: Marks::default(), positions })
+        Ok(Self {
+            store,
+            clock,
+            metrics,
+            receipts,
+            worker,
+            shutdown,
+            marks: Marks::default(),
+            ledger: Ledger::default(),
+            positions,
+        })
     }
 
     /// Commits until every sender of the queue is gone.
@@ -74,6 +86,7 @@ impl Appender {
         let mut waiting = Vec::with_capacity(GROUP);
         while queue.recv_many(&mut waiting, GROUP).await > 0 {
             self.marks.begin();
+            self.ledger.begin();
             let mut group = Group::default();
             let shutdown = self.shutdown.clone();
             let overdue = async {
@@ -100,12 +113,13 @@ impl Appender {
 
     /// Puts one batch where it belongs: into its segments, or among the refusals.
     async fn sort_in(&mut self, group: &mut Group, submission: Submission) {
-        let Submission { device, organization, content, reply, room } = submission;
+        let Submission { device, organization, content, reply, room, .. } = submission;
         group.rooms.extend(room);
         let (boot, seq, first, verdict) = match content {
             Content::Numbered { boot, seq, first, verdict } => (boot, seq, first, verdict),
             Content::Unreadable(reason) => {
                 self.metrics.refuse(reason.as_str());
+                self.enter(organization, (device, None), reason, 0).await;
                 group.notes.entry((device, None)).or_default().push(Refused::Whole { reason });
                 group.replies.extend(reply.map(|reply| (reply, reason::PAYLOAD_FORMAT_INVALID)));
                 return;
@@ -134,6 +148,7 @@ impl Appender {
             }
             Outcome::Refused(reason) => {
                 self.metrics.refuse(reason.as_str());
+                self.enter(organization, key, reason, seq).await;
                 // Those that may come again are named by the mark, for as long as they have not.
                 if !reason.is_retryable() {
                     let refused = Refused::Batches { from: seq, to: seq, reason };
@@ -141,8 +156,11 @@ impl Appender {
                 }
                 refusal_code(reason)
             }
-            Outcome::New => {
-                let Verdict::Accept { hash, places, refused, nothing_left } = verdict else {
+            outcome @ (Outcome::New | Outcome::Recovered) => {
+                if outcome == Outcome::Recovered && self.read_ledger(organization, key).await {
+                    self.ledger.recover(key, seq);
+                }
+                let Verdict::Accept { hash, places, refused, nothing_left, .. } = verdict else {
                     unreachable!("judged as new")
                 };
                 group.batches += 1;
@@ -169,7 +187,8 @@ impl Appender {
             rows.push(builder.finish(organization, venue, *position, now));
         }
         let boots = self.marks.rows();
-        let append = Append { segments: &rows, boots: &boots, losses: &[], now };
+        let losses = self.ledger.rows();
+        let append = Append { segments: &rows, boots: &boots, losses: &losses, now };
         // Nothing is acknowledged before it is committed, so a store that is away only makes everybody wait.
         while let Err(error) = self.store.append(&append).await {
             self.metrics.commit_failures.inc();
@@ -208,6 +227,37 @@ impl Appender {
 }
 
 impl Appender {
+    /// Enters a refusal in the loss ledger.
+    async fn enter(
+        &mut self,
+        organization: OrganizationId,
+        key: (DeviceId, Option<Boot>),
+        cause: Reason,
+        seq: u64,
+    ) {
+        if self.read_ledger(organization, key).await {
+            self.ledger.refuse(organization, key, cause, seq, self.clock.now());
+        }
+    }
+
+    /// Answers false where what is stored cannot be read: the refusal is told and counted all the same.
+    async fn read_ledger(&mut self, organization: OrganizationId, key: (DeviceId, Option<Boot>)) -> bool {
+        loop {
+            match self.ledger.read(&self.store, organization, key).await {
+                Ok(()) => return true,
+                Err(StoreError::Corrupt(what)) => {
+                    tracing::error!(device = %key.0, what, "what is stored of a device's losses is damaged");
+                    return false;
+                }
+                Err(error) => {
+                    self.metrics.commit_failures.inc();
+                    tracing::error!(%error, "the loss ledger could not be read; trying again");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
     /// Whether exactly these rows are in the log: one row tells, since they are written together.
     async fn is_committed(&self, rows: &[NewSegment]) -> bool {
         let Some(row) = rows.first() else { return false };

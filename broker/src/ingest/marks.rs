@@ -45,6 +45,8 @@ pub(super) struct Mark {
 pub(super) enum Outcome {
     /// New: to be stored.
     New,
+    /// Refused once, and to be stored now.
+    Recovered,
     /// Accepted before, with the same pings.
     Repeat,
     /// Refused, now or again.
@@ -147,11 +149,17 @@ impl Mark {
         }
         self.numbers.settled.insert(seq);
         match verdict {
+            Verdict::Accept { over: Some(over), .. }
+                if !(self.limited.contains(&seq) && over.rate.take_again(over.count, over.now)) =>
+            {
+                self.limited.insert(seq);
+                Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute))
+            }
             Verdict::Accept { hash, .. } => {
                 self.numbers.accepted.insert(seq);
-                self.limited.remove(&seq);
+                let again = self.limited.remove(&seq);
                 self.remember(seq, *hash);
-                Outcome::New
+                if again { Outcome::Recovered } else { Outcome::New }
             }
             Verdict::Refuse { reason, .. } => {
                 if reason.is_retryable() {
@@ -212,14 +220,27 @@ impl Mark {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::ingest::prepare::Over;
+    use crate::registry::Rate;
 
     fn accept(hash: u64) -> Verdict {
-        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new(), nothing_left: false }
+        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new(), nothing_left: false, over: None }
+    }
+
+    /// A batch over the limit; `rate` has the slower lane.
+    fn over(rate: &Arc<Rate>) -> Verdict {
+        let over = Over { rate: Arc::clone(rate), count: 1, now: Instant::now() };
+        let (places, refused) = (Vec::new(), Vec::new());
+        Verdict::Accept { hash: 7, places, refused, nothing_left: false, over: Some(over) }
     }
 
     fn limited() -> Verdict {
-        Verdict::Refuse { hash: Some(7), reason: Reason::RateLimited(Limit::PingsPerMinute) }
+        over(&Arc::new(Rate::new(0)))
     }
 
     #[test]
@@ -243,8 +264,21 @@ mod tests {
             Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute))
         );
         assert_eq!(mark.numbers.through(), Some(0), "a refused number is settled");
-        assert_eq!(mark.judge(0, None, &accept(7)), Outcome::New);
+        assert_eq!(mark.judge(0, None, &accept(7)), Outcome::Recovered);
         assert_eq!(mark.judge(0, None, &accept(7)), Outcome::Repeat);
+    }
+
+    #[test]
+    fn over_the_limit_only_what_was_refused_before_has_a_lane() {
+        let mut mark = Mark::default();
+        let rate = Arc::new(Rate::new(8)); // two in the slower lane
+        let refused = Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute));
+        for seq in 0..3 {
+            assert_eq!(mark.judge(seq, None, &over(&rate)), refused, "{seq} is new");
+        }
+        assert_eq!(mark.judge(0, None, &over(&rate)), Outcome::Recovered);
+        assert_eq!(mark.judge(1, None, &over(&rate)), Outcome::Recovered);
+        assert_eq!(mark.judge(2, None, &over(&rate)), refused, "the lane is used up");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Reading a batch: what of it is good, what is refused and why, and where each ping belongs.
 
 use std::hash::Hasher;
+use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{
-    Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, Limit, OrganizationId, Ping, Reason,
+    Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, OrganizationId, Ping, Reason,
 };
 use protocol::{Subject, Timestamp, VenueId};
 use siphasher::sip::SipHasher13;
@@ -12,8 +14,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::connection::Reply;
+use crate::facts::Observed;
 use crate::metrics::Metrics;
-use crate::registry::{Heard, Reporter, View, content};
+use crate::registry::{Heard, Rate, Reporter, Taken, View, content};
 
 /// Clock differences up to this are the network's, not the clock's.
 const TOLERATED_OFFSET_MS: i64 = 5_000;
@@ -41,9 +44,29 @@ pub(crate) struct Submission {
     pub(super) reply: Option<Reply>,
     /// Its share of what may wait, given back when it is committed.
     pub(super) room: Option<OwnedSemaphorePermit>,
+    /// For how long nothing more should be read from the device.
+    pub(super) pause: Option<Duration>,
+    /// The server's clock minus the device's, where it told its own.
+    pub(super) offset_ms: Option<i64>,
 }
 
 impl Submission {
+    /// Notes what it tells of the device.
+    pub(super) fn note(&self, observed: &Observed, now: Timestamp) {
+        let Content::Numbered { verdict, .. } = &self.content else { return };
+        match verdict {
+            Verdict::Accept { places, over: None, .. } => {
+                let newest = places.iter().map(|place| place.newest).max();
+                observed.batch(now, newest);
+            }
+            Verdict::Accept { .. } => observed.limited("pings_per_minute", now),
+            Verdict::Refuse { reason, .. } => observed.refused(reason.as_str(), now),
+        }
+        if let Some(offset_ms) = self.offset_ms {
+            observed.skewed(offset_ms);
+        }
+    }
+
     /// How many pings are to be stored.
     pub(super) fn pings(&self) -> usize {
         match &self.content {
@@ -66,9 +89,24 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Stored, but for the single pings refused.
-    Accept { hash: u64, places: Vec<Place>, refused: Vec<(u32, Reason)>, nothing_left: bool },
+    Accept {
+        hash: u64,
+        places: Vec<Place>,
+        refused: Vec<(u32, Reason)>,
+        nothing_left: bool,
+        /// More than the device has left: accepted only if it was refused before and the slower lane has room.
+        over: Option<Over>,
+    },
     /// Refused as a whole; the hash tells whether the same number was accepted before.
     Refuse { hash: Option<u64>, reason: Reason },
+}
+
+/// A batch above the device's limit.
+#[derive(Debug)]
+pub(super) struct Over {
+    pub(super) rate: Arc<Rate>,
+    pub(super) count: usize,
+    pub(super) now: Instant,
 }
 
 /// The part of a batch that belongs to one venue.
@@ -92,11 +130,16 @@ pub(super) fn prepare(
     metrics: &Metrics,
     reply: Option<Reply>,
 ) -> Submission {
-    let content = match Batch::decode(payload, content_type) {
-        Ok(decoded) => numbered(view, reporter, decoded, clocks, metrics),
-        Err(error) => unusable(&error),
+    let mut offset_ms = None;
+    let (content, pause) = match Batch::decode(payload, content_type) {
+        Ok(decoded) => {
+            offset_ms = decoded.batch.sent.map(|sent| clocks.received.since(sent));
+            numbered(view, reporter, decoded, clocks, metrics)
+        }
+        Err(error) => (unusable(&error), None),
     };
-    Submission { device: reporter.id, organization: reporter.organization, content, reply, room: None }
+    let (device, organization) = (reporter.id, reporter.organization);
+    Submission { device, organization, content, reply, room: None, pause, offset_ms }
 }
 
 fn unusable(error: &BatchError) -> Content {
@@ -115,7 +158,8 @@ fn numbered(
     decoded: Decoded,
     clocks: Clocks,
     metrics: &Metrics,
-) -> Content {
+) -> (Content, Option<Duration>) {
+    let mut pause = None;
     let Decoded { batch, mut refused } = decoded;
     let Batch { boot, seq, first, sent, pings } = batch;
     let count = pings.len() + refused.len();
@@ -159,22 +203,19 @@ fn numbered(
     let hash = resolver.hasher.finish();
     let verdict = if skewed {
         Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
-    } else if !reporter.rate.take(count.max(1), clocks.now) {
-        Verdict::Refuse { hash: Some(hash), reason: Reason::RateLimited(Limit::PingsPerMinute) }
-    } else if nothing_left {
-        only_reason(&refused).map_or_else(
-            || Verdict::Accept {
-                hash,
-                places: Vec::new(),
-                refused: std::mem::take(&mut refused),
-                nothing_left,
-            },
-            |reason| Verdict::Refuse { hash: Some(hash), reason },
-        )
+    } else if let Some(reason) = only_reason(&refused).filter(|_| nothing_left) {
+        Verdict::Refuse { hash: Some(hash), reason }
     } else {
-        Verdict::Accept { hash, places: resolver.places, refused, nothing_left }
+        let count = count.max(1);
+        let taken = reporter.rate.take(count, clocks.now);
+        if let Taken::After(wait) = taken {
+            pause = Some(wait);
+        }
+        let over = || Over { rate: Arc::clone(&reporter.rate), count, now: clocks.now };
+        let places = if nothing_left { Vec::new() } else { resolver.places };
+        Verdict::Accept { hash, places, refused, nothing_left, over: (taken == Taken::Over).then(over) }
     };
-    Content::Numbered { boot, seq, first, verdict }
+    (Content::Numbered { boot, seq, first, verdict }, pause)
 }
 
 /// The reason that all refused pings share: then the batch is refused as a whole, which says the same in fewer words.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::num::NonZero;
+use std::sync::Arc;
 
 use protocol::Timestamp;
 
-use super::{Session, State};
+use super::{Pressure, Session, State};
 use crate::codec::Qos;
 use crate::filter;
 use crate::message::Message;
@@ -49,6 +50,15 @@ pub(crate) struct How {
     pub(crate) identifiers: Vec<u32>,
 }
 
+/// What became of a message for a session.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered {
+    /// False where it was given up.
+    pub(crate) taken: bool,
+    /// The publisher should wait for the client.
+    pub(crate) pressure: Option<Pressure>,
+}
+
 /// What became of an attempt to write a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -81,18 +91,24 @@ fn packet_id(position: u64) -> u16 {
 }
 
 impl Session {
-    /// Queues a message with the lower of its own and the subscription's QoS (MQTT-3.8.4-8) and wakes the connection; false
-    /// where it was given up. `stored` names the message in the store.
+    /// Queues a message with the lower of its own and the subscription's QoS (MQTT-3.8.4-8) and wakes the connection.
+    /// `stored` names the message in the store.
     ///
     /// Without a connection QoS 0 does not wait.
-    pub(crate) fn deliver(&self, message: &Message, stored: u64, how: How, now: Timestamp) -> bool {
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        message: &Message,
+        stored: u64,
+        how: How,
+        now: Timestamp,
+    ) -> Delivered {
         let qos = how.qos.min(message.qos());
         let mut state = self.state();
         if state.ended
             || (state.link.is_none() && qos == Qos::AtMostOnce)
             || self.hidden.iter().any(|filter| filter::matches(filter, message.topic()))
         {
-            return false;
+            return Delivered::default();
         }
         let mut outgoing = Outgoing {
             message: message.clone(),
@@ -105,7 +121,7 @@ impl Session {
         };
         if !self.make_room(&mut state, &outgoing, now) {
             self.usage.dropped.inc();
-            return false;
+            return Delivered::default();
         }
         if qos != Qos::AtMostOnce {
             outgoing.position = state.next_position();
@@ -119,7 +135,7 @@ impl Session {
         if let Some(link) = &state.link {
             link.wake();
         }
-        true
+        Delivered { taken: true, pressure: self.pressure(&mut state) }
     }
 
     /// Hands what waits to `write`, in order, until it has enough; no more than `window` messages of QoS 1 and 2 are under
@@ -132,12 +148,24 @@ impl Session {
         mut write: impl FnMut(&Outgoing) -> Sent,
     ) {
         let mut state = self.state();
+        self.hand(&mut state, generation, window, now, &mut write);
+        self.relieve(&mut state);
+    }
+
+    fn hand(
+        &self,
+        state: &mut State,
+        generation: u64,
+        window: usize,
+        now: Timestamp,
+        write: &mut impl FnMut(&Outgoing) -> Sent,
+    ) {
         while state.generation == generation
             && let Some(head) = state.pending.front()
         {
             if head.is_over(now) {
                 self.usage.expired.inc();
-                self.take_out(&mut state, 0);
+                self.take_out(state, 0);
                 continue;
             }
             if head.qos != Qos::AtMostOnce && head.stage != Stage::Released && state.inflight.len() >= window
@@ -148,9 +176,9 @@ impl Session {
                 Sent::Later => return,
                 Sent::TooLarge => {
                     self.usage.dropped.inc();
-                    self.take_out(&mut state, 0);
+                    self.take_out(state, 0);
                 }
-                Sent::Written if head.qos == Qos::AtMostOnce => self.take_out(&mut state, 0),
+                Sent::Written if head.qos == Qos::AtMostOnce => self.take_out(state, 0),
                 Sent::Written => {
                     let sent = state.pending.pop_front();
                     state.inflight.extend(sent);
@@ -205,7 +233,7 @@ impl Session {
     fn make_room(&self, state: &mut State, new: &Outgoing, now: Timestamp) -> bool {
         let fits = |state: &State| {
             state.bytes + new.size() <= self.usage.bounds.session_bytes
-                && state.pending.len() + state.inflight.len() < self.usage.bounds.session_messages
+                && state.waiting() < self.usage.bounds.session_messages
                 && self.usage.has_room(new.size())
         };
         if fits(state) {
@@ -246,6 +274,11 @@ impl Session {
 }
 
 impl State {
+    /// How many messages are not done with.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.len() + self.inflight.len()
+    }
+
     /// What was sent and is not done with goes out again before anything else, in its first order (MQTT-4.4.0-1,
     /// MQTT-4.6.0-1), and no more of it at once than the new connection takes.
     pub(crate) fn send_again(&mut self) {

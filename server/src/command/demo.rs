@@ -68,7 +68,9 @@ impl Demo {
         let _lock = data.lock()?;
         let shutdown = until_signalled()?;
         let listeners = Listeners::bind(config).await?;
-        let (http, mqtt) = (listeners.http.local_addr()?, listeners.mqtt.local_addr()?);
+        let mqtt =
+            listeners.mqtt.mqtt.as_ref().context("the demo's gateways speak MQTT over TCP: switch it on")?;
+        let (http, mqtt) = (listeners.http.local_addr()?, mqtt.local_addr()?);
         let service = Service::open(config, &data.database_url(config), Clock::System).await?;
         let (store, organization) = (service.store.clone(), service.organization.clone());
         let serving = tokio::spawn(service.run(listeners, shutdown.clone()));

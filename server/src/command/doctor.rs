@@ -59,13 +59,21 @@ async fn examine(config: &Config) -> Vec<Finding> {
         Err(error) => Finding::Wrong(format!("{error:#}")),
     });
     if !matches!(served, Ok(true)) {
-        for (what, address) in [("HTTP", config.listen.http), ("MQTT", config.listen.mqtt)] {
+        let mqtt = config.listen.of_mqtt().map(|(what, address)| Some((what, address.0?)));
+        let all = [Some(("HTTP", config.listen.http))].into_iter().chain(mqtt);
+        for (what, address) in all.flatten() {
             findings.push(match TcpListener::bind(address).await {
                 Ok(_) => Finding::Fine(format!("{what} can listen on {address}")),
                 Err(error) => Finding::Wrong(format!("{what} cannot listen on {address}: {error}")),
             });
         }
     }
+    findings.extend(config.warnings().into_iter().map(|warning| Finding::Note(warning.to_string())));
+    findings.push(match config.tls_files() {
+        Ok(None) => Finding::Note("nothing listens for TLS".into()),
+        Ok(Some(files)) => Finding::Fine(format!("TLS has the certificate {}", files.certificate.display())),
+        Err(error) => Finding::Wrong(format!("{error:#}")),
+    });
     findings.extend(database(config, &data).await);
     findings
 }

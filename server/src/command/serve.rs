@@ -19,12 +19,10 @@ pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
         let shutdown = until_signalled()?;
         let listeners = Listeners::bind(&config).await?;
         let service = Service::open(&config, &data.database_url(&config), Clock::System).await?;
-        // For whoever started it: with port 0 nobody else knows.
-        say(&format!(
-            "listening http={} mqtt={}",
-            listeners.http.local_addr()?,
-            listeners.mqtt.local_addr()?
-        ));
+        let addresses = listeners.addresses()?;
+        let addresses: Vec<String> =
+            addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+        say(&format!("listening {}", addresses.join(" ")));
         tracing::info!(data = %data.path().display(), "serving");
         let keys = service.store.keys(service.organization.id, Page { cursor: None, limit: 1 }).await?;
         if keys.items.is_empty() {

@@ -1,12 +1,12 @@
 //! What a client says when it connects.
 
-use super::key::Key;
-use crate::mqtt::{packet, text};
+use crate::mqtt::{Connect, Property, Will};
+use crate::world::Key;
 
 /// Everything that a CONNECT may say, as far as the tests say it.
 #[derive(Clone, Copy)]
 pub(super) struct Hello<'a> {
-    pub(super) level: u8,
+    level: u8,
     client_id: &'a str,
     credentials: Option<(&'a str, &'a str)>,
     clean: bool,
@@ -65,35 +65,21 @@ impl<'a> Hello<'a> {
     pub(super) fn will(self, topic: &'a str, payload: &'a [u8], qos: u8) -> Self {
         Self { will: Some((topic, payload, qos)), ..self }
     }
+}
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut body = text("MQTT");
-        let credentials = if self.credentials.is_some() { 0xC0 } else { 0 };
-        let will = self.will.map_or(0, |(_, _, qos)| 4 | (qos << 3));
-        body.extend([self.level, credentials | will | (u8::from(self.clean) << 1)]);
-        body.extend(self.keep_alive.to_be_bytes());
-        if self.level == 5 {
-            let mut properties = vec![0x11];
-            properties.extend(self.expiry.to_be_bytes());
-            if let Some(count) = self.receive_maximum {
-                properties.push(0x21);
-                properties.extend(count.to_be_bytes());
-            }
-            body.push(properties.len() as u8);
-            body.extend(properties);
+impl From<Hello<'_>> for Connect {
+    fn from(hello: Hello<'_>) -> Self {
+        let mut connect = Self::new(hello.level, hello.client_id).lasting(hello.expiry);
+        connect = connect.clean(hello.clean).keep_alive(hello.keep_alive);
+        if let Some(count) = hello.receive_maximum {
+            connect = connect.with(Property::ReceiveMaximum(count));
         }
-        body.extend(text(self.client_id));
-        if let Some((topic, payload, _)) = self.will {
-            if self.level == 5 {
-                body.push(0);
-            }
-            body.extend(text(topic));
-            body.extend(text(payload));
+        if let Some((topic, payload, qos)) = hello.will {
+            connect = connect.will(Will::new(topic, payload).qos(qos));
         }
-        if let Some((name, secret)) = self.credentials {
-            body.extend(text(name));
-            body.extend(text(secret));
+        match hello.credentials {
+            Some((name, secret)) => connect.user(name).password(secret),
+            None => connect,
         }
-        packet(0x10, &body)
     }
 }

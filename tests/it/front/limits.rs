@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::mqtt::Wire;
-use crate::world::{Engine, World};
+use crate::mqtt::{Client, LEVELS, Wire};
+use crate::world::{Engine, Key, World};
 
 #[tokio::test]
 async fn silence_beyond_the_keep_alive_ends_a_connection() -> anyhow::Result<()> {
@@ -67,8 +65,7 @@ async fn there_are_so_many_places_and_they_become_free_again() -> anyhow::Result
     world.metric_reaches("promenade_refusals_total{cause=\"connections_limit\"}", 1.0).await?;
     first.leave(None).await?;
     crate::world::eventually("a place becomes free", async || {
-        let asked = Client::ask(&world, Hello::new(4, "fourth").with_key(&key)).await;
-        Ok(asked.is_ok_and(|answer| answer.is_ok()).then_some(()))
+        Ok(Client::connect(&world, Hello::new(4, "fourth").with_key(&key)).await.ok().map(|_| ()))
     })
     .await?;
     second.ping().await

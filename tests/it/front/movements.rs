@@ -5,10 +5,9 @@ use protocol::{Batch, Identifier, Movement, MovementKind, Timestamp};
 use serde_json::Value;
 use store::Clock;
 
-use super::client::{Client, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::{Gateway, PATIENCE, Shop, World, batch};
+use crate::mqtt::{Client, LEVELS};
+use crate::world::{Gateway, Key, PATIENCE, Shop, World, batch};
 
 /// The stream of a venue, read event by event.
 struct Stream {
@@ -76,8 +75,8 @@ async fn a_visit_is_told_from_its_beginning_to_its_end() -> anyhow::Result<()> {
 
     let start = Timestamp(Clock::System.now().minus(2 * 3_600_000).0 / 1000 * 1000);
     let at = |seconds: i64| start.plus(seconds * 1000);
-    let mut outside = Client::device(&world, 5, &door).await?;
-    let mut inside = Client::device(&world, 4, &shop.gateway).await?;
+    let mut outside = super::device(&world, 5, &door).await?;
+    let mut inside = super::device(&world, 4, &shop.gateway).await?;
     let entering = batch(0, [at(0), at(10), at(20)]);
     let staying = batch(0, (3..=20).map(|step| at(step * 10)));
     assert_eq!(outside.publish(&door.pings_topic(), entering.to_json(), 1, false).await?, 0);

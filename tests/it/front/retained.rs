@@ -1,9 +1,8 @@
 //! Retained messages: set, replaced, cleared, and told to whoever subscribes later.
 
-use super::client::{Client, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::World;
+use crate::mqtt::{Client, LEVELS};
+use crate::world::{Key, World};
 
 #[tokio::test]
 async fn the_last_one_is_kept_until_it_is_cleared() -> anyhow::Result<()> {

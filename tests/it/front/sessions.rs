@@ -1,9 +1,8 @@
 //! Sessions that outlive their connection, and those that do not.
 
-use super::client::{Client, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::World;
+use crate::mqtt::{Client, LEVELS};
+use crate::world::{Key, World};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
@@ -17,7 +16,7 @@ async fn what_was_published_meanwhile_arrives_in_order() -> anyhow::Result<()> {
         let name = format!("sleeper {level}");
         let hello = Hello::new(level, &name).with_key(&key).resuming();
         let mut client = Client::connect(&world, hello).await?;
-        assert!(!client.present, "there was none before");
+        assert!(!client.is_resumed(), "there was none before");
         client.subscribe(&[("free/a", 1)]).await?;
         client.leave(None).await?;
         let mut publisher = Client::connect(&world, Hello::new(level, "publisher").with_key(&key)).await?;
@@ -25,25 +24,25 @@ async fn what_was_published_meanwhile_arrives_in_order() -> anyhow::Result<()> {
             publisher.publish("free/a", &number, 1, false).await?;
         }
         let mut client = Client::connect(&world, hello).await?;
-        assert!(client.present);
+        assert!(client.is_resumed());
         publisher.publish("free/a", "end", 1, false).await?;
         assert_eq!(client.payloads_until("end").await?, numbers(0..100), "version {level}");
         // What was acknowledged does not come again.
         client.leave(None).await?;
         let mut client = Client::connect(&world, hello).await?;
-        assert!(client.present);
+        assert!(client.is_resumed());
         publisher.publish("free/a", "end", 1, false).await?;
         assert_eq!(client.payloads_until("end").await?, [""; 0]);
         // A clean start forgets the subscription with everything else.
         client.leave(None).await?;
         let mut client = Client::connect(&world, Hello::new(level, &name).with_key(&key)).await?;
-        assert!(!client.present);
+        assert!(!client.is_resumed());
         client.subscribe(&[("free/end", 1)]).await?;
         publisher.publish("free/a", "forgotten", 1, false).await?;
         publisher.publish("free/end", "end", 1, false).await?;
         assert_eq!(client.payloads_until("end").await?, [""; 0]);
         client.leave(None).await?;
-        assert!(!Client::connect(&world, hello).await?.present, "a clean one leaves nothing behind");
+        assert!(!Client::connect(&world, hello).await?.is_resumed(), "a clean one leaves nothing behind");
     }
     Ok(())
 }
@@ -70,7 +69,7 @@ async fn what_was_not_acknowledged_comes_again_as_a_duplicate() -> anyhow::Resul
             publisher.publish("free/a", &number, 1, false).await?;
         }
         let mut client = Client::connect(&world, hello).await?;
-        assert!(client.present);
+        assert!(client.is_resumed());
         for (number, before) in first.iter().enumerate() {
             let again = client.delivery().await?;
             assert!(again.dup, "{number} is not marked");
@@ -99,7 +98,7 @@ async fn a_resumed_session_keeps_to_the_new_receive_maximum() -> anyhow::Result<
     }
     drop(client);
     let mut client = Client::connect(&world, hello.receive_maximum(3)).await?;
-    assert!(client.present);
+    assert!(client.is_resumed());
     client.acknowledges = false;
     client.ping().await?;
     let ids: Vec<_> = client.taken().map(|delivery| delivery.id).collect();
@@ -119,17 +118,17 @@ async fn a_session_of_version_5_ends_when_it_said() -> anyhow::Result<()> {
     // A clean start with an expiry starts anew and yet leaves a session.
     Client::connect(&world, resuming.leaving(3600)).await?.leave(None).await?;
     let client = Client::connect(&world, resuming).await?;
-    assert!(client.present);
+    assert!(client.is_resumed());
     // The goodbye may shorten it to nothing.
     client.leave_with_expiry(0).await?;
     let mut client = Client::connect(&world, resuming).await?;
-    assert!(!client.present);
+    assert!(!client.is_resumed());
     // Or to a second, which is over when a client with a keep-alive of a second is called silent.
     client.subscribe(&[("free/a", 1)]).await?;
     client.leave_with_expiry(1).await?;
     let clock = Hello::new(5, "clock").with_key(&key).keep_alive(1);
     assert_eq!(Client::connect(&world, clock).await?.ended().await?, Some(0x8D));
-    assert!(!Client::connect(&world, resuming).await?.present);
+    assert!(!Client::connect(&world, resuming).await?.is_resumed());
     // What was to end with the connection cannot be prolonged by the goodbye (MQTT-3.14.2-2).
     let client = Client::connect(&world, Hello::new(5, "brief").with_key(&key)).await?;
     assert_eq!(client.leave_with_expiry(100).await?, Some(0x82));
@@ -145,12 +144,12 @@ async fn the_same_client_id_of_two_identities_is_two_sessions() -> anyhow::Resul
         let mut first = Client::connect(&world, hello.with_key(&one)).await?;
         first.subscribe(&[("free/a", 1)]).await?;
         let mut second = Client::connect(&world, hello.with_key(&other)).await?;
-        assert!(!second.present, "another identity's session was taken over");
+        assert!(!second.is_resumed(), "another identity's session was taken over");
         second.publish("free/a", "x", 1, false).await?;
         assert_eq!(first.delivery().await?.payload, b"x", "the first is still connected");
         // One's own session is taken over, and the older connection is told.
         let mut third = Client::connect(&world, hello.with_key(&one)).await?;
-        assert!(third.present);
+        assert!(third.is_resumed());
         assert_eq!(first.ended().await?, (level == 5).then_some(0x8E));
         second.publish("free/a", "y", 1, false).await?;
         assert_eq!(third.delivery().await?.payload, b"y");

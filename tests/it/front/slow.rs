@@ -1,9 +1,8 @@
 //! Subscribers that do not keep up, or go while they are being told something, and everybody else.
 
-use super::client::Client;
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::{World, eventually};
+use crate::mqtt::Client;
+use crate::world::{Key, World, eventually};
 
 /// Above the queue's bound, messages for a subscriber that does not read are dropped and counted; nobody else notices.
 #[tokio::test]
@@ -44,7 +43,7 @@ async fn an_absent_session_keeps_so_much_and_no_more() -> anyhow::Result<()> {
     }
     world.metric_reaches("promenade_mqtt_dropped_total", 5.0).await?;
     let mut absent = Client::connect(&world, hello).await?;
-    assert!(absent.present);
+    assert!(absent.is_resumed());
     for number in 0..7 {
         assert_eq!(absent.delivery().await?.payload.first(), Some(&number), "the oldest are kept, in order");
     }

@@ -3,10 +3,9 @@
 use anyhow::Context;
 use protocol::{OrganizationId, Status, VenueId};
 
-use super::client::{Client, Delivery, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::{Shop, World};
+use crate::mqtt::{Client, Delivery, LEVELS};
+use crate::world::{Key, Shop, World};
 
 /// The organization that a venue belongs to.
 pub(super) async fn organization(world: &World, venue: VenueId) -> anyhow::Result<OrganizationId> {
@@ -27,7 +26,7 @@ async fn a_device_that_comes_and_goes_is_told_and_remembered() -> anyhow::Result
     let topic = format!("v1/organizations/{organization}/devices/{}/status", shop.gateway.device);
     let key = Key::make(&world, &["devices:read"]).await?;
     for level in LEVELS {
-        let device = Client::device(&world, level, &shop.gateway).await?;
+        let device = super::device(&world, level, &shop.gateway).await?;
         let mut service = Client::connect(&world, Hello::new(level, "service").with_key(&key)).await?;
         assert_eq!(service.subscribe(&[(&filter, 1)]).await?, [1]);
         let here = service.delivery().await?;
@@ -60,7 +59,7 @@ async fn the_flag_is_kept_where_it_is_asked_for() -> anyhow::Result<()> {
     let mut service = Client::connect(&world, Hello::new(5, "service").with_key(&key)).await?;
     let filter = format!("v1/organizations/{organization}/devices/+/status");
     service.subscribe(&[(&filter, 1 | 8)]).await?;
-    let device = Client::device(&world, 4, &shop.gateway).await?;
+    let device = super::device(&world, 4, &shop.gateway).await?;
     let here = service.delivery().await?;
     assert_eq!((here.retain, connected(&here)?), (true, true));
     drop(device); // without a word: the socket breaks

@@ -1,9 +1,8 @@
 //! Wills: spoken for whoever goes without a word, and not for whoever says goodbye.
 
-use super::client::{Client, LEVELS};
 use super::hello::Hello;
-use super::key::Key;
-use crate::world::World;
+use crate::mqtt::{Client, LEVELS};
+use crate::world::{Key, World};
 
 #[tokio::test]
 async fn a_will_is_for_those_who_go_without_a_word() -> anyhow::Result<()> {
@@ -66,7 +65,7 @@ async fn a_will_needs_the_right_to_publish_it() -> anyhow::Result<()> {
     for (level, code) in [(4, 5), (5, 0x87)] {
         for topic in ["free/theirs", "v1/x", "$SYS/x"] {
             let hello = Hello::new(level, "mortal").with_key(&key).will(topic, b"x", 0);
-            assert_eq!(Client::ask(&world, hello).await?.err(), Some(code), "{topic} in version {level}");
+            assert_eq!(Client::refusal(&world, hello).await?, Some(code), "{topic} in version {level}");
         }
         let hello = Hello::new(level, "mortal").with_key(&key).will("free/mine", b"x", 0);
         Client::connect(&world, hello).await?;

@@ -2,7 +2,7 @@
 
 use protocol::Topic;
 
-use crate::mqtt::{connect, packet, publish, subscribe, text};
+use crate::mqtt::{Property, Publish, connect, packet, publish, subscribe, text};
 use crate::world::Gateway;
 
 /// What the server must do.
@@ -105,8 +105,7 @@ pub(super) fn before_signing_in(gateway: &Gateway) -> Vec<Case> {
 pub(super) fn broken(gateway: &Gateway) -> Vec<Case> {
     let mut huge = vec![0x30];
     huge.extend([0x80, 0x80, 0x80, 0x01]);
-    let mut alias = text(gateway.pings_topic());
-    alias.extend([0, 1, 3, 0x23, 0, 1]);
+    let alias = |topic: &str, alias| Publish::new(topic, "x").with(Property::TopicAlias(alias)).bytes(5);
     let mut twice = text(gateway.pings_topic());
     twice.extend([0, 1, 4, 0x01, 0, 0x01, 0]);
     vec![
@@ -118,13 +117,6 @@ pub(super) fn broken(gateway: &Gateway) -> Vec<Case> {
         ("a packet of no type", Some(4), vec![0x00, 0x00], Close, "malformed_packet"),
         ("PINGREQ with a body", Some(5), packet(0xC0, &[1]), Goodbye(0x81), "malformed_packet"),
         ("QoS 3", Some(4), packet(0x36, b"\0\x01a\0\x01x"), Close, "malformed_packet"),
-        (
-            "QoS 2, which is not offered",
-            Some(5),
-            packet(0x34, b"\0\x01a\0\x01\0x"),
-            Goodbye(0x9B),
-            "qos_not_supported",
-        ),
         ("a publish of more than the maximum", Some(5), huge, Goodbye(0x95), "packet_too_large"),
         (
             "a topic that is not UTF-8",
@@ -135,7 +127,17 @@ pub(super) fn broken(gateway: &Gateway) -> Vec<Case> {
         ),
         ("a topic with U+0000", Some(4), publish(4, "a\0b", None, b"x"), Close, "bad_utf8"),
         ("a topic with a wildcard", Some(5), publish(5, "a/#", None, b"x"), Goodbye(0x90), "bad_topic"),
-        ("a topic alias", Some(5), packet(0x32, &alias), Goodbye(0x94), "topic_alias"),
+        ("the topic alias 0", Some(5), alias("a", 0), Goodbye(0x94), "topic_alias"),
+        ("a topic alias beyond the last", Some(5), alias("a", 0xFFFF), Goodbye(0x94), "topic_alias"),
+        ("a topic alias that was never said", Some(5), alias("", 1), Goodbye(0x82), "protocol_error"),
+        (
+            "a subscription identifier in a PUBLISH",
+            Some(5),
+            Publish::new("a", "x").with(Property::SubscriptionIdentifier(1)).bytes(5),
+            Goodbye(0x82),
+            "protocol_error",
+        ),
+        ("QoS 0 and DUP", Some(4), Publish::new("a", "x").again().bytes(4), Close, "malformed_packet"),
         ("a property twice", Some(5), packet(0x32, &twice), Goodbye(0x82), "protocol_error"),
         ("a SUBSCRIBE of nothing", Some(5), packet(0x82, &[0, 1, 0]), Goodbye(0x82), "protocol_error"),
         ("a packet id of 0", Some(5), publish(5, "a", Some(0), b"x"), Goodbye(0x82), "protocol_error"),
@@ -164,6 +166,13 @@ pub(super) fn forbidden(gateway: &Gateway, other: &Gateway) -> Vec<Case> {
             Some(5),
             publish(5, other.pings_topic(), Some(1), b"x"),
             Say(0x40, 0x87),
+            "publish_not_authorized",
+        ),
+        (
+            "somebody else's pings, QoS 2, version 5",
+            Some(5),
+            Publish::new(other.pings_topic(), "x").qos(2).bytes(5),
+            Say(0x50, 0x87),
             "publish_not_authorized",
         ),
         (
@@ -203,11 +212,26 @@ pub(super) fn forbidden(gateway: &Gateway, other: &Gateway) -> Vec<Case> {
         ),
         ("a malformed filter", Some(5), subscribe(5, 1, "a/#/b"), Say(0x90, 0x8F), "bad_filter"),
         (
-            "a shared subscription",
+            "a shared subscription to what one may not have",
             Some(5),
             subscribe(5, 1, "$share/g/a"),
-            Say(0x90, 0x9E),
-            "shared_subscription",
+            Say(0x90, 0x87),
+            "subscribe_not_authorized",
+        ),
+        (
+            "a shared subscription to somebody else's receipts",
+            Some(5),
+            subscribe(5, 1, &format!("$share/g/{}", Topic::Receipts(other.device))),
+            Say(0x90, 0x87),
+            "subscribe_not_authorized",
+        ),
+        ("a group without a name", Some(5), subscribe(5, 1, "$share//a"), Say(0x90, 0x8F), "bad_filter"),
+        (
+            "the platform's own topics",
+            Some(5),
+            subscribe(5, 1, "$SYS/#"),
+            Say(0x90, 0x87),
+            "subscribe_not_authorized",
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! A Python environment of the project's own with the MQTT client that many devices use.
+//! A Python environment of the project's own with the MQTT clients that many devices use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,25 +8,25 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const PAHO: (&str, &str) = ("paho-mqtt", "2.1.0");
+const CLIENTS: [(&str, &str); 2] = [("paho-mqtt", "2.1.0"), ("aiomqtt", "2.5.1")];
 
-/// The Python of an environment below `target` that has paho-mqtt; made when it is not there yet.
-pub(super) fn with_paho(target: &Path) -> Result<PathBuf> {
+/// The Python of an environment below `target` that has the clients; made when it is not there yet.
+pub(super) fn with_clients(target: &Path) -> Result<PathBuf> {
     let environment = target.join("xtask").join("venv");
     let python = environment.join("bin").join("python");
-    let (package, version) = PAHO;
-    if installed(&python, package).as_deref() == Some(version) {
+    if CLIENTS.iter().all(|(package, version)| installed(&python, package).as_deref() == Some(version)) {
         return Ok(python);
     }
-    eprintln!("   making a Python environment with {package} {version}");
+    let list = CLIENTS.map(|(package, version)| format!("{package}=={version}"));
+    eprintln!("   making a Python environment with {}", list.join(" "));
     program::run_quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
     program::run_quietly(
         Command::new(&python)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .arg(format!("{package}=={version}")),
+            .args(&list),
     )
     .with_context(|| {
-        format!("{package} could not be installed; the tests with other people's clients need it")
+        format!("{} could not be installed; the tests with other people's clients need them", list.join(" "))
     })?;
     Ok(python)
 }

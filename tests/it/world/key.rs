@@ -3,16 +3,16 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::world::{Api, World};
+use super::{Api, World};
 
 /// An API key made for a test.
-pub(super) struct Key {
-    pub(super) id: protocol::KeyId,
-    pub(super) secret: String,
+pub(crate) struct Key {
+    pub(crate) id: protocol::KeyId,
+    pub(crate) secret: String,
 }
 
 impl Key {
-    pub(super) async fn make(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) async fn make(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
         Self::made_by(&world.api(), scopes).await
     }
 
@@ -23,13 +23,13 @@ impl Key {
     }
 
     /// A key for free topics; `*` does not hold those, so the key that makes it has to name them, too.
-    pub(super) async fn with_topics(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) async fn with_topics(world: &World, scopes: &[&str]) -> anyhow::Result<Self> {
         let maker = world.make_token(&[&["--name", "maker", "--scope", "*"], scopes].concat()).await?;
         Self::made_by(&world.api_as(&maker), scopes).await
     }
 
     /// A key for the free topics below `free/`.
-    pub(super) async fn free(world: &World) -> anyhow::Result<Self> {
+    pub(crate) async fn free(world: &World) -> anyhow::Result<Self> {
         Self::with_topics(world, &["mqtt:publish:free/#", "mqtt:subscribe:free/#"]).await
     }
 }

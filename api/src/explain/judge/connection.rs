@@ -1,0 +1,189 @@
+//! Why a device is not connected, or may soon not be.
+
+use protocol::{DeviceKind, Timestamp};
+
+use super::Evidence;
+use crate::devices::certificates::{Certificate, CertificateState};
+use crate::explain::facts::{Disconnected, RefusedSignIn};
+use crate::explain::finding::{Code, Finding};
+use crate::explain::words::length;
+
+/// A certificate is told to end when a third of its time is left, but not earlier than this.
+const ENDING_MS: i64 = 30 * 24 * 3_600_000;
+
+impl Evidence {
+    /// What keeps it, kept it or may keep it from being connected.
+    pub(super) fn of_connection(&self) -> Vec<Finding> {
+        let found = if self.is_connected() {
+            vec![self.refused_beside(), self.certificate_ending()]
+        } else {
+            vec![
+                self.is_stopped.then(server_stopped),
+                self.never_signed_in(),
+                self.refused(),
+                self.certificate_expired(),
+                self.ended(),
+            ]
+        };
+        found.into_iter().flatten().collect()
+    }
+
+    fn never_signed_in(&self) -> Option<Finding> {
+        let facts = &self.facts;
+        if facts.sign_in.is_some() || facts.refused_sign_in.is_some() || facts.disconnected.is_some() {
+            return None;
+        }
+        Some(Finding::problem(
+            Code::NeverSignedIn,
+            "It was never seen to sign in, nor to try.",
+            "Check that it is switched on and reaches this server, and that it signs in with its id as the user name and its \
+             secret as the password, or with its certificate.",
+        ))
+    }
+
+    /// The last sign-in was refused.
+    fn refused(&self) -> Option<Finding> {
+        let refused = self.last_refusal()?;
+        let (code, why, remedy) = match &*refused.cause {
+            "bad_credentials" => (
+                Code::WrongCredentials,
+                "its secret or certificate is not this device's".to_owned(),
+                "Give it its secret again; POST /devices/{device}/credentials makes a new one and voids the old one.",
+            ),
+            "certificate_revoked" => (
+                Code::CertificateRevoked,
+                "its certificate was revoked, or belongs to another device".to_owned(),
+                "If it is to go on, give it a new certificate; if it was stolen, leave it as it is.",
+            ),
+            "sign_in_throttled" => (
+                Code::SignInThrottled,
+                "there were too many from its address or under its name".to_owned(),
+                "Let it wait longer between attempts; if it is not the one that tries, find out what does at that address.",
+            ),
+            cause => (
+                Code::SignInRefused,
+                format!("the cause is `{cause}`"),
+                "Look the cause up in docs/mqtt.md, and in the server's log at that time.",
+            ),
+        };
+        let from = refused.address.as_ref().map(|address| format!(" from {address}")).unwrap_or_default();
+        let what = format!("Its last sign-in, {}{from}, was refused: {why}.", self.ago(refused.at));
+        Some(Finding::problem(code, what, remedy))
+    }
+
+    /// Its certificate ran out, which the handshake refuses before anybody knows who it is.
+    fn certificate_expired(&self) -> Option<Finding> {
+        let used = self.used_certificate()?;
+        (used.state == CertificateState::Expired).then(|| {
+            let what =
+                format!("The certificate that it last signed in with ended {}.", self.ago(used.not_after.0));
+            Finding::problem(Code::CertificateExpired, what, "Give it a new certificate.")
+        })
+    }
+
+    /// How its last connection ended.
+    fn ended(&self) -> Option<Finding> {
+        let facts = &self.facts;
+        if facts.sign_in.is_none() && facts.disconnected.is_none() {
+            return None;
+        }
+        // An end from before the last sign-in says nothing of that one's.
+        let let_in = facts.sign_in.as_ref().map_or(Timestamp(i64::MIN), |sign_in| sign_in.at);
+        let unseen = Disconnected::default();
+        let ended = facts.disconnected.as_ref().filter(|ended| ended.at >= let_in).unwrap_or(&unseen);
+        let (code, what, remedy) = match &*ended.cause {
+            "session_taken_over" => (
+                Code::TakenOver,
+                "another connection with the same client id took its session".to_owned(),
+                "See that no two devices have the same id, and that one device does not connect twice at a time.",
+            ),
+            "credentials_ended" => (
+                Code::CredentialsEnded,
+                "its secret was replaced, or its certificate ended or was revoked".to_owned(),
+                "Give it its new secret or a new certificate.",
+            ),
+            "keep_alive_timeout" => (
+                Code::Lost,
+                "nothing came from it any more, and it was given up".to_owned(),
+                "Check its power and its network.",
+            ),
+            "" | "goodbye" | "connection_lost" | "server_stopped" => (
+                Code::Offline,
+                offline(&ended.cause).to_owned(),
+                "Check that it is switched on and has a network; it connects again by itself.",
+            ),
+            cause => (
+                Code::ThrownOut,
+                format!("the server ended its connection: `{cause}`"),
+                "Look the cause up in docs/mqtt.md; its program has to be changed.",
+            ),
+        };
+        let since = if ended.at > Timestamp(0) {
+            format!(" It ended {}.", self.ago(ended.at))
+        } else {
+            String::new()
+        };
+        let what = format!("It is offline: {what}.{since}");
+        // A phone is offline most of the time, and is well.
+        if self.kind == DeviceKind::Phone && matches!(code, Code::Offline | Code::Lost) {
+            return Some(Finding::note(code, what, "Nothing, unless it should be here."));
+        }
+        Some(Finding::problem(code, what, remedy))
+    }
+
+    fn refused_beside(&self) -> Option<Finding> {
+        let refused = self.last_refusal()?;
+        let from = refused.address.as_deref().unwrap_or("an address that is not known");
+        let what = format!(
+            "It is connected, and since then somebody at {from} was refused under its name, {}: `{}`.",
+            self.ago(refused.at),
+            refused.cause
+        );
+        let remedy = "See whether another device was given its id; else somebody is trying.";
+        Some(Finding::note(Code::RefusedBeside, what, remedy))
+    }
+
+    fn certificate_ending(&self) -> Option<Finding> {
+        let used = self.used_certificate()?;
+        let (ends, left) = (used.not_after, used.not_after.0.since(self.now));
+        let whole = used.not_after.0.since(used.not_before.0);
+        let has_next = self
+            .certificates
+            .iter()
+            .any(|other| other.not_after > ends && other.state != CertificateState::Revoked);
+        if used.state != CertificateState::Valid || has_next || left > ENDING_MS.min(whole / 3) {
+            return None;
+        }
+        let what = format!("Its certificate ends in {} ({ends}), and it has no next one.", length(left));
+        Some(Finding::note(Code::CertificateEnding, what, "Give it a new certificate before that."))
+    }
+
+    /// The refused sign-in, if nobody was let in since.
+    fn last_refusal(&self) -> Option<&RefusedSignIn> {
+        let let_in = self.facts.sign_in.as_ref().map_or(Timestamp(i64::MIN), |sign_in| sign_in.at);
+        self.facts.refused_sign_in.as_ref().filter(|refused| refused.at > let_in)
+    }
+
+    /// The certificate of the last sign-in.
+    fn used_certificate(&self) -> Option<&Certificate> {
+        let used = self.facts.sign_in.as_ref()?.certificate.as_deref()?.parse().ok()?;
+        self.certificates.iter().find(|certificate| certificate.fingerprint == used)
+    }
+}
+
+fn server_stopped() -> Finding {
+    Finding::problem(
+        Code::ServerStopped,
+        "No server is running from this data directory, so nobody is connected.",
+        "Start it with `promenade serve`. What follows is what it saw when it ran.",
+    )
+}
+
+fn offline(cause: &str) -> &'static str {
+    match cause {
+        "goodbye" => "it said goodbye",
+        "connection_lost" => "its connection broke",
+        "server_stopped" => "the server stopped, and it has not come back since",
+        _ => "how its connection ended was not seen",
+    }
+}

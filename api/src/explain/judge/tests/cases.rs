@@ -1,0 +1,173 @@
+//! What was seen, and what is to be found in it.
+
+use DeviceKind::{Appliance, Beacon, Phone, Tag};
+
+use super::*;
+
+pub(super) fn all() -> impl Iterator<Item = Case> {
+    [presence(), sign_ins(), ends(), certificates(), places_and_limits(), content()].into_iter().flatten()
+}
+
+fn presence() -> Vec<Case> {
+    vec![
+        Case::online("it works", seen! {}, &["healthy"]),
+        Case::online("nothing was saved of it yet", json!({}), &["healthy"]),
+        Case::offline("nothing was ever seen", json!({}), &["never_signed_in"]),
+        Case::offline("no server, and it never came", json!({}), &["server_stopped", "never_signed_in"])
+            .stopped(),
+        Case::offline("no server, and it was there when it died", seen! {}, &["server_stopped", "offline"])
+            .stopped(),
+        Case::offline("a beacon", json!({}), &["transmits_only"]).kind(Beacon),
+        Case::offline("a beacon nowhere", json!({}), &["transmits_only", "not_placed"])
+            .kind(Beacon)
+            .place(Place::Nowhere),
+        Case::online("a tag that signs in", seen! {}, &["healthy"]).kind(Tag),
+    ]
+}
+
+fn sign_ins() -> Vec<Case> {
+    let at = |ago: i64| json!({"at": NOW - ago, "address": "192.0.2.9", "cause": "bad_credentials"});
+    vec![
+        Case::offline(
+            "never anything but a wrong secret",
+            json!({"refused_sign_in": at(MINUTE)}),
+            &["wrong_credentials"],
+        ),
+        Case::offline("a wrong secret", refused("bad_credentials"), &["wrong_credentials", "offline"]),
+        Case::offline(
+            "a revoked certificate",
+            refused("certificate_revoked"),
+            &["certificate_revoked", "offline"],
+        ),
+        Case::offline("too many sign-ins", refused("sign_in_throttled"), &["sign_in_throttled", "offline"]),
+        Case::offline("another refusal", refused("client_id_too_long"), &["sign_in_refused", "offline"]),
+        Case::offline(
+            "a refusal before it was let in",
+            seen! { "refused_sign_in": at(DAY), "disconnected": {"at": NOW - MINUTE, "cause": "goodbye"} },
+            &["offline"],
+        ),
+        Case::online(
+            "somebody under its name",
+            seen! { "refused_sign_in": at(MINUTE) },
+            &["refused_beside", "healthy"],
+        ),
+    ]
+}
+
+fn ends() -> Vec<Case> {
+    vec![
+        Case::offline("it said goodbye", ended("goodbye"), &["offline"]),
+        Case::offline("its connection broke", ended("connection_lost"), &["offline"]),
+        Case::offline("the server stopped", ended("server_stopped"), &["offline"]),
+        Case::offline("it went silent", ended("keep_alive_timeout"), &["lost"]),
+        Case::offline("another took its session", ended("session_taken_over"), &["taken_over"]),
+        Case::offline("its secret was replaced", ended("credentials_ended"), &["credentials_ended"]),
+        Case::offline("it sent nonsense", ended("malformed_packet"), &["thrown_out"]),
+        Case::offline(
+            "an end from before",
+            seen! { "disconnected": {"at": NOW - DAY, "cause": "malformed_packet"} },
+            &["offline"],
+        ),
+        Case::offline("a phone that left", ended("keep_alive_timeout"), &["lost", "healthy"]).kind(Phone),
+        Case::offline("a phone that was thrown out", ended("packet_too_large"), &["thrown_out"]).kind(Phone),
+    ]
+}
+
+fn certificates() -> Vec<Case> {
+    let soon = certificate(FINGERPRINT, NOW + 20 * DAY);
+    let next = certificate([1; 32], NOW + 300 * DAY);
+    let revoked = store::Certificate { revoked_at: Some(Timestamp(NOW)), ..next.clone() };
+    let of_a_week = store::Certificate {
+        not_before: Timestamp(NOW - 2 * DAY),
+        ..certificate(FINGERPRINT, NOW + 5 * DAY)
+    };
+    vec![
+        Case::offline(
+            "its certificate ended",
+            ended("credentials_ended"),
+            &["certificate_expired", "credentials_ended"],
+        )
+        .certified(&[certificate(FINGERPRINT, NOW - DAY)]),
+        Case::online("its certificate ends soon", seen! {}, &["certificate_ending", "healthy"])
+            .certified(&[soon.clone(), revoked]),
+        Case::online("it has the next one", seen! {}, &["healthy"]).certified(&[soon, next]),
+        Case::online("a short one, but not soon", seen! {}, &["healthy"]).certified(&[of_a_week]),
+        Case::online("one that is not known", seen! {}, &["healthy"]).certified(&[]),
+    ]
+}
+
+fn places_and_limits() -> Vec<Case> {
+    let tally = |ago: i64| json!({"count": 12, "last_at": NOW - ago});
+    let over = "rate_limited:pings_per_minute";
+    let mut everything = refused("bad_credentials");
+    everything["clock_offset_ms"] = json!(-MINUTE);
+    everything["limits"] = json!({"connections": tally(HOUR + 30 * MINUTE)});
+    everything["refusals"] = json!({"subscribe_not_authorized": tally(3 * HOUR)});
+    vec![
+        Case::online("nowhere", seen! { "refusals": {"not_placed": tally(MINUTE)} }, &["not_placed"])
+            .place(Place::Nowhere),
+        Case::online("nowhere yet", seen! {}, &["not_placed"]).place(Place::From(Timestamp(NOW + DAY))),
+        Case::online("phones stand nowhere", seen! {}, &["healthy"]).kind(Phone).place(Place::Nowhere),
+        Case::online(
+            "throttled",
+            seen! { "limits": {"messages_per_s": tally(MINUTE), "bytes_per_s": tally(2 * MINUTE)} },
+            &["throttled"],
+        ),
+        Case::online(
+            "throttled long ago",
+            seen! { "limits": {"messages_per_s": tally(2 * HOUR)} },
+            &["healthy"],
+        ),
+        Case::online(
+            "over quota",
+            seen! { "refusals": {over: tally(MINUTE)} },
+            &["throttled", "losses_open"],
+        )
+        .losses(&[loss(15, 15, over, 1, 0), loss(9, 11, over, 3, 1)]),
+        Case::online("the ledger alone", seen! {}, &["losses_open", "healthy"])
+            .losses(&[loss(9, 11, over, 3, 0)]),
+        Case::offline(
+            "everything at once",
+            everything,
+            &["wrong_credentials", "offline", "not_placed", "throttled", "clock_corrected"],
+        )
+        .place(Place::Nowhere),
+    ]
+}
+
+fn content() -> Vec<Case> {
+    let tally = json!({"count": 1, "last_at": NOW - MINUTE});
+    vec![
+        Case::online(
+            "a clock far behind",
+            seen! { "clock_offset_ms": 11 * MINUTE, "refusals": {"clock_skew": tally} },
+            &["clock_refused"],
+        ),
+        Case::online("a clock ahead", seen! { "clock_offset_ms": -90_000 }, &["clock_corrected", "healthy"]),
+        Case::online("a clock that is tolerated", seen! { "clock_offset_ms": -5_000 }, &["healthy"]),
+        Case::online(
+            "a clock that was put right",
+            seen! { "refusals": {"clock_skew": tally} },
+            &["content_refused"],
+        ),
+        Case::online(
+            "other people's topics",
+            seen! { "refusals": {"publish_not_authorized": tally} },
+            &["not_authorized"],
+        ),
+        Case::online(
+            "bad pings",
+            seen! { "refusals": {"bad_rssi": tally, "too_old": tally} },
+            &["content_refused"],
+        ),
+        Case::online("silent", seen! { "last_message_at": NOW - 40 * MINUTE }, &["silent"]),
+        Case::online(
+            "silent since it connected",
+            seen! { "last_message_at": null, "last_batch_at": null },
+            &["silent"],
+        ),
+        Case::online("an appliance is silent", seen! { "last_message_at": NOW - DAY }, &["healthy"])
+            .kind(Appliance),
+        Case::online("messages without pings", seen! { "last_batch_at": NOW - DAY }, &["no_pings"]),
+    ]
+}

@@ -1,0 +1,99 @@
+//! All sessions of one device or key: what is meant for a device, and the end of credentials.
+
+use protocol::{DeviceId, KeyId};
+
+use super::Sessions;
+use crate::access::Identity;
+use crate::codec::Qos;
+use crate::filter;
+use crate::message::Message;
+use crate::session::{How, State};
+
+impl Sessions {
+    /// Ends the connections of a device, with a version 5 reason; its sessions go with them.
+    pub(crate) fn close_device(&self, device: DeviceId, reason: u8) {
+        self.close(Identity::Device(device), reason);
+    }
+
+    /// The certificates that open connections of a device signed in with.
+    pub(crate) fn certificates(&self, device: DeviceId) -> Vec<[u8; 32]> {
+        let inner = self.lock();
+        let connected = inner.of(Identity::Device(device)).filter_map(|session| {
+            let state = session.state();
+            state.certificate.filter(|_| state.link.is_some())
+        });
+        connected.collect()
+    }
+
+    /// Ends the connections of a device that signed in with a certificate; the sessions stay the device's.
+    pub(crate) fn close_certificate(&self, device: DeviceId, certificate: [u8; 32], reason: u8) {
+        for session in self.lock().of(Identity::Device(device)) {
+            let state = session.state();
+            if state.certificate == Some(certificate)
+                && let Some(link) = &state.link
+            {
+                link.close(reason);
+            }
+        }
+    }
+
+    /// Ends the connections that signed in with an API key.
+    pub(crate) fn close_key(&self, key: KeyId, reason: u8) {
+        self.close(Identity::Service(key), reason);
+    }
+
+    fn close(&self, identity: Identity, reason: u8) {
+        let mut inner = self.lock();
+        for session in inner.of(identity).cloned().collect::<Vec<_>>() {
+            let mut state = session.state();
+            if let Some(link) = state.link.take() {
+                link.close(reason);
+            }
+            state.generation += 1;
+            drop(state);
+            self.forget(&mut inner, &session);
+        }
+    }
+
+    /// Tells every connection to end; the sessions stay.
+    pub(crate) fn close_all(&self, reason: u8) {
+        for entry in self.lock().by_key.values() {
+            if let Some(link) = &entry.session.state().link {
+                link.close(reason);
+            }
+        }
+    }
+
+    /// Hands `message` to each session of the device that subscribed to its topic; true if one took it.
+    pub(crate) fn deliver_to_device(&self, device: DeviceId, message: &Message) -> bool {
+        let sessions: Vec<_> = self.lock().of(Identity::Device(device)).cloned().collect();
+        let (now, number) = (self.clock.now(), self.dispatch.number());
+        let mut delivered = false;
+        for session in sessions {
+            let how = session.state().how(message.topic());
+            if let Some(how) = how {
+                delivered |= session.deliver(message, number, how, now).taken;
+            }
+        }
+        delivered
+    }
+
+    /// Whether any connection of the identity is open.
+    pub(crate) fn is_connected(&self, identity: Identity) -> bool {
+        self.lock().of(identity).any(|session| session.state().link.is_some())
+    }
+}
+
+impl State {
+    /// How the session gets a message on `topic` by its own list of subscriptions; none where none matches.
+    fn how(&self, topic: &str) -> Option<How> {
+        let mut found: Option<How> = None;
+        for subscribed in self.subscriptions.iter().filter(|known| filter::matches(&known.filter, topic)) {
+            let how =
+                found.get_or_insert(How { qos: Qos::AtMostOnce, retain: false, identifiers: Vec::new() });
+            how.qos = how.qos.max(Qos::of(subscribed.options));
+            how.identifiers.extend(subscribed.identifier);
+        }
+        found
+    }
+}

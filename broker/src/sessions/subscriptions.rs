@@ -1,0 +1,58 @@
+//! What a session is subscribed to, in the session, the trees and the store.
+
+use std::sync::Arc;
+
+use store::SavedSubscription;
+
+use super::Sessions;
+use crate::access::Identity;
+use crate::session::{Session, Subscribed};
+
+impl Sessions {
+    /// Writes a subscription into its session and into the trees. Answers whether it replaced one; none where the connection
+    /// was taken over, since nobody would take the subscription away again.
+    pub(crate) fn subscribe(
+        &self,
+        session: &Arc<Session>,
+        generation: u64,
+        subscribed: &Subscribed,
+    ) -> Option<bool> {
+        let mut state = session.state();
+        if state.generation != generation {
+            return None;
+        }
+        let known = state.subscriptions.iter_mut().find(|known| known.filter == subscribed.filter);
+        let replaced = known.map(|known| known.clone_from(subscribed)).is_some();
+        if !replaced {
+            state.subscriptions.push(subscribed.clone());
+        }
+        if session.durable {
+            self.journal.subscribed(SavedSubscription {
+                session: session.id,
+                filter: subscribed.filter.to_string(),
+                options: subscribed.options,
+                identifier: subscribed.identifier,
+            });
+        }
+        drop(state);
+        // What the platform sends to one device goes straight to its session, past the trees.
+        if !matches!(session.key.identity, Identity::Device(_)) {
+            self.dispatch.subscribe(session, subscribed);
+        }
+        Some(replaced)
+    }
+
+    /// Takes a subscription away; false where there was none.
+    pub(crate) fn unsubscribe(&self, session: &Session, path: &str) -> bool {
+        let mut state = session.state();
+        let before = state.subscriptions.len();
+        state.subscriptions.retain(|known| *known.filter != *path);
+        let removed = state.subscriptions.len() < before;
+        if removed && session.durable {
+            self.journal.unsubscribed(session.id, path);
+        }
+        drop(state);
+        self.dispatch.unsubscribe(session, path);
+        removed
+    }
+}

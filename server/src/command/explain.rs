@@ -1,0 +1,176 @@
+//! `promenade explain`.
+
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use api::explain::{CertificateState, Connection, Count, Explanation, Finding, LastSignIn};
+use clap::Args;
+use protocol::{DeviceId, Timestamp};
+use server::{Config, DataDir};
+use store::{Clock, Store};
+
+use super::runtime;
+use crate::Place;
+
+/// Says why a device is offline, refused, throttled or silent, and what to do. Works beside a running server and without one.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    place: Place,
+    /// The device's id.
+    device: DeviceId,
+}
+
+impl Explain {
+    pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let config = self.place.load()?;
+        // Looking must not make what it looks for.
+        if config.database.url.is_none() && !config.data.is_dir() {
+            bail!("{} does not exist; name another --data", config.data.display());
+        }
+        let data = DataDir::open(&config.data)?;
+        if !data.has_database(&config) {
+            bail!("there is no database in {}; name another --data", data.path().display());
+        }
+        let text = runtime()?.block_on(self.explain(&config, &data))?;
+        print!("{text}");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn explain(&self, config: &Config, data: &DataDir) -> anyhow::Result<String> {
+        let store = Store::open(&data.database_url(config)).await.context("the database cannot be opened")?;
+        let text = match store.registered(self.device).await? {
+            Some(registered) => {
+                let organization = registered.device.organization;
+                let (connection, now) = (connection(config, data)?, Clock::System.now());
+                describe(&Explanation::of(&store, organization, self.device, connection, now).await?)
+            }
+            None if was_deleted(&store, self.device).await? => Ok(told(&Finding::deleted())),
+            None => bail!("there is no device {}", self.device),
+        };
+        store.close().await;
+        text.context("nothing to say")
+    }
+}
+
+/// What is saved counts while a server may be running: here, or where it shares the database with us.
+fn connection(config: &Config, data: &DataDir) -> anyhow::Result<Connection> {
+    let may_run = data.is_served()? || config.database.url.is_some();
+    Ok(if may_run { Connection::Saved } else { Connection::Stopped })
+}
+
+/// Whether there was a device of that id: one that is deleted is still told to whoever follows changes.
+async fn was_deleted(store: &Store, device: DeviceId) -> anyhow::Result<bool> {
+    // The id begins with the time when it was made (RFC 9562 section 5.7).
+    let made = Timestamp((device.as_uuid().as_u128() >> 80) as i64);
+    let changed = store.devices_changed_since(made).await?;
+    Ok(changed.iter().any(|(id, registered)| *id == device && registered.is_none()))
+}
+
+/// The same as the HTTP interface answers, for people.
+fn describe(explanation: &Explanation) -> Result<String, fmt::Error> {
+    let Explanation { registration, findings, .. } = explanation;
+    let mut text = String::new();
+    let name = plain(&registration.name);
+    writeln!(text, "{} `{name}` {}", registration.kind, explanation.device)?;
+    let since = explanation.connected_since.map(|since| format!(", since {since}")).unwrap_or_default();
+    line(&mut text, "connected", format!("{}{since}", yes(explanation.connected)))?;
+    let never = || "none was seen".to_owned();
+    line(&mut text, "last message", explanation.last_message_at.map_or_else(never, |at| at.to_string()))?;
+    line(&mut text, "healthy", explanation.healthy.map_or("nothing is known", yes))?;
+    for finding in findings {
+        write!(text, "\n{}", told(finding))?;
+    }
+    writeln!(text)?;
+    line(&mut text, "registered", registration.created_at)?;
+    let zone = registration.zone.map(|zone| format!(", zone {zone}")).unwrap_or_default();
+    let venue = registration.venue.map(|venue| format!("venue {venue}{zone}"));
+    line(&mut text, "stands in", venue.as_deref().unwrap_or("no venue"))?;
+    if let Some(sign_in) = &explanation.sign_in {
+        line(&mut text, "signed in", signed_in(sign_in))?;
+    }
+    if let Some(refused) = &explanation.refused_sign_in {
+        let from = refused.address.as_deref().unwrap_or("an unknown address");
+        line(&mut text, "refused", format!("{} from {from}: {}", refused.at, refused.cause))?;
+    }
+    if let Some(ended) = &explanation.disconnected {
+        line(&mut text, "disconnected", format!("{}: {}", ended.at, ended.cause))?;
+    }
+    for (what, at) in [("last batch", explanation.last_batch_at), ("last ping", explanation.last_ping_at)] {
+        if let Some(at) = at {
+            line(&mut text, what, at)?;
+        }
+    }
+    if let Some(offset) = explanation.clock_offset_ms {
+        line(&mut text, "clock", format!("server minus device: {offset} ms"))?;
+    }
+    write_counts(&mut text, explanation)?;
+    for certificate in &explanation.certificates {
+        let state = match certificate.state {
+            CertificateState::Valid => "valid until",
+            CertificateState::Early => "not valid yet, until",
+            CertificateState::Expired => "expired",
+            CertificateState::Revoked => "revoked; was valid until",
+        };
+        line(
+            &mut text,
+            "certificate",
+            format!("{} {state} {}", certificate.fingerprint, certificate.not_after),
+        )?;
+    }
+    for loss in &explanation.open_losses {
+        let boot = loss.boot.as_ref().map_or("?", |boot| boot.as_str());
+        let (from, to) = (loss.from.unwrap_or_default(), loss.to.unwrap_or_default());
+        let numbers = format!("boot {boot}, {from} to {to}: {}", loss.cause);
+        line(&mut text, "to send again", format!("{numbers}, {} of {} came", loss.recovered, loss.batches))?;
+    }
+    let seen = explanation.seen_at.map(|at| format!("The server last saved what it saw on {at}."));
+    writeln!(text, "\n{}", seen.as_deref().unwrap_or("The server never saved anything of it."))?;
+    Ok(text)
+}
+
+fn write_counts(text: &mut String, explanation: &Explanation) -> fmt::Result {
+    for (what, counts) in [("limit", &explanation.limits), ("refusal", &explanation.refusals)] {
+        for (name, Count { count, last_at }) in counts {
+            line(text, what, format!("{name}: {count}, the last on {last_at}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn signed_in(sign_in: &LastSignIn) -> String {
+    let unknown = "?".to_owned();
+    let known = |value: &Option<String>| plain(value.as_ref().unwrap_or(&unknown));
+    let with = sign_in.certificate.as_ref().map_or_else(
+        || "with its secret".to_owned(),
+        |certificate| format!("with the certificate {}", plain(certificate)),
+    );
+    format!(
+        "{} from {} over {}, MQTT {}, as `{}`, {with}",
+        sign_in.at,
+        known(&sign_in.address),
+        known(&sign_in.transport),
+        known(&sign_in.version),
+        known(&sign_in.client_id)
+    )
+}
+
+fn told(finding: &Finding) -> String {
+    format!("{}: {}\n  {}\n", finding.code, plain(&finding.what), plain(&finding.remedy))
+}
+
+fn line(text: &mut String, what: &str, value: impl fmt::Display) -> fmt::Result {
+    writeln!(text, "{what:<14} {}", plain(&value.to_string()))
+}
+
+fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
+}
+
+/// Clients name themselves as they like; none may move the cursor of whoever reads this.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
+}

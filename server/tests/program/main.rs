@@ -1,0 +1,6 @@
+//! The program from outside: its commands, what they print, and what they leave behind.
+
+mod authority;
+mod explain;
+mod listening;
+mod world;
