@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::dispatch::Dispatch;
+use crate::facts::Book;
 use crate::message::Message;
 use crate::registry::Registry;
 use crate::sessions::Sessions;
@@ -21,6 +22,7 @@ pub(crate) struct Announcer {
     dispatch: Arc<Dispatch>,
     live: Live,
     clock: Clock,
+    facts: Arc<Book>,
 }
 
 /// Where it is said that the connection of a device came or went.
@@ -33,9 +35,10 @@ impl Announcer {
         dispatch: &Arc<Dispatch>,
         live: Live,
         clock: Clock,
+        facts: Arc<Book>,
     ) -> Self {
         let (registry, sessions) = (Arc::clone(registry), Arc::clone(sessions));
-        Self { registry, sessions, dispatch: Arc::clone(dispatch), live, clock }
+        Self { registry, sessions, dispatch: Arc::clone(dispatch), live, clock, facts }
     }
 
     /// Looks at each device whose connection came or went, until nobody can say so any more.
@@ -57,6 +60,7 @@ impl Announcer {
             let told = serde_json::from_slice::<Status>(message.payload());
             if let Ok(Status { connected: true, since }) = told {
                 self.live.connected(device, since);
+                self.facts.of(organization, device).ended_with_the_server();
                 let _ = devices.send((organization, device));
             }
         }

@@ -24,6 +24,7 @@ use crate::facts::Book;
 use crate::front::Front;
 use crate::ingest::{Appender, Ingest, Receipts};
 use crate::journal::Journal;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, has_ended};
 use crate::sessions::Sessions;
@@ -139,11 +140,12 @@ impl Broker {
             retention_ms: acceptance_window_ms + BEYOND_ACCEPTANCE_MS,
             venues: HashMap::new(),
         };
+        let facts: Arc<Book> = Arc::default();
         let (announcements, announcer) =
-            Announcer::new(&registry, &sessions, &dispatch, live.clone(), clock.clone()).start();
+            Announcer::new(&registry, &sessions, &dispatch, live.clone(), clock.clone(), Arc::clone(&facts))
+                .start();
         let journal_task =
             tokio::spawn(Arc::clone(&journal).run(store.clone(), metrics.clone(), late.clone()));
-        let facts: Arc<Book> = Arc::default();
         let book = tokio::spawn(Arc::clone(&facts).run(store.clone(), clock.clone(), late.clone()));
         let front = Arc::new(Front {
             sign_in: SignIn { store, registry: Arc::clone(&registry), clock: clock.clone(), strangers },
@@ -153,18 +155,16 @@ impl Broker {
             journal,
             ingest,
             facts: Arc::clone(&facts),
+            limits: Limits::new(config.limits.clone()),
             clock: clock.clone(),
             config,
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
             announcements,
             tasks: TaskTracker::new(),
-            tls: tls.clone(),
+            tls,
         });
-        if let Some(tls) = tls {
-            front.tasks.spawn(tls.follow(shutdown.clone()));
-        }
-        front.hold_wills(wills);
+        front.begin(wills);
         let sys = tokio::spawn(sys::run(dispatch, metrics, shutdown.clone()));
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));
@@ -254,6 +254,7 @@ async fn keep_registry(
             },
             _ = tick.tick() => {
                 front.sessions.upkeep();
+                front.limits.sweep();
                 front.dispatch.retained.sweep(clock.now());
                 front.metrics.retained.set(front.dispatch.retained.len() as i64);
                 front.metrics.sessions.set(front.sessions.len() as i64);

@@ -69,6 +69,64 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Sessions of one identity; above it, those longest without a connection are forgotten.
     pub sessions: usize,
+    /// Of one address.
+    pub address: AddressLimits,
+    /// Of one device, service or, together, all clients that do not sign in.
+    pub device: DeviceLimits,
+    /// Of one organization.
+    pub organization: OrganizationLimits,
+}
+
+/// The `[mqtt.limits.address]` section; 0 is no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AddressLimits {
+    /// Connections at once, signed in or not.
+    pub connections: usize,
+    /// Attempts to sign in, in a minute.
+    pub sign_ins_per_minute: u32,
+}
+
+/// The `[mqtt.limits.device]` section; 0 is no limit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeviceLimits {
+    /// Connections of a device at once.
+    pub connections: usize,
+    /// Messages it publishes in a second, with five seconds' worth at once.
+    pub messages_per_s: u32,
+    /// Bytes of them.
+    pub bytes_per_s: u64,
+}
+
+/// The `[mqtt.limits.organization]` section; 0 is no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrganizationLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Messages that all publish together in a second, with five seconds' worth at once.
+    pub messages_per_s: u32,
+    /// Bytes of them.
+    pub bytes_per_s: u64,
+}
+
+/// How fast somebody may publish.
+pub(crate) struct Rates {
+    pub(crate) messages_per_s: u32,
+    pub(crate) bytes_per_s: u64,
+}
+
+impl DeviceLimits {
+    pub(crate) fn rates(&self) -> Rates {
+        Rates { messages_per_s: self.messages_per_s, bytes_per_s: self.bytes_per_s }
+    }
+}
+
+impl OrganizationLimits {
+    pub(crate) fn rates(&self) -> Rates {
+        Rates { messages_per_s: self.messages_per_s, bytes_per_s: self.bytes_per_s }
+    }
 }
 
 /// The `[mqtt.pings]` section.
@@ -124,7 +182,14 @@ impl Queues {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { subscriptions: 1000, sessions: 10_000 }
+        let (address, device, organization) = Default::default();
+        Self { subscriptions: 1000, sessions: 10_000, address, device, organization }
+    }
+}
+
+impl Default for DeviceLimits {
+    fn default() -> Self {
+        Self { connections: 10, messages_per_s: 0, bytes_per_s: 0 }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::access::Access;
 use crate::codec::{self, Ack, DecodeError, Packet, Version, reason};
 use crate::facts::Observed;
 use crate::front::{Front, Peer};
+use crate::limits::Allowance;
 use crate::session::{Session, Will};
 
 use aliases::{Aliases, Named};
@@ -41,7 +42,9 @@ pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Serves one socket until it ends; never fails, whatever the peer does.
 pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
     // In a box of its own, since it needs more room than the rest of a connection's life.
-    let Some((mut wire, welcome)) = Box::pin(handshake::shake(&front, socket, peer)).await else { return };
+    let Some((mut wire, welcome, _counted)) = Box::pin(handshake::shake(&front, socket, peer)).await else {
+        return;
+    };
     front.metrics.connections.inc();
     let mut connection = Connection::new(&front, welcome);
     connection.announce();
@@ -90,6 +93,8 @@ struct Connection<'a> {
     answers: Answers,
     /// Where it is noted what a device does; none for others.
     observed: Option<Arc<Observed>>,
+    /// What it may send.
+    allowance: Allowance,
     /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
     settled: bool,
     /// Something waits in the session for which the write buffer had no room.
@@ -117,6 +122,7 @@ impl<'a> Connection<'a> {
             aliases: Aliases::new(welcome.topic_aliases.min(front.config.topic_alias_maximum)),
             answers: Answers::default(),
             observed: welcome.observed,
+            allowance: welcome.allowance,
             settled: false,
             more: false,
         }

@@ -81,6 +81,8 @@ pub(crate) struct Observed {
     last_ping_at: AtomicI64,
     clock_offset_ms: AtomicI64,
     others: Mutex<Facts>,
+    /// Whether it is known if the device is connected, and not only what was saved of it.
+    is_current: AtomicBool,
     is_dirty: AtomicBool,
 }
 
@@ -97,6 +99,7 @@ impl Observed {
             last_ping_at: never(),
             clock_offset_ms: never(),
             others: Mutex::default(),
+            is_current: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
         }
     }
@@ -132,6 +135,31 @@ impl Observed {
         self.change(|facts| tally(&mut facts.limits, limit, now));
     }
 
+    /// A connection of the device is there now.
+    pub(crate) fn connected(&self, sign_in: SignIn) {
+        self.is_current.store(true, Ordering::Release);
+        self.change(|facts| {
+            facts.connected_since = Some(sign_in.at);
+            facts.sign_in = Some(sign_in);
+        });
+    }
+
+    /// The connection that was there since `since` ended; another may be open already.
+    pub(crate) fn disconnected(&self, since: Timestamp, end: Disconnected) {
+        self.change(|facts| {
+            if facts.connected_since == Some(since) {
+                facts.connected_since = None;
+            }
+            facts.disconnected = Some(end);
+        });
+    }
+
+    /// The connection that was saved as open ended with the server.
+    pub(crate) fn ended_with_the_server(&self) {
+        self.is_current.store(true, Ordering::Release);
+        self.touch();
+    }
+
     /// Changes what needs more than a time.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Facts)) {
         change(&mut self.lock());
@@ -147,11 +175,14 @@ impl Observed {
         let mut new = self.lock();
         // What was counted is handed over once; the rest stays, since it replaces and does not add.
         let (limits, refusals) = (std::mem::take(&mut new.limits), std::mem::take(&mut new.refusals));
-        let signed_in = new.sign_in.is_some();
         Facts {
             sign_in: new.sign_in.clone().or(before.sign_in),
             refused_sign_in: new.refused_sign_in.clone().or(before.refused_sign_in),
-            connected_since: if signed_in { new.connected_since } else { before.connected_since },
+            connected_since: if self.is_current.load(Ordering::Acquire) {
+                new.connected_since
+            } else {
+                before.connected_since
+            },
             disconnected: new.disconnected.clone().or(before.disconnected),
             last_message_at: time(&self.last_message_at, before.last_message_at),
             last_batch_at: time(&self.last_batch_at, before.last_batch_at),
@@ -213,10 +244,13 @@ mod tests {
     fn a_restart_forgets_nothing_and_a_connection_that_ended_with_it_is_not_open() {
         let before = Facts { connected_since: Some(Timestamp(1)), ..Facts::default() };
         let observed = Observed::new(OrganizationId::from_uuid(uuid::Uuid::nil()));
-        observed.change(|facts| {
-            facts.sign_in = Some(SignIn::default());
-            facts.connected_since = None;
-        });
+        assert_eq!(observed.over(before.clone()).connected_since, Some(Timestamp(1)), "nothing is known");
+        observed.ended_with_the_server();
         assert_eq!(observed.over(before).connected_since, None);
+        observed.connected(SignIn { at: Timestamp(5), ..SignIn::default() });
+        observed.disconnected(Timestamp(4), Disconnected::default());
+        assert_eq!(observed.over(Facts::default()).connected_since, Some(Timestamp(5)), "an older one ended");
+        observed.disconnected(Timestamp(5), Disconnected::default());
+        assert_eq!(observed.over(Facts::default()).connected_since, None);
     }
 }

@@ -21,6 +21,7 @@ use crate::dispatch::Dispatch;
 use crate::facts::Book;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
+use crate::limits::{Counted, Limits, Over};
 use crate::metrics::Metrics;
 use crate::session::{Session, Will};
 use crate::sessions::{Sessions, WaitingWill};
@@ -42,6 +43,7 @@ pub(crate) struct Front {
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
     pub(crate) facts: Arc<Book>,
+    pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) shutdown: CancellationToken,
     pub(crate) next_client_id: AtomicU64,
@@ -53,11 +55,13 @@ pub(crate) struct Front {
 }
 
 /// Whom a connection comes from, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) transport: Transport,
     pub(crate) certificate: Option<PeerCertificate>,
+    /// Its place among the connections of its address.
+    pub(crate) counted: Counted,
 }
 
 impl Front {
@@ -90,6 +94,13 @@ impl Front {
                     continue;
                 }
             };
+            let counted = match self.limits.enter(address.ip().to_canonical()) {
+                Ok(counted) => counted,
+                Err(Over(limit)) => {
+                    self.metrics.refuse(limit);
+                    continue;
+                }
+            };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 self.metrics.refuse("connections_limit");
                 continue;
@@ -97,7 +108,8 @@ impl Front {
             let _ = socket.set_nodelay(true);
             let front = Arc::clone(&self);
             self.tasks.spawn(async move {
-                connection::serve(front, socket, Peer { address, transport, certificate: None }).await;
+                let peer = Peer { address, transport, certificate: None, counted };
+                connection::serve(front, socket, peer).await;
                 drop(place);
             });
         }
@@ -160,8 +172,16 @@ impl Front {
         });
     }
 
+    /// Begins what goes on beside the connections.
+    pub(crate) fn begin(self: &Arc<Self>, wills: Vec<WaitingWill>) {
+        if let Some(tls) = &self.tls {
+            self.tasks.spawn(Arc::clone(tls).follow(self.shutdown.clone()));
+        }
+        self.hold_wills(wills);
+    }
+
     /// Lets the wills wait that were waiting, or whose clients were connected, when the server stopped.
-    pub(crate) fn hold_wills(self: &Arc<Self>, wills: Vec<WaitingWill>) {
+    fn hold_wills(self: &Arc<Self>, wills: Vec<WaitingWill>) {
         for WaitingWill { session, generation, mut will, waits, expiry_s } in wills {
             will.delay_s = will.delay_s.max(AFTER_RESTART_S);
             self.hold_will(&session, generation, will, waits, expiry_s);

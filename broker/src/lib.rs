@@ -17,6 +17,7 @@ mod filter;
 mod front;
 mod ingest;
 mod journal;
+mod limits;
 mod message;
 mod metrics;
 mod namespace;
@@ -31,6 +32,6 @@ mod transport;
 mod worker;
 
 pub use broker::{Broker, BrokerError, Parts};
-pub use config::{Anonymous, Config, Limits, Pings, Queues};
+pub use config::{AddressLimits, Anonymous, Config, DeviceLimits, Limits, OrganizationLimits, Pings, Queues};
 pub use metrics::Metrics;
 pub use transport::{Listeners, TlsError, TlsFiles};

@@ -70,6 +70,8 @@ pub(crate) struct Wish {
     pub(crate) organization: OrganizationId,
     /// The certificate that signed it in.
     pub(crate) certificate: Option<[u8; 32]>,
+    /// How many connections its identity may have at once.
+    pub(crate) most: Option<usize>,
 }
 
 /// A session bound to its new connection.
@@ -116,8 +118,15 @@ impl Sessions {
 
     /// Binds `link` to the session of `key`. An older connection of the same session is told that it was taken over
     /// (MQTT-3.1.4-3); with `clean` the older session is forgotten too (MQTT-3.1.2-4).
-    pub(crate) fn attach(&self, key: SessionKey, wish: &Wish, link: &Arc<Link>) -> Attached {
+    /// None where the identity has as many connections as it may, beside the one it takes over.
+    pub(crate) fn attach(&self, key: SessionKey, wish: &Wish, link: &Arc<Link>) -> Option<Attached> {
         let mut inner = self.lock();
+        let is_connected = |entry: &&Entry| entry.away.is_none() && entry.session.key != key;
+        if let Some(most) = wish.most
+            && inner.entries(key.identity).filter(is_connected).take(most).count() >= most
+        {
+            return None;
+        }
         let old = inner.by_key.get(&key).map(|entry| (Arc::clone(&entry.session), entry.is_over()));
         let kept = old.and_then(|(old, is_over)| {
             let mut state = old.state();
@@ -162,7 +171,7 @@ impl Sessions {
         let generation = state.generation;
         self.save(&session, &state, None);
         drop((state, inner));
-        Attached { session, present, generation }
+        Some(Attached { session, present, generation })
     }
 
     /// The connection `generation` of a session ended; the session lives on for `expiry_s` seconds, and not at all if that is

@@ -1,15 +1,21 @@
 //! The whole service: store, broker and API around one data directory.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use prometheus_client::registry::Registry;
-use store::{Clock, Live, Organization, Store};
+use store::{Claim, Clock, Live, Organization, Store, StoreError};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Address, Config};
+
+/// How long to wait before a database that is away is claimed again.
+const CLAIM_AGAIN: Duration = Duration::from_secs(1);
 
 /// The sockets the service listens on; tests bind port 0.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub struct Service {
     pub organization: Organization,
     /// What everything is kept in.
     pub store: Store,
+    /// That no other server counts the same pings.
+    claim: Claim,
 }
 
 impl Listeners {
@@ -81,6 +89,12 @@ impl Service {
             warning.log();
         }
         let store = Store::open(database_url).await.context("the database cannot be opened")?;
+        let claim = store.claim().await.map_err(|error| match error {
+            StoreError::Conflict(_) => {
+                anyhow!("another promenade is serving from this database; stop it first")
+            }
+            error => anyhow::Error::new(error).context("the database cannot be claimed"),
+        })?;
         let organization = store.default_organization(clock.now()).await?;
         let live = Live::memory();
         let mut registry = Registry::default();
@@ -103,17 +117,41 @@ impl Service {
             metrics,
             config: api::Config::default(),
         });
-        Ok(Self { broker, app, organization, store })
+        Ok(Self { broker, app, organization, store, claim })
     }
 
     /// Serves until `shutdown`, then stops in order: no new connections, what was taken in is committed, a last checkpoint.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> anyhow::Result<()> {
         let api = tokio::spawn(api::run(self.app, listeners.http, shutdown.clone()));
-        let outcome = self.broker.run(listeners.mqtt, shutdown.clone()).await;
+        let mut broker = pin!(self.broker.run(listeners.mqtt, shutdown.clone()));
+        let outcome = tokio::select! {
+            outcome = &mut broker => outcome.context("the broker stopped"),
+            lost = keep_claim(&self.store, self.claim) => {
+                tracing::error!(error = %lost, "stopping: two servers must not count the same pings");
+                shutdown.cancel();
+                broker.await.context("the broker stopped").and(Err(lost))
+            }
+        };
         shutdown.cancel();
         api.await.context("the HTTP interface stopped")?;
         self.store.close().await;
-        outcome.context("the broker stopped")
+        outcome
+    }
+}
+
+/// Holds the claim to the database for as long as it can be held; answers once another server has it. A database that is
+/// away for a while is claimed again when it is back.
+async fn keep_claim(store: &Store, mut claim: Claim) -> anyhow::Error {
+    loop {
+        let lost = claim.lost().await;
+        tracing::warn!(error = %lost, "the claim to the database is lost; claiming it again");
+        claim = loop {
+            match store.claim().await {
+                Ok(claim) => break claim,
+                Err(StoreError::Conflict(_)) => return anyhow!("another promenade has taken this database"),
+                Err(_) => sleep(CLAIM_AGAIN).await,
+            }
+        };
     }
 }
 

@@ -50,7 +50,7 @@ impl End {
         match self {
             Self::Goodbye { .. } => "goodbye",
             Self::Lost => "connection_lost",
-            Self::Closed(reason::SESSION_TAKEN_OVER) => "taken_over",
+            Self::Closed(reason::SESSION_TAKEN_OVER) => "session_taken_over",
             Self::Closed(reason::SERVER_SHUTTING_DOWN) => "server_stopped",
             Self::Silent | Self::Broken(_) | Self::Refused(..) | Self::Closed(_) => {
                 self.told().1.unwrap_or("closed")
@@ -90,13 +90,7 @@ impl Connection<'_> {
         }
         if let Some(observed) = &self.observed {
             let (at, cause) = (self.front.clock.now(), end.in_words().to_owned());
-            observed.change(|facts| {
-                // Another connection of the device may be open already.
-                if facts.connected_since == Some(self.since) {
-                    facts.connected_since = None;
-                }
-                facts.disconnected = Some(Disconnected { at, cause });
-            });
+            observed.disconnected(self.since, Disconnected { at, cause });
         }
         if let Some(code) = code {
             // What is known by now is said before the goodbye.

@@ -10,7 +10,7 @@ use bytes::Buf;
 use protocol::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use asked::Asked;
 
@@ -21,6 +21,7 @@ use crate::codec::{self, Connect, DecodeError, Detail, Packet, Property, Version
 use crate::facts::{Observed, RefusedSignIn, SignIn};
 use crate::front::{Front, Peer};
 use crate::journal::expiry;
+use crate::limits::{Allowance, Counted, Over};
 use crate::message::{Draft, Message};
 use crate::session::{Session, SessionKey, Will};
 use crate::sessions::Wish;
@@ -43,6 +44,7 @@ pub(super) struct Welcome {
     pub(super) explains: bool,
     pub(super) since: Timestamp,
     pub(super) observed: Option<Arc<Observed>>,
+    pub(super) allowance: Allowance,
 }
 
 /// The largest CONNECT taken: a will and a password of 64 KiB each. Whoever has not signed in gets no more of our memory.
@@ -58,7 +60,7 @@ pub(super) async fn shake(
     front: &Arc<Front>,
     socket: TcpStream,
     mut peer: Peer,
-) -> Option<(Wire<Stream>, Welcome)> {
+) -> Option<(Wire<Stream>, Welcome, Counted)> {
     let deadline = Instant::now() + Duration::from_secs(front.config.connect_timeout_s);
     let largest = front.config.maximum_packet_size;
     let opened = tokio::select! {
@@ -83,7 +85,7 @@ pub(super) async fn shake(
     };
     let mut wire = Wire::new(stream);
     let welcome = welcome(front, &mut wire, &peer, deadline).await?;
-    Some((wire, welcome))
+    Some((wire, welcome, peer.counted))
 }
 
 async fn welcome<S>(front: &Arc<Front>, wire: &mut Wire<S>, peer: &Peer, deadline: Instant) -> Option<Welcome>
@@ -128,9 +130,20 @@ where
             Some(welcome)
         }
         Err(Refused { v5, v4, cause }) => {
+            let mut slow_down = Duration::ZERO;
             front.metrics.refuse(cause);
             if let Ok(Packet::Connect(connect)) = codec::decode(&wire.input, frame, version) {
                 note_refusal(front, connect.user_name, peer, cause);
+                let device = connect.user_name.and_then(|name| name.parse().ok());
+                let address = peer.address.ip().to_canonical();
+                if cause == "bad_credentials" {
+                    slow_down = front.limits.failures.note(address, device, Instant::now());
+                }
+            }
+            // Guessing is slow; the right password never waits.
+            tokio::select! {
+                () = sleep(slow_down) => {}
+                () = front.shutdown.cancelled() => {}
             }
             tracing::debug!(cause, "sign-in refused");
             let code = if version == Version::V5 { v5 } else { v4 };
@@ -192,6 +205,9 @@ async fn admit(
     if version == Version::V4 && connect.client_id.is_empty() && !connect.clean {
         return Err(Refused::new(reason::CLIENT_IDENTIFIER_NOT_VALID, 2, "client_id_missing"));
     }
+    let limited = |Over(limit)| Refused::new(reason::QUOTA_EXCEEDED, 3, limit);
+    let too_often = |Over(limit)| Refused::new(reason::CONNECTION_RATE_EXCEEDED, 3, limit);
+    peer.counted.sign_in().map_err(too_often)?;
     let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await;
     let SignedIn { access, expires_at, certificate } = signed_in.map_err(|refusal| match refusal {
         Refusal::BadCredentials => Refused::new(reason::BAD_CREDENTIALS, 4, "bad_credentials"),
@@ -207,6 +223,7 @@ async fn admit(
             return Err(Refused::new(reason::PAYLOAD_FORMAT_INVALID, 0, DecodeError::PayloadFormat.cause()));
         }
     }
+    let allowance = front.limits.allow(access.identity, access.organization).map_err(limited)?;
     let assigned = connect.client_id.is_empty().then(|| front.assign_client_id());
     let longest = front.config.session_expiry_s;
     let session_expiry_s = match version {
@@ -216,6 +233,7 @@ async fn admit(
     };
     let link = Arc::new(Link::default());
     let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
+    let most = front.limits.connections(access.identity);
     let attached = front.sessions.attach(
         SessionKey { identity: access.identity, client_id },
         &Wish {
@@ -223,9 +241,11 @@ async fn admit(
             expiry_s: session_expiry_s,
             organization: access.organization,
             certificate,
+            most,
         },
         &link,
     );
+    let attached = attached.ok_or(Refused::new(reason::QUOTA_EXCEEDED, 3, "connections_per_device"))?;
     if front.shutdown.is_cancelled() {
         link.close(reason::SERVER_SHUTTING_DOWN); // the round that tells everybody may have passed already
     }
@@ -269,6 +289,7 @@ async fn admit(
         explains: asked.explains,
         since,
         observed,
+        allowance,
     };
     Ok((welcome, answer))
 }
@@ -293,7 +314,7 @@ fn observe(
         client_id: session.key.client_id.to_string(),
         certificate: certificate.map(hex),
     };
-    observed.change(|facts| (facts.sign_in, facts.connected_since) = (Some(sign_in), Some(since)));
+    observed.connected(sign_in);
     Some(observed)
 }
 

@@ -1,12 +1,15 @@
 //! What a client publishes: checked for access, then sent on its way.
 
-use protocol::Topic;
-use tokio::time::Instant;
+use std::time::Duration;
 
-use super::{Connection, End, Step};
+use protocol::Topic;
+use tokio::time::{Instant, sleep};
+
+use super::{Connection, End, Step, Wait};
 use crate::access::{Identity, Route};
 use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
 use crate::journal::expiry;
+use crate::limits::{Over, PATIENCE};
 use crate::message::{Draft, Message};
 
 impl Connection<'_> {
@@ -31,6 +34,10 @@ impl Connection<'_> {
         if let Some(id) = publish.id {
             self.check_quota(id)?;
         }
+        let pause = match self.allowance.take(topic.len() + publish.payload.len()) {
+            Ok(pause) => pause,
+            Err(Over(limit)) => return self.over(publish, limit),
+        };
         if publish.properties.claims_text() && std::str::from_utf8(publish.payload).is_err() {
             let error = DecodeError::PayloadFormat;
             return self.refuse_publish(publish, error.reason(), error.cause());
@@ -53,13 +60,31 @@ impl Connection<'_> {
                 let observed = self.observed.as_deref();
                 let wait =
                     ingest.take(device, publish.payload, content_type, reply, observed, Instant::now());
-                Ok(wait.map_or(Step::Done, Step::After))
+                Ok(after(wait, pause))
             }
-            _ => self.forward(publish, topic),
+            _ => self.forward(publish, topic, pause),
         }
     }
 
-    fn forward(&mut self, publish: &Publish<'_>, topic: &str) -> Result<Step, End> {
+    /// The message would have to wait too long: version 5 is told so. Of whom cannot be told, a QoS 0 message is given up and
+    /// others wait all the same.
+    fn over(&mut self, publish: &Publish<'_>, limit: &'static str) -> Result<Step, End> {
+        if let Some(observed) = &self.observed {
+            observed.limited(limit, self.front.clock.now());
+        }
+        match publish.id {
+            Some(_) if self.version == Version::V5 => {
+                self.refuse_publish(publish, reason::QUOTA_EXCEEDED, limit)
+            }
+            Some(_) => Ok(Step::Again(Box::pin(sleep(PATIENCE)))),
+            None => {
+                self.front.metrics.refuse(limit);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn forward(&mut self, publish: &Publish<'_>, topic: &str, pause: Duration) -> Result<Step, End> {
         let front = self.front;
         let message = Message::new(Draft {
             organization: self.access.organization,
@@ -90,7 +115,7 @@ impl Connection<'_> {
                 front.journal.after(self.reply(id), reason::SUCCESS);
             }
         }
-        Ok(wait.map_or(Step::Done, Step::After))
+        Ok(after(wait, pause))
     }
 
     /// A version 5 client that has more under way than it was offered breaks the protocol (MQTT-3.3.4-7, section 4.9).
@@ -115,6 +140,19 @@ impl Connection<'_> {
             }
             _ => Err(End::Refused(code, cause)),
         }
+    }
+}
+
+/// Nothing more is read before both are over.
+fn after(wait: Option<Wait>, pause: Duration) -> Step {
+    match wait {
+        None if pause.is_zero() => Step::Done,
+        None => Step::After(Box::pin(sleep(pause))),
+        Some(wait) if pause.is_zero() => Step::After(wait),
+        Some(wait) => Step::After(Box::pin(async move {
+            wait.await;
+            sleep(pause).await;
+        })),
     }
 }
 

@@ -1,0 +1,234 @@
+//! How much one address, one device or service, and one organization may use of the server.
+//!
+//! What can wait waits: a client over its rate is not read for a moment. What would have to wait too long is refused, and
+//! the refusal names the limit. A limit of 0 is none.
+
+mod failures;
+mod pace;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocol::OrganizationId;
+use tokio::time::Instant;
+
+use crate::access::Identity;
+use crate::config;
+
+pub(crate) use failures::Failures;
+use pace::Pace;
+
+/// How long a client is made to wait before what it sends is refused.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The limits of all.
+pub(crate) struct Limits {
+    config: config::Limits,
+    addresses: Table<IpAddr>,
+    identities: Table<Identity>,
+    organizations: Table<OrganizationId>,
+    pub(crate) failures: Failures,
+}
+
+type Table<K> = Mutex<HashMap<K, Arc<Share>>>;
+
+/// What one of them has used.
+#[derive(Debug, Default)]
+struct Share {
+    connections: AtomicUsize,
+    sign_ins: Option<Pace>,
+    messages: Option<Pace>,
+    bytes: Option<Pace>,
+}
+
+/// A limit that was hit: the name that refusals carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Over(pub(crate) &'static str);
+
+/// A connection that is counted for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    share: Arc<Share>,
+}
+
+/// What a connection may send.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    identity: Arc<Share>,
+    organization: Arc<Share>,
+    /// Nothing is limited.
+    is_free: bool,
+    _counted: Counted,
+}
+
+impl Limits {
+    pub(crate) fn new(config: config::Limits) -> Self {
+        let (addresses, identities, organizations) = Default::default();
+        Self { config, addresses, identities, organizations, failures: Failures::default() }
+    }
+
+    /// Counts a new connection of an address.
+    pub(crate) fn enter(&self, address: IpAddr) -> Result<Counted, Over> {
+        let config = &self.config.address;
+        let share = share(&self.addresses, address, || Share {
+            sign_ins: Pace::new(f64::from(config.sign_ins_per_minute) / 60.0, 60.0),
+            ..Share::default()
+        });
+        Counted::within(share, config.connections).ok_or(Over("connections_per_address"))
+    }
+
+    /// Counts a connection that signed in.
+    pub(crate) fn allow(&self, identity: Identity, organization: OrganizationId) -> Result<Allowance, Over> {
+        let new = |rates: &config::Rates| Share {
+            messages: Pace::new(f64::from(rates.messages_per_s), BURST_S),
+            bytes: Pace::new(rates.bytes_per_s as f64, BURST_S),
+            ..Share::default()
+        };
+        let of_organization =
+            share(&self.organizations, organization, || new(&self.config.organization.rates()));
+        let counted = Counted::within(Arc::clone(&of_organization), self.config.organization.connections);
+        let of_identity = share(&self.identities, identity, || new(&self.config.device.rates()));
+        let is_free = [&of_identity, &of_organization].iter().all(|share| share.is_free());
+        Ok(Allowance {
+            identity: of_identity,
+            organization: of_organization,
+            is_free,
+            _counted: counted.ok_or(Over("connections_per_organization"))?,
+        })
+    }
+
+    /// How many connections a device may have at once.
+    pub(crate) fn connections(&self, identity: Identity) -> Option<usize> {
+        let limit = self.config.device.connections;
+        (matches!(identity, Identity::Device(_)) && limit > 0).then_some(limit)
+    }
+
+    /// Forgets those that have no connection and have used nothing lately.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        sweep(&self.addresses, now);
+        sweep(&self.identities, now);
+        sweep(&self.organizations, now);
+        self.failures.sweep(now);
+    }
+}
+
+/// What may come at once, in seconds of the rate.
+const BURST_S: f64 = 5.0;
+
+impl Allowance {
+    /// Takes a message of so many bytes; answers for how long nothing more should be read.
+    pub(crate) fn take(&self, bytes: usize) -> Result<Duration, Over> {
+        if self.is_free {
+            return Ok(Duration::ZERO);
+        }
+        let now = Instant::now();
+        let mut wait = Duration::ZERO;
+        let paces = [
+            (&self.identity.messages, 1.0, "messages_per_s"),
+            (&self.identity.bytes, bytes as f64, "bytes_per_s"),
+            (&self.organization.messages, 1.0, "organization_messages_per_s"),
+            (&self.organization.bytes, bytes as f64, "organization_bytes_per_s"),
+        ];
+        for (pace, count, limit) in paces {
+            if let Some(pace) = pace {
+                wait = wait.max(pace.take(count, PATIENCE, now).ok_or(Over(limit))?);
+            }
+        }
+        Ok(wait)
+    }
+}
+
+impl Share {
+    fn is_free(&self) -> bool {
+        self.messages.is_none() && self.bytes.is_none()
+    }
+}
+
+impl Counted {
+    /// Counts an attempt to sign in from the address.
+    pub(crate) fn sign_in(&self) -> Result<(), Over> {
+        let pace = self.share.sign_ins.as_ref();
+        let taken = pace.is_none_or(|pace| pace.take(1.0, Duration::ZERO, Instant::now()).is_some());
+        if taken { Ok(()) } else { Err(Over("sign_ins_per_address")) }
+    }
+
+    fn within(share: Arc<Share>, limit: usize) -> Option<Self> {
+        let counted = Self { share };
+        let before = counted.share.connections.fetch_add(1, Ordering::AcqRel);
+        (limit == 0 || before < limit).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.share.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn share<K: Eq + Hash>(table: &Table<K>, key: K, new: impl FnOnce() -> Share) -> Arc<Share> {
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(table.entry(key).or_insert_with(|| Arc::new(new())))
+}
+
+fn sweep<K: Eq + Hash>(table: &Table<K>, now: Instant) {
+    let is_full = |pace: &Option<Pace>| pace.as_ref().is_none_or(|pace| pace.is_full(now));
+    table.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, share| {
+        Arc::strong_count(share) > 1
+            || !(is_full(&share.sign_ins) && is_full(&share.messages) && is_full(&share.bytes))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::NOBODY;
+
+    fn limits(change: impl FnOnce(&mut config::Limits)) -> Limits {
+        let mut config = config::Limits::default();
+        change(&mut config);
+        Limits::new(config)
+    }
+
+    const NEAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn an_address_has_so_many_connections_and_sign_ins() {
+        let limits = limits(|config| {
+            config.address.connections = 2;
+            config.address.sign_ins_per_minute = 2;
+        });
+        let (one, two) = (limits.enter(NEAR).expect("free"), limits.enter(NEAR).expect("free"));
+        assert_eq!(limits.enter(NEAR).err(), Some(Over("connections_per_address")));
+        assert!(one.sign_in().is_ok() && two.sign_in().is_ok());
+        assert_eq!(one.sign_in(), Err(Over("sign_ins_per_address")));
+        drop(one);
+        assert!(limits.enter(NEAR).is_ok(), "its place is free again");
+        limits.sweep();
+        drop(two);
+        limits.sweep();
+        let again = limits.enter(NEAR).expect("free");
+        assert_eq!(again.sign_in(), Err(Over("sign_ins_per_address")), "what was used is not forgotten");
+    }
+
+    #[test]
+    fn rates_make_wait_and_then_refuse() {
+        let limits = limits(|config| {
+            config.device.messages_per_s = 10;
+            config.organization.bytes_per_s = 1000;
+            config.organization.connections = 1;
+        });
+        let allowance = limits.allow(Identity::Anonymous, NOBODY).expect("free");
+        assert!(limits.allow(Identity::Anonymous, NOBODY).is_err(), "one connection of the organization");
+        for _ in 0..50 {
+            assert_eq!(allowance.take(1), Ok(Duration::ZERO), "a burst");
+        }
+        let wait = allowance.take(1).expect("a short wait");
+        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100));
+        assert_eq!(allowance.take(9000), Err(Over("organization_bytes_per_s")));
+    }
+}

@@ -1,0 +1,54 @@
+//! A token bucket that can be asked how long to wait.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So much a second, and so many seconds' worth at once.
+#[derive(Debug)]
+pub(super) struct Pace {
+    per_s: f64,
+    most: f64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    tokens: f64,
+    since: Option<Instant>,
+}
+
+impl Pace {
+    /// None where the rate is 0: there is no limit.
+    pub(super) fn new(per_s: f64, burst_s: f64) -> Option<Self> {
+        let most = per_s * burst_s;
+        (per_s > 0.0).then(|| Self { per_s, most, state: Mutex::new(State { tokens: most, since: None }) })
+    }
+
+    /// Takes `count`, if need be from what is still to come; answers how long that takes. None where it would take more than
+    /// `patience`: then nothing is taken.
+    pub(super) fn take(&self, count: f64, patience: Duration, now: Instant) -> Option<Duration> {
+        let mut state = self.earn(now);
+        let wait = Duration::from_secs_f64((count - state.tokens).max(0.0) / self.per_s);
+        if wait > patience {
+            return None;
+        }
+        state.tokens -= count;
+        Some(wait)
+    }
+
+    /// Whether nothing was taken lately.
+    pub(super) fn is_full(&self, now: Instant) -> bool {
+        self.earn(now).tokens >= self.most
+    }
+
+    fn earn(&self, now: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = state.since.unwrap_or(now);
+        let earned = now.saturating_duration_since(since).as_secs_f64() * self.per_s;
+        state.tokens = (state.tokens + earned).min(self.most);
+        state.since = Some(now.max(since));
+        state
+    }
+}
