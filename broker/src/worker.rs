@@ -27,6 +27,10 @@ use venue::Followed;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// How often raw rows that are too old to be counted anew are deleted.
 const SEAL_EVERY: Duration = Duration::from_hours(1);
+/// How many rows are deleted in one go.
+const PORTION: u32 = 500;
+/// How long the loss ledger outlives what it tells of: a month.
+const LOSSES_KEPT_MS: i64 = 30 * 86_400_000;
 /// How many segments are taken in before the clock is looked at again.
 const BATCH: usize = 64;
 
@@ -70,6 +74,9 @@ impl Worker {
                 _ = sealing.tick() => {
                     for id in self.ids() {
                         self.attempt(id, "sealing", async |worker, id| worker.seal(id).await).await;
+                    }
+                    if let Err(error) = self.forget().await {
+                        tracing::warn!(%error, "what is too old could not be deleted; trying again later");
                     }
                 }
             }
@@ -247,6 +254,14 @@ impl Worker {
         }
         let before = self.clock.now().minus(self.retention_ms);
         while self.store.seal(followed.organization, venue, before).await? > 0 {}
+        Ok(())
+    }
+
+    /// Deletes the marks of boots whose batches would be too old by now, and losses that nobody can make good any more.
+    async fn forget(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        while self.store.forget_boots(now.minus(self.retention_ms), PORTION).await? > 0 {}
+        while self.store.forget_losses(now.minus(self.retention_ms + LOSSES_KEPT_MS), PORTION).await? > 0 {}
         Ok(())
     }
 

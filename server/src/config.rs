@@ -75,7 +75,7 @@ impl Default for Config {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info,rumqttd=warn,sqlx=warn".into(), format: LogFormat::Text }
+        Self { filter: "info,rumqttd=off,sqlx=warn".into(), format: LogFormat::Text }
     }
 }
 

@@ -1,15 +1,18 @@
 //! One binary for every end-to-end test: real servers in processes of their own, real clients, a `World` for each test.
 
+mod access;
 mod agent;
 mod air;
 mod clients;
 mod configuration;
 mod conformance;
 mod demo;
+mod explain;
 mod front;
 mod hostile;
 mod kill;
 mod mqtt;
 mod programs;
 mod restart;
+mod transports;
 mod world;

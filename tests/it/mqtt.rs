@@ -6,12 +6,13 @@ mod connect;
 mod cursor;
 mod property;
 mod request;
+mod socket;
+pub(crate) mod web;
 
+use std::io;
 use std::net::SocketAddr;
 
 use anyhow::{Context, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub(crate) use answer::{Ack, Answer, Connack, Delivery};
@@ -19,8 +20,9 @@ pub(crate) use client::{Client, LEVELS};
 pub(crate) use connect::{Connect, FLAGS, Will};
 pub(crate) use property::{Property, encode, value_of};
 pub(crate) use request::{Publish, acknowledgement, disconnect, subscribe_to, unsubscribe_from};
+pub(crate) use socket::{Socket, TLS_VERSIONS};
 
-use crate::world::{Gateway, PATIENCE};
+use crate::world::{Certificate, Gateway, PATIENCE, Transport, World};
 
 /// The first bytes of the acknowledgements.
 pub(crate) const PUBACK: u8 = 0x40;
@@ -32,7 +34,9 @@ pub(crate) const UNSUBACK: u8 = 0xB0;
 
 /// A connection that writes what it is told and reads whole packets.
 pub(crate) struct Wire {
-    socket: TcpStream,
+    socket: Socket,
+    /// Over WebSocket: what of the frames read is not yet taken.
+    frames: Option<Vec<u8>>,
 }
 
 /// A packet from the server: its first byte and everything behind the length.
@@ -44,9 +48,28 @@ pub(crate) struct Received {
 
 impl Wire {
     pub(crate) async fn open(server: SocketAddr) -> anyhow::Result<Self> {
-        let socket = TcpStream::connect(server).await?;
-        socket.set_nodelay(true)?;
-        Ok(Self { socket })
+        Ok(Self::from(Socket::plain(server).await?))
+    }
+
+    /// Opens a transport of a world; over TLS with a certificate, if there is one to show.
+    pub(crate) async fn over(
+        world: &World,
+        transport: Transport,
+        shown: Option<&Certificate>,
+    ) -> anyhow::Result<Self> {
+        let server = world.address(transport)?;
+        let mut socket = if transport.is_secure() {
+            Socket::secure(server, &TLS_VERSIONS, &world.authority(), shown).await?
+        } else {
+            Socket::plain(server).await?
+        };
+        if !transport.is_web() {
+            return Ok(Self::from(socket));
+        }
+        socket.write_all(web::request("/mqtt", Some("mqtt")).as_bytes()).await?;
+        let answer = web::answer(&mut socket).await?;
+        ensure!(web::status(&answer)? == 101, "no WebSocket: {answer}");
+        Ok(Self { socket, frames: Some(Vec::new()) })
     }
 
     /// Connects and signs in a device; `level` is 4 or 5.
@@ -63,7 +86,15 @@ impl Wire {
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        if self.frames.is_some() {
+            return self.send_frame(web::BINARY, true, bytes).await;
+        }
         Ok(self.socket.write_all(bytes).await?)
+    }
+
+    /// Over WebSocket: one frame of any kind.
+    pub(crate) async fn send_frame(&mut self, kind: u8, is_last: bool, payload: &[u8]) -> anyhow::Result<()> {
+        Ok(self.socket.write_all(&web::frame(kind, is_last, payload)).await?)
     }
 
     /// Says that nothing more will come.
@@ -77,10 +108,10 @@ impl Wire {
     }
 
     async fn read_packet(&mut self) -> anyhow::Result<Option<Received>> {
-        let Ok(head) = self.socket.read_u8().await else { return Ok(None) };
+        let Ok(head) = self.byte().await else { return Ok(None) };
         let (mut length, mut shift) = (0_usize, 0);
         loop {
-            let byte = self.socket.read_u8().await?;
+            let byte = self.byte().await?;
             length |= usize::from(byte & 0x7F) << shift;
             if byte & 0x80 == 0 {
                 ensure!(shift == 0 || byte != 0, "a length of more bytes than it needs");
@@ -90,8 +121,36 @@ impl Wire {
             ensure!(shift < 28, "a length of more than four bytes");
         }
         let mut body = vec![0; length];
-        self.socket.read_exact(&mut body).await?;
+        self.fill(&mut body).await?;
         Ok(Some(Received { head, body }))
+    }
+
+    async fn byte(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        self.fill(&mut byte).await?;
+        Ok(byte[0])
+    }
+
+    /// The next bytes of MQTT, whatever they come in.
+    async fn fill(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let Some(rest) = &mut self.frames else { return self.socket.read_exact(into).await };
+        while rest.len() < into.len() {
+            match web::read_frame(&mut self.socket).await? {
+                (web::BINARY, payload) => rest.extend(payload),
+                (web::CLOSE, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                (kind, _) => return Err(io::Error::other(format!("a frame of the kind {kind}"))),
+            }
+        }
+        into.copy_from_slice(&rest[..into.len()]);
+        rest.drain(..into.len());
+        Ok(())
+    }
+}
+
+/// A socket on which MQTT is spoken at once.
+impl From<Socket> for Wire {
+    fn from(socket: Socket) -> Self {
+        Self { socket, frames: None }
     }
 }
 

@@ -1,22 +1,28 @@
 //! A world of its own for each test: a server process, its data, its database, and what is registered in it.
 
 mod api;
+mod certificate;
 mod database;
 mod key;
 mod process;
 mod shop;
+mod transport;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use process::Addresses;
 use tempfile::TempDir;
 
 pub(crate) use api::Api;
+pub(crate) use certificate::Certificate;
 pub(crate) use database::Engine;
 pub(crate) use key::Key;
 pub(crate) use process::{Server, program};
 pub(crate) use shop::{Gateway, Shop, batch};
+pub(crate) use transport::Transport;
 
 /// How long anything may take before a test says that it did not happen.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,12 +49,26 @@ impl World {
 
     /// A fresh server with settings of its own, as environment variables.
     pub(crate) async fn with(engine: Engine, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start(tempfile::tempdir()?, engine, settings, Addresses::PLAIN).await
+    }
+
+    /// A fresh server on SQLite that listens on every transport and has a certificate authority.
+    pub(crate) async fn secure(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
+        make_certificates(folder.path()).await?;
+        Self::start(folder, Engine::Sqlite, settings, Addresses::ALL).await
+    }
+
+    async fn start(
+        folder: TempDir,
+        engine: Engine,
+        settings: &[(&str, &str)],
+        addresses: Addresses,
+    ) -> anyhow::Result<Self> {
         let engine = engine.make().await?;
         let mut settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         settings.extend(engine.settings());
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::start(folder.path(), &settings, nowhere, nowhere).await?;
+        let server = Server::start(folder.path(), &settings, addresses).await?;
         let mut world = Self { folder, engine, server, settings, token: String::new() };
         world.token = world.make_token(&["--name", "test", "--scope", "*"]).await?;
         Ok(world)
@@ -82,8 +102,8 @@ impl World {
 
     /// Starts the server again on the same data and the same addresses.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
-        let (http, mqtt) = (self.server.http, self.server.mqtt);
-        self.server = Server::start(self.folder.path(), &self.settings, http, mqtt).await?;
+        let addresses = self.server.addresses;
+        self.server = Server::start(self.folder.path(), &self.settings, addresses).await?;
         Ok(())
     }
 
@@ -94,7 +114,7 @@ impl World {
 
     /// The API with another key.
     pub(crate) fn api_as(&self, token: &str) -> Api {
-        Api::new(self.server.http, token)
+        Api::new(self.server.addresses.http, token)
     }
 
     pub(crate) fn token(&self) -> &str {
@@ -102,14 +122,39 @@ impl World {
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
-        self.server.http
+        self.server.addresses.http
     }
 
     pub(crate) fn mqtt(&self) -> SocketAddr {
-        self.server.mqtt
+        self.server.addresses.mqtt
     }
 
-    pub(crate) fn data(&self) -> &std::path::Path {
+    /// Where a transport is served.
+    pub(crate) fn address(&self, transport: Transport) -> anyhow::Result<SocketAddr> {
+        let Addresses { mqtt, mqtts, ws, wss, .. } = self.server.addresses;
+        let address = match transport {
+            Transport::Tcp => Some(mqtt),
+            Transport::Tls => mqtts,
+            Transport::Ws => ws,
+            Transport::Wss => wss,
+        };
+        address.with_context(|| format!("this world has no {transport}"))
+    }
+
+    /// The certificate of the authority, as PEM.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca/authority.pem")
+    }
+
+    /// Puts a new certificate and key of the server where the ones before were.
+    pub(crate) async fn replace_server_certificate(&self) -> anyhow::Result<()> {
+        for name in ["ca/server.pem", "ca/server.key"] {
+            std::fs::remove_file(self.folder.path().join(name)).context(name)?;
+        }
+        make_certificates(self.folder.path()).await
+    }
+
+    pub(crate) fn data(&self) -> &Path {
         self.folder.path()
     }
 
@@ -129,6 +174,15 @@ impl World {
     pub(crate) async fn metric_reaches(&self, name: &str, value: f64) -> anyhow::Result<()> {
         eventually(name, async || Ok((self.metric(name).await? >= value).then_some(()))).await
     }
+}
+
+/// Runs `promenade ca init`: an authority, unless there is one, and a certificate of the server.
+async fn make_certificates(data: &Path) -> anyhow::Result<()> {
+    let mut command = program("promenade");
+    command.args(["ca", "init", "--server", "127.0.0.1", "--data"]).arg(data);
+    let output = command.output().await?;
+    ensure!(output.status.success(), "promenade ca init: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// Where its broker is.

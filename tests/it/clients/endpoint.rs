@@ -1,6 +1,6 @@
 //! Where a foreign client finds the broker, who it is there, and which topics are its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::Context;
@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::world::{Key, PATIENCE, World};
+use crate::world::{Key, PATIENCE, Transport, World};
 
 /// A broker as one client in one version sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) host: String,
     pub(super) port: u16,
+    pub(super) transport: Transport,
+    /// Over TLS: the certificate of the authority to trust.
+    pub(super) authority: Option<PathBuf>,
     pub(super) user: String,
     pub(super) password: String,
     /// 4 or 5.
@@ -26,16 +29,25 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(world: &World, key: &Key, version: u8, name: &str) -> Self {
-        Self {
-            host: world.mqtt().ip().to_string(),
-            port: world.mqtt().port(),
+    pub(super) fn new(
+        world: &World,
+        transport: Transport,
+        key: &Key,
+        version: u8,
+        name: &str,
+    ) -> anyhow::Result<Self> {
+        let server = world.address(transport)?;
+        Ok(Self {
+            host: server.ip().to_string(),
+            port: server.port(),
+            transport,
+            authority: transport.is_secure().then(|| world.authority()),
             user: "service".into(),
             password: key.secret.clone(),
             version,
-            name: format!("{name}{version}"),
-            prefix: format!("free/{name}{version}/"),
-        }
+            name: format!("{name}-{transport}-{version}"),
+            prefix: format!("free/{name}-{transport}-{version}/"),
+        })
     }
 
     pub(super) fn topic(&self, leaf: &str) -> String {
@@ -47,6 +59,8 @@ impl Endpoint {
         json!({
             "host": self.host,
             "port": self.port,
+            "transport": self.transport.to_string(),
+            "authority": self.authority,
             "user": self.user,
             "password": self.password,
             "version": self.version,

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use super::endpoint::Endpoint;
 use crate::mqtt::LEVELS;
-use crate::world::{Key, World};
+use crate::world::{Key, Transport, World};
 
 /// What a client tells of the exchange in that version.
 pub(super) fn expected(version: u8) -> String {
@@ -26,19 +26,19 @@ pub(super) fn expected(version: u8) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Runs a script in both versions and compares what it tells.
+/// Runs a script over every transport in both versions and compares what it tells.
 async fn tells(name: &str, script: &str, interpreter: impl Fn() -> Command) -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = World::secure(&[]).await?;
     let key = Key::free(&world).await?;
-    for version in LEVELS {
-        let output = Endpoint::new(&world, &key, version, name).run(&mut interpreter(), script).await?;
-        let complaints = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            expected(version),
-            "{name} {version}: {complaints}"
-        );
-        assert!(output.status.success(), "{name} {version}: {complaints}");
+    for transport in Transport::ALL {
+        for version in LEVELS {
+            let broker = Endpoint::new(&world, transport, &key, version, name)?;
+            let output = broker.run(&mut interpreter(), script).await?;
+            let complaints = String::from_utf8_lossy(&output.stderr);
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(told, expected(version), "{}: {complaints}", broker.name);
+            assert!(output.status.success(), "{}: {complaints}", broker.name);
+        }
     }
     Ok(())
 }

@@ -40,6 +40,8 @@ def client(name, lasting=False, will=None):
         password=at["password"],
         protocol=aiomqtt.ProtocolVersion.V5 if version == 5 else aiomqtt.ProtocolVersion.V311,
         will=will and aiomqtt.Will(prefix + "will", will, qos=1),
+        transport="websockets" if at["transport"] in ("ws", "wss") else "tcp",
+        tls_params=aiomqtt.TLSParameters(ca_certs=at["authority"]) if at["authority"] else None,
         timeout=PATIENCE,
         **session,
     )

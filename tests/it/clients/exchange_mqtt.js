@@ -2,6 +2,7 @@
 
 'use strict';
 
+const fs = require('node:fs');
 const mqtt = require('mqtt');
 
 const at = JSON.parse(process.argv[2]);
@@ -34,7 +35,9 @@ function connect(name, { lasting = false, will } = {}) {
   const client = mqtt.connect({
     host: at.host,
     port: at.port,
-    protocol: 'mqtt',
+    protocol: { tcp: 'mqtt', tls: 'mqtts' }[at.transport] ?? at.transport,
+    path: '/mqtt',
+    ...(at.authority && { ca: fs.readFileSync(at.authority) }),
     protocolVersion: at.version,
     clientId: `${at.name}-${name}`,
     username: at.user,

@@ -31,7 +31,15 @@ def connect(name, lasting=False, will=None):
     """A client whose callbacks put what they hear into a queue; it is connected when this returns."""
     heard = queue.Queue()
     clean = {} if version == 5 else {"clean_session": not lasting}
-    c = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{at['name']}-{name}", protocol=version, **clean)
+    c = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=f"{at['name']}-{name}",
+        protocol=version,
+        transport="websockets" if at["transport"] in ("ws", "wss") else "tcp",
+        **clean,
+    )
+    if at["authority"]:
+        c.tls_set(at["authority"])
     c.username_pw_set(at["user"], at["password"])
     if will:
         c.will_set(prefix + "will", will, qos=1)

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use crate::mqtt::LEVELS;
-use crate::world::{Key, PATIENCE, World};
+use crate::world::{Certificate, Key, PATIENCE, Shop, Transport, World};
 
 /// A running `mosquitto_sub`; it ends with this value.
 struct Subscriber {
@@ -24,10 +24,13 @@ impl Endpoint {
         let mut command = Command::new("stdbuf");
         command.args(["-oL", program]);
         let version = if self.version == 5 { "mqttv5" } else { "mqttv311" };
-        command
-            .args(["-V", version, "-h", &self.host, "-p", &self.port.to_string()])
-            .args(["-u", &self.user, "-P", &self.password])
-            .kill_on_drop(true);
+        command.args(["-V", version, "-h", &self.host, "-p", &self.port.to_string()]).kill_on_drop(true);
+        if !self.user.is_empty() {
+            command.args(["-u", &self.user, "-P", &self.password]);
+        }
+        if let Some(authority) = &self.authority {
+            command.arg("--cafile").arg(authority);
+        }
         command
     }
 
@@ -84,10 +87,11 @@ impl Subscriber {
 
 #[tokio::test]
 async fn messages_retained_messages_and_wills() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = World::secure(&[]).await?;
     let key = Key::free(&world).await?;
-    for version in LEVELS {
-        let broker = Endpoint::new(&world, &key, version, "mosquitto");
+    let versions = LEVELS.map(|version| [Transport::Tcp, Transport::Tls].map(|over| (over, version)));
+    for (transport, version) in versions.into_iter().flatten() {
+        let broker = Endpoint::new(&world, transport, &key, version, "mosquitto")?;
         let mut live = broker.subscribe("live", "2", &[]).await?;
         for qos in ["0", "1", "2"] {
             broker.publish("live", "x", qos, &[]).await?;
@@ -110,7 +114,7 @@ async fn sessions_that_go_on() -> anyhow::Result<()> {
     let world = World::new().await?;
     let key = Key::free(&world).await?;
     for version in LEVELS {
-        let broker = Endpoint::new(&world, &key, version, "mosquitto");
+        let broker = Endpoint::new(&world, Transport::Tcp, &key, version, "mosquitto")?;
         let id = format!("{}-sleeper", broker.name);
         let mut session = vec!["-c", "-i", &id];
         if version == 5 {
@@ -132,7 +136,7 @@ async fn sessions_that_go_on() -> anyhow::Result<()> {
 async fn properties_of_version_5() -> anyhow::Result<()> {
     let world = World::new().await?;
     let key = Key::free(&world).await?;
-    let broker = Endpoint::new(&world, &key, 5, "mosquitto");
+    let broker = Endpoint::new(&world, Transport::Tcp, &key, 5, "mosquitto")?;
     let mut subscriber = broker.subscribe("live", "2", &["-F", "heard %C %D %P %R %p"]).await?;
     let answer = broker.topic("answer");
     let properties = [
@@ -145,4 +149,27 @@ async fn properties_of_version_5() -> anyhow::Result<()> {
     broker.publish("live", "x", "2", &properties.concat()).await?;
     assert_eq!(subscriber.heard().await?, format!("text/plain 7 b:1 a:2 {answer} x"));
     Ok(())
+}
+
+/// A device whose certificate is its whole sign-in.
+#[tokio::test]
+async fn a_certificate_is_enough() -> anyhow::Result<()> {
+    let world = World::secure(&[]).await?;
+    let shop = Shop::open(&world).await?;
+    let nothing = Key { id: protocol::KeyId::from_uuid(shop.venue.as_uuid()), secret: String::new() };
+    let own = Certificate::issue(&world, shop.gateway.device).await?;
+    let (certificate, key) = (world.data().join("device.pem"), world.data().join("device.key"));
+    std::fs::write(&certificate, &own.pem)?;
+    std::fs::write(&key, &own.key)?;
+    let shown = ["--cert", &certificate.to_string_lossy(), "--key", &key.to_string_lossy()];
+    for (seq, version) in (0..).zip(LEVELS) {
+        let mut broker = Endpoint::new(&world, Transport::Tls, &nothing, version, "mosquitto")?;
+        broker.user.clear();
+        broker.prefix = format!("v1/{}/", shop.gateway.device);
+        broker.publish("pings", &super::body(seq), "1", &shown).await?;
+        // Without it nobody is there.
+        let refused = broker.publish("pings", &super::body(seq), "1", &[]).await;
+        assert!(refused.is_err(), "version {version}");
+    }
+    world.metric_reaches("promenade_batches_total", 2.0).await
 }

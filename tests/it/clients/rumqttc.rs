@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use crate::mqtt::LEVELS;
-use crate::world::{Key, PATIENCE, World};
+use crate::world::{Key, PATIENCE, Transport, World};
 
 /// A connected client and what it hears.
 struct Link {
@@ -207,7 +207,7 @@ async fn the_exchange() -> anyhow::Result<()> {
     let world = World::new().await?;
     let key = Key::free(&world).await?;
     for version in LEVELS {
-        let broker = Endpoint::new(&world, &key, version, "rumqttc");
+        let broker = Endpoint::new(&world, Transport::Tcp, &key, version, "rumqttc")?;
         exchange(&broker).await.with_context(|| format!("version {version}"))?;
     }
     Ok(())

@@ -52,10 +52,26 @@ impl Client {
         server: impl Into<SocketAddr>,
         hello: impl Into<Connect>,
     ) -> anyhow::Result<Result<Self, Connack>> {
-        let (server, hello) = (server.into(), hello.into());
-        let mut wire = Wire::open(server).await?;
+        let server = server.into();
+        Self::ask_on(Wire::open(server).await?, hello).await
+    }
+
+    /// Connects on a transport that is open; the CONNACK where the answer is no.
+    pub(crate) async fn ask_on(
+        mut wire: Wire,
+        hello: impl Into<Connect>,
+    ) -> anyhow::Result<Result<Self, Connack>> {
+        let hello = hello.into();
         wire.send(&hello.bytes()).await?;
         Self::answered(wire, hello.level).await
+    }
+
+    /// Connects on a transport that is open.
+    pub(crate) async fn connect_on(wire: Wire, hello: impl Into<Connect>) -> anyhow::Result<Self> {
+        match Self::ask_on(wire, hello).await? {
+            Ok(client) => Ok(client),
+            Err(connack) => bail!("refused with {:#04x}", connack.code),
+        }
     }
 
     /// Reads the CONNACK of a connection on which a CONNECT of that level was sent.

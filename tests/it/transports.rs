@@ -1,0 +1,5 @@
+//! TLS, WebSocket and client certificates over real sockets, and peers that are slow on any of them.
+
+mod certificates;
+mod slow;
+mod web;
