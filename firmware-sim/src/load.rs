@@ -6,12 +6,16 @@
 mod connection;
 mod frame;
 mod latency;
+mod pattern;
 mod relay;
 mod sign_ins;
 mod template;
+mod usage;
 
+pub use pattern::{Connects, FanIn, FanOut, Flood, Held, Idle, Pattern, PatternResult, Steady, Target};
 pub use relay::{RelayResult, relay};
 pub use sign_ins::{SignInResult, sign_ins};
+pub use usage::Usage;
 
 use crate::chance::{Purpose, stream};
 use crate::fleet::Credentials;
@@ -199,7 +203,8 @@ pub async fn run(plan: &LoadPlan, devices: &[Credentials]) -> Result<LoadResult,
     let mut senders = Vec::with_capacity(plan.connections);
     for (number, device) in devices.iter().take(plan.connections).enumerate() {
         let name = device.device.to_string();
-        let sign_in = SignIn { client_id: name.clone(), user: Some((name, device.secret.clone())) };
+        let sign_in =
+            SignIn { client_id: name.clone(), user: Some((name, device.secret.clone())), keep_alive: 0 };
         let mut connection = Connection::open(&plan.mqtt, &sign_in).await?;
         connection.subscribe(&Topic::Receipts(device.device).to_string(), 0).await?;
         let topic = Topic::Pings(device.device).to_string();

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use firmware_sim::load::{self, Encoding, LoadPlan};
+use firmware_sim::load::{self, Encoding, LoadPlan, Pattern};
 use firmware_sim::replay::{Recording, replay};
 use firmware_sim::{Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report};
 use protocol::Timestamp;
@@ -32,7 +32,8 @@ enum Command {
         #[command(flatten)]
         platform: Platform,
     },
-    /// Publishes prepared batches as fast as they are acknowledged; prints one line of JSON.
+    /// Publishes prepared batches as fast as they are acknowledged, or loads any broker with one of the patterns; prints
+    /// one line of JSON.
     Load(LoadArgs),
 }
 
@@ -68,7 +69,10 @@ struct Platform {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 struct LoadArgs {
+    #[command(subcommand)]
+    pattern: Option<Pattern>,
     #[command(flatten)]
     platform: Platform,
     /// How many connections.
@@ -163,6 +167,16 @@ async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bo
 }
 
 async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
+    if let Some(pattern) = &args.pattern {
+        let (result, held) = pattern.run().await?;
+        println!("{}", serde_json::to_string(&result)?);
+        if matches!(pattern, Pattern::Idle(_)) {
+            // Whoever reads the line looks at the broker and then closes our input.
+            std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
+        }
+        drop(held);
+        return Ok(true);
+    }
     let now = now();
     let plan = LoadPlan {
         mqtt: args.platform.mqtt.clone(),
@@ -241,6 +255,14 @@ mod tests {
         assert!(
             matches!(load.command, Some(Command::Load(args)) if args.encoding == Encoding::Cbor && args.pings == 50)
         );
+        let pattern = |words: &[&str]| {
+            let parsed = Cli::try_parse_from([&["promenade-sim", "load"], words].concat());
+            parsed.map(|cli| matches!(cli.command, Some(Command::Load(LoadArgs { pattern: Some(_), .. }))))
+        };
+        for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood"] {
+            assert!(pattern(&[name, "--mqtt", "h:1", "--watch", "7"]).unwrap(), "{name}");
+        }
+        assert!(pattern(&["fan-out", "--qos", "2"]).is_err());
         assert!(parse(&[]).unwrap().day.scenario.is_none());
         assert!(parse(&["demo", "--colour", "red"]).is_err());
         assert!(parse(&["load", "--encoding", "xml"]).is_err());

@@ -2,6 +2,7 @@
 //!
 //! A bench starts real programs, loads them over real sockets and prints numbers; it never passes or fails.
 
+mod broker;
 mod ingest;
 mod process;
 mod sign_in;
@@ -25,6 +26,11 @@ const BENCHES: &[Bench] = &[
         name: "ingest",
         about: "ping batches over real sockets into SQLite and PostgreSQL, beside Mosquitto relaying the same",
         run: ingest::run,
+    },
+    Bench {
+        name: "broker",
+        about: "connections and messages of any kind, beside Mosquitto and whatever else is named",
+        run: broker::run,
     },
     Bench { name: "sign-in", about: "devices that sign in and go, again and again", run: sign_in::run },
     Bench { name: "size", about: "memory and start of the idle server, memory of the agent", run: size::run },

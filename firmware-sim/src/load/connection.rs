@@ -6,6 +6,7 @@ use super::template::{FIRST_SEQ, Template};
 use super::{EventClock, LoadError};
 use protocol::{Receipt, Refused};
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,13 +14,24 @@ use tokio::time::{Instant, timeout};
 
 /// A broker that says nothing for so long while something is awaited is broken.
 const SILENCE: Duration = Duration::from_secs(30);
+/// What is read at once, unless a connection asks for another amount.
+const READ: usize = 64 * 1024;
 
 /// Who signs in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SignIn {
     pub(super) client_id: String,
     /// User name and password.
     pub(super) user: Option<(String, String)>,
+    /// Seconds; 0 is none.
+    pub(super) keep_alive: u16,
+}
+
+impl SignIn {
+    /// Without a name and a password.
+    pub(super) fn anonymous(client_id: String) -> Self {
+        Self { client_id, ..Self::default() }
+    }
 }
 
 /// A signed-in connection and what it has read but not understood yet.
@@ -31,11 +43,19 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(address: &str, sign_in: &SignIn) -> Result<Self, LoadError> {
-        let socket = TcpStream::connect(address).await?;
+        Self::sign_in(TcpStream::connect(address).await?, sign_in, READ).await
+    }
+
+    /// Signs in on a connected socket, of which `reads` bytes are read at once.
+    pub(super) async fn sign_in(
+        socket: TcpStream,
+        sign_in: &SignIn,
+        reads: usize,
+    ) -> Result<Self, LoadError> {
         socket.set_nodelay(true)?;
-        let mut connection = Self { socket, read: Vec::with_capacity(64 * 1024) };
+        let mut connection = Self { socket, read: Vec::with_capacity(reads) };
         let mut out = Vec::new();
-        frame::connect(&sign_in.client_id, sign_in.user.as_ref(), &mut out);
+        frame::connect(&sign_in.client_id, sign_in.user.as_ref(), sign_in.keep_alive, &mut out);
         connection.write(&out).await?;
         let mut answer = None;
         while answer.is_none() {
@@ -61,15 +81,29 @@ impl Connection {
         }
     }
 
+    /// Another handle of the socket, which like it never blocks: for whoever writes at times of their own.
+    pub(super) fn writer(&self) -> io::Result<std::net::TcpStream> {
+        Ok(self.socket.as_fd().try_clone_to_owned()?.into())
+    }
+
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
         Ok(self.socket.write_all(bytes).await?)
     }
 
-    /// Waits for something to come and hands over every complete packet.
-    pub(super) async fn receive(&mut self, mut handle: impl FnMut(Incoming<'_>)) -> Result<(), LoadError> {
+    /// Waits for something to come and hands over every complete packet; a broker that stays silent is an error.
+    pub(super) async fn receive(&mut self, handle: impl FnMut(Incoming<'_>)) -> Result<(), LoadError> {
         let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "the broker is silent");
-        let read = timeout(SILENCE, self.socket.read_buf(&mut self.read)).await.map_err(silent)??;
-        if read == 0 {
+        timeout(SILENCE, self.receive_patiently(handle)).await.map_err(silent)?
+    }
+
+    /// Waits as long as it takes for something to come and hands over every complete packet.
+    ///
+    /// May be dropped at any time: what was not handed over stays.
+    pub(super) async fn receive_patiently(
+        &mut self,
+        mut handle: impl FnMut(Incoming<'_>),
+    ) -> Result<(), LoadError> {
+        if self.socket.read_buf(&mut self.read).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         let mut used = 0;

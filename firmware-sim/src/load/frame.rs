@@ -15,12 +15,13 @@ pub(super) enum Incoming<'a> {
     SubAck { code: u8 },
 }
 
-/// CONNECT with a clean session and no keep-alive (3.1).
-pub(super) fn connect(client_id: &str, user: Option<&(String, String)>, out: &mut Vec<u8>) {
+/// CONNECT with a clean session; a keep-alive of 0 s is none (3.1).
+pub(super) fn connect(client_id: &str, user: Option<&(String, String)>, keep_alive: u16, out: &mut Vec<u8>) {
     let mut rest = Vec::new();
     text("MQTT", &mut rest);
     let credentials = if user.is_some() { 0b1100_0000 } else { 0 };
-    rest.extend_from_slice(&[4, 0b10 | credentials, 0, 0]);
+    let [high, low] = keep_alive.to_be_bytes();
+    rest.extend_from_slice(&[4, 0b10 | credentials, high, low]);
     text(client_id, &mut rest);
     if let Some((name, password)) = user {
         text(name, &mut rest);
@@ -43,6 +44,12 @@ pub(super) fn publish(topic: &str, packet: u16, body: usize, out: &mut Vec<u8>) 
     head(0x32, 2 + topic.len() + 2 + body, out);
     text(topic, out);
     out.extend_from_slice(&packet.to_be_bytes());
+}
+
+/// The beginning of a PUBLISH that nobody acknowledges, up to its body of that many bytes (3.3).
+pub(super) fn publish_unacknowledged(topic: &str, body: usize, out: &mut Vec<u8>) {
+    head(0x30, 2 + topic.len() + body, out);
+    text(topic, out);
 }
 
 /// PUBACK (3.4).
@@ -127,15 +134,20 @@ mod tests {
             for cut in [0, 1, 2, whole - 1] {
                 assert_eq!(parse(&out[..cut]).unwrap(), None);
             }
+            out.clear();
+            publish_unacknowledged("a/b", body.len(), &mut out);
+            out.extend_from_slice(&body);
+            let (incoming, used) = parse(&out).unwrap().unwrap();
+            assert_eq!((incoming, used), (Incoming::Publish { packet: 0, body: &body }, out.len()));
         }
     }
 
     #[test]
     fn a_sign_in_is_written_as_the_standard_says() {
         let mut out = Vec::new();
-        connect("c", Some(&("u".to_owned(), "p".to_owned())), &mut out);
+        connect("c", Some(&("u".to_owned(), "p".to_owned())), 258, &mut out);
         let expected =
-            [0x10, 19, 0, 4, b'M', b'Q', b'T', b'T', 4, 0xc2, 0, 0, 0, 1, b'c', 0, 1, b'u', 0, 1, b'p'];
+            [0x10, 19, 0, 4, b'M', b'Q', b'T', b'T', 4, 0xc2, 1, 2, 0, 1, b'c', 0, 1, b'u', 0, 1, b'p'];
         assert_eq!(out, expected);
         out.clear();
         subscribe(1, "a", 1, &mut out);

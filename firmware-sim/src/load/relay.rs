@@ -29,13 +29,13 @@ pub struct RelayResult {
 /// both ask for acknowledgements (`QoS` 1).
 pub async fn relay(plan: &LoadPlan, topic: &str) -> Result<RelayResult, LoadError> {
     plan.check()?;
-    let anonymous = |client_id: String| SignIn { client_id, user: None };
-    let mut subscriber = Connection::open(&plan.mqtt, &anonymous("load-subscriber".to_owned())).await?;
+    let mut subscriber =
+        Connection::open(&plan.mqtt, &SignIn::anonymous("load-subscriber".to_owned())).await?;
     subscriber.subscribe(topic, 1).await?;
     let clock = EventClock::new(plan);
     let mut senders = Vec::with_capacity(plan.connections);
     for number in 0..plan.connections {
-        let connection = Connection::open(&plan.mqtt, &anonymous(format!("load-{number}"))).await?;
+        let connection = Connection::open(&plan.mqtt, &SignIn::anonymous(format!("load-{number}"))).await?;
         senders.push(Sender::new(connection, topic, plan.templates(number)?, plan.window));
     }
     let started = Instant::now();

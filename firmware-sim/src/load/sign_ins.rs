@@ -26,7 +26,8 @@ pub async fn sign_ins(plan: &LoadPlan, devices: &[Credentials]) -> Result<SignIn
     let deadline = started + plan.time;
     let again = async |device: &Credentials| {
         let name = device.device.to_string();
-        let sign_in = SignIn { client_id: name.clone(), user: Some((name, device.secret.clone())) };
+        let sign_in =
+            SignIn { client_id: name.clone(), user: Some((name, device.secret.clone())), keep_alive: 0 };
         while Instant::now() < deadline {
             Connection::open(&plan.mqtt, &sign_in).await?.write(&frame::DISCONNECT).await?;
             count.set(count.get() + 1);

@@ -1,5 +1,5 @@
 //! A broker of a hundred lines that understands just enough of MQTT 3.1.1 and 5 to take publishes, remember them, relay
-//! them to subscribers of their topic, and lose connections when it is told to.
+//! them to subscribers of their topic, and lose connections or messages when it is told to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,8 @@ pub(crate) struct Manners {
     pub(crate) connack: u8,
     /// Every so many publishes it takes one and hangs up instead of acknowledging; 0 never.
     pub(crate) hang_up_every: usize,
+    /// Every so many publishes it relays one to nobody; 0 never.
+    pub(crate) lose_every: usize,
 }
 
 /// What it took, and from whom.
@@ -71,23 +73,30 @@ async fn serve(
             3 => {
                 let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
                 let topic = String::from_utf8(rest[2..2 + length].to_vec()).unwrap();
-                let id = [rest[2 + length], rest[3 + length]];
-                let mut body = &rest[4 + length..];
+                let is_acknowledged = first & 0b110 != 0;
+                let after_topic = 2 + length;
+                let mut body = &rest[after_topic + if is_acknowledged { 2 } else { 0 }..];
                 if level == 5 {
                     // The tests' properties are shorter than 128 bytes.
                     body = &body[1 + usize::from(body[0])..];
                 }
-                let hangs_up = {
+                let (hangs_up, loses) = {
                     let mut taken = taken.lock().unwrap();
                     taken.bodies.entry(topic.clone()).or_default().push(body.to_vec());
                     taken.publishes += 1;
-                    manners.hang_up_every > 0 && taken.publishes.is_multiple_of(manners.hang_up_every)
+                    let it_is_time = |every| every > 0 && taken.publishes.is_multiple_of(every);
+                    (it_is_time(manners.hang_up_every), it_is_time(manners.lose_every))
                 };
                 if hangs_up {
                     return None;
                 }
-                relay(&subscribers, &topic, body).await;
-                write.as_mut()?.write_all(&[0x40, 2, id[0], id[1]]).await.ok()?;
+                if !loses {
+                    relay(&subscribers, &topic, is_acknowledged, body).await;
+                }
+                if is_acknowledged {
+                    let id = &rest[after_topic..after_topic + 2];
+                    write.as_mut()?.write_all(&[0x40, 2, id[0], id[1]]).await.ok()?;
+                }
             }
             8 => {
                 let length = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
@@ -104,11 +113,15 @@ async fn serve(
     }
 }
 
-async fn relay(subscribers: &Subscribers, topic: &str, body: &[u8]) {
-    if let Some(subscribers) = subscribers.lock().await.get_mut(topic) {
+async fn relay(subscribers: &Subscribers, topic: &str, is_acknowledged: bool, body: &[u8]) {
+    for (filter, subscribers) in subscribers.lock().await.iter_mut() {
+        if filter != topic && !filter.strip_suffix('#').is_some_and(|start| topic.starts_with(start)) {
+            continue;
+        }
+        let id: &[u8] = if is_acknowledged { &[0, 1] } else { &[] };
         for subscriber in subscribers {
-            let mut out = vec![0x32];
-            let mut length = 2 + topic.len() + 2 + body.len();
+            let mut out = vec![if is_acknowledged { 0x32 } else { 0x30 }];
+            let mut length = 2 + topic.len() + id.len() + body.len();
             while length >= 0x80 {
                 out.push((length & 0x7f) as u8 | 0x80);
                 length >>= 7;
@@ -116,7 +129,7 @@ async fn relay(subscribers: &Subscribers, topic: &str, body: &[u8]) {
             out.push(length as u8);
             out.extend((topic.len() as u16).to_be_bytes());
             out.extend(topic.as_bytes());
-            out.extend([0, 1]);
+            out.extend(id);
             out.extend(body);
             subscriber.write_all(&out).await.unwrap();
         }

@@ -4,4 +4,5 @@ mod broker;
 mod day;
 mod fleet;
 mod load;
+mod pattern;
 mod recorded_air;

@@ -46,26 +46,17 @@ impl Programs {
     /// Starts the server on a data directory, with settings as environment variables.
     pub(super) fn serve(&self, data: &Path, settings: &[(&str, &str)]) -> Result<Server> {
         let started = Instant::now();
-        let mut child = self
-            .command("promenade")
-            .arg("serve")
-            .arg("--data")
-            .arg(data)
-            .args(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"])
-            .envs(settings.iter().copied())
-            .env("PROMENADE_LOG__FILTER", "warn")
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().context("its output")?);
-        output.read_line(&mut line)?;
+        let mut command = self.command("promenade");
+        command.arg("serve").arg("--data").arg(data).args(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"]);
+        command.envs(settings.iter().copied()).env("PROMENADE_LOG__FILTER", "warn");
+        let (process, line) = Running::start_until_it_speaks(&mut command)?;
         let ready_after = started.elapsed();
         let address = |name: &str| {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             word.map(str::to_owned).with_context(|| format!("the server said `{line}`"))
         };
         let (http, mqtt) = (address("http=")?, address("mqtt=")?);
-        Ok(Server { process: Running { child, _output: Some(output.into_inner()) }, http, mqtt, ready_after })
+        Ok(Server { process, http, mqtt, ready_after })
     }
 
     /// An API key for everything.
@@ -81,6 +72,19 @@ impl Running {
     pub(super) fn start(command: &mut Command) -> Result<Self> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         Ok(Self { child, _output: None })
+    }
+
+    /// Starts it and waits for the first line it prints; its input stays open.
+    pub(super) fn start_until_it_speaks(command: &mut Command) -> Result<(Self, String)> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut output = BufReader::new(child.stdout.take().context("its output")?);
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        Ok((Self { child, _output: Some(output.into_inner()) }, line))
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Processor time used so far, in user and kernel mode together.
@@ -114,11 +118,16 @@ impl Running {
 
     /// Resident memory in MB (10^6 bytes).
     pub(super) fn resident_mb(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib * 1024.0 / 1e6)
+        Ok(resident_kb(self.id())? / 1e3)
     }
+}
+
+/// Resident memory of any process in kB (10^3 bytes).
+pub(super) fn resident_kb(process: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1.024)
 }
 
 impl Drop for Running {
