@@ -1,4 +1,5 @@
-//! The in-process bus: rumqttd's router carries messages from whoever publishes to the shards that deliver.
+//! The in-process bus: rumqttd's router carries messages from whoever publishes to the shards that deliver; a message for
+//! few sessions is handed to them by its publisher, as long as nothing is on the way that it would overtake.
 //!
 //! Each shard owns a part of the sessions and subscribes to one fixed topic of its own; the client's topic, QoS and
 //! properties travel in the payload. Publishers hold credit below the size of the router's log, because a reader that

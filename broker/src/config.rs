@@ -111,24 +111,6 @@ pub struct OrganizationLimits {
     pub bytes_per_s: u64,
 }
 
-/// How fast somebody may publish.
-pub(crate) struct Rates {
-    pub(crate) messages_per_s: u32,
-    pub(crate) bytes_per_s: u64,
-}
-
-impl DeviceLimits {
-    pub(crate) fn rates(&self) -> Rates {
-        Rates { messages_per_s: self.messages_per_s, bytes_per_s: self.bytes_per_s }
-    }
-}
-
-impl OrganizationLimits {
-    pub(crate) fn rates(&self) -> Rates {
-        Rates { messages_per_s: self.messages_per_s, bytes_per_s: self.bytes_per_s }
-    }
-}
-
 /// The `[mqtt.pings]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]

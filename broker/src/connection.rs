@@ -39,6 +39,9 @@ pub(crate) use link::{Link, Reply};
 /// Work that a connection waits for, in a box because most never do.
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// How many bytes one client may have read in a row.
+const TURN: usize = 128 * 1024;
+
 /// Serves one socket until it ends; never fails, whatever the peer does.
 pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
     // In a box of its own, since it needs more room than the rest of a connection's life.
@@ -129,34 +132,36 @@ impl<'a> Connection<'a> {
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
-        let mut buffer = std::mem::take(&mut wire.input);
+        let mut wait = None;
+        let end = self.serve(wire, &mut wait).await;
+        if let Some(wait) = wait {
+            self.front.tasks.spawn(wait); // what was begun is finished
+        }
+        end
+    }
+
+    /// Handles what comes and sends what waits; while there is something to `wait` for, nothing more is taken from the client.
+    async fn serve<S>(&mut self, wire: &mut Wire<S>, wait: &mut Option<Wait>) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut heard = 0;
         loop {
-            let handled = self.handle_buffered(&mut buffer, &mut wire.output);
-            match handled.and_then(|wait| self.collect(&mut wire.output).map(|()| wait)) {
-                Ok(None) => {}
-                Ok(Some(mut wait)) => {
-                    tokio::select! {
-                        biased;
-                        () = &mut wait => continue,
-                        code = self.link.closed() => {
-                            self.front.tasks.spawn(wait); // what was begun is finished
-                            return End::Closed(code);
-                        }
-                    }
+            if wait.is_none() {
+                match self.handle_buffered(&mut wire.input, &mut wire.output) {
+                    Ok(work) => *wait = work,
+                    Err(end) => return end,
                 }
-                Err(end) => return end,
             }
-            if buffer.is_empty() && buffer.capacity() > 0 {
-                buffer = BytesMut::new(); // an idle connection holds no buffer
+            if let Err(end) = self.collect(&mut wire.output) {
+                return end;
             }
             if heard >= TURN {
                 heard = 0;
                 yield_now().await; // whoever sends without end must not keep the others from their turn
             }
-            let paused = self.is_paused();
-            let wants = wire::Wants { reading: !paused, draining: self.more };
-            match wire.progress(&mut buffer, wants, &self.link, &mut self.timers).await {
+            let wants = wire::Wants { reading: !self.is_paused(), draining: self.more };
+            match wire.progress(wants, wait, &self.link, &mut self.timers).await {
                 Ok(read) => heard += read,
                 Err(end) => return end,
             }
@@ -260,8 +265,6 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// How many bytes one client may have read in a row.
-const TURN: usize = 128 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! Who gets what is published.
 //!
 //! Sessions that outlive their connection and shared groups are matched here, in the publisher's task, so that their rows
-//! are committed before the publisher is told that its message is safe. All others get it over the bus.
+//! are committed before the publisher is told that its message is safe. All others get it from the bus, or past it where they
+//! are few.
 
 mod shared;
 

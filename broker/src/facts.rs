@@ -80,10 +80,17 @@ pub(crate) struct Observed {
     last_batch_at: AtomicI64,
     last_ping_at: AtomicI64,
     clock_offset_ms: AtomicI64,
-    others: Mutex<Facts>,
-    /// Whether it is known if the device is connected, and not only what was saved of it.
-    is_current: AtomicBool,
+    others: Mutex<Others>,
     is_dirty: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Others {
+    facts: Facts,
+    /// What was saved before is in it.
+    is_whole: bool,
+    /// Whether it is known if the device is connected, and not only what was saved of it.
+    is_current: bool,
 }
 
 /// No time and no offset.
@@ -99,7 +106,6 @@ impl Observed {
             last_ping_at: never(),
             clock_offset_ms: never(),
             others: Mutex::default(),
-            is_current: AtomicBool::new(false),
             is_dirty: AtomicBool::new(false),
         }
     }
@@ -137,7 +143,7 @@ impl Observed {
 
     /// A connection of the device is there now.
     pub(crate) fn connected(&self, sign_in: SignIn) {
-        self.is_current.store(true, Ordering::Release);
+        self.lock().is_current = true;
         self.change(|facts| {
             facts.connected_since = Some(sign_in.at);
             facts.sign_in = Some(sign_in);
@@ -156,40 +162,49 @@ impl Observed {
 
     /// The connection that was saved as open ended with the server.
     pub(crate) fn ended_with_the_server(&self) {
-        self.is_current.store(true, Ordering::Release);
-        self.touch();
+        self.lock().is_current = true;
+        self.change(|facts| facts.connected_since = None);
     }
 
     /// Changes what needs more than a time.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Facts)) {
-        change(&mut self.lock());
+        change(&mut self.lock().facts);
         self.touch();
     }
 
-    /// All of it, with what was known before where nothing new is.
-    fn over(&self, before: Facts) -> Facts {
-        let time = |new: &AtomicI64, old: Option<Timestamp>| {
-            Some(new.load(Ordering::Relaxed)).filter(|at| *at != NEVER).map(Timestamp).or(old)
+    /// Whether what was saved before is still to be read.
+    fn is_part(&self) -> bool {
+        !self.lock().is_whole
+    }
+
+    /// Puts what was saved before under what is new.
+    fn complete(&self, before: Facts) {
+        let mut others = self.lock();
+        let is_current = others.is_current;
+        let new = std::mem::take(&mut others.facts);
+        others.facts = Facts {
+            sign_in: new.sign_in.or(before.sign_in),
+            refused_sign_in: new.refused_sign_in.or(before.refused_sign_in),
+            connected_since: if is_current { new.connected_since } else { before.connected_since },
+            disconnected: new.disconnected.or(before.disconnected),
+            limits: sum(before.limits, new.limits),
+            refusals: sum(before.refusals, new.refusals),
+            ..before
         };
-        let offset = Some(self.clock_offset_ms.load(Ordering::Relaxed)).filter(|offset| *offset != NEVER);
-        let mut new = self.lock();
-        // What was counted is handed over once; the rest stays, since it replaces and does not add.
-        let (limits, refusals) = (std::mem::take(&mut new.limits), std::mem::take(&mut new.refusals));
+        others.is_whole = true;
+    }
+
+    /// The document as it stands.
+    fn document(&self) -> Facts {
+        let told = |new: &AtomicI64| Some(new.load(Ordering::Relaxed)).filter(|value| *value != NEVER);
+        let time = |new: &AtomicI64, old: Option<Timestamp>| told(new).map(Timestamp).or(old);
+        let facts = self.lock().facts.clone();
         Facts {
-            sign_in: new.sign_in.clone().or(before.sign_in),
-            refused_sign_in: new.refused_sign_in.clone().or(before.refused_sign_in),
-            connected_since: if self.is_current.load(Ordering::Acquire) {
-                new.connected_since
-            } else {
-                before.connected_since
-            },
-            disconnected: new.disconnected.clone().or(before.disconnected),
-            last_message_at: time(&self.last_message_at, before.last_message_at),
-            last_batch_at: time(&self.last_batch_at, before.last_batch_at),
-            last_ping_at: time(&self.last_ping_at, before.last_ping_at),
-            clock_offset_ms: offset.or(before.clock_offset_ms),
-            limits: sum(before.limits, limits),
-            refusals: sum(before.refusals, refusals),
+            last_message_at: time(&self.last_message_at, facts.last_message_at),
+            last_batch_at: time(&self.last_batch_at, facts.last_batch_at),
+            last_ping_at: time(&self.last_ping_at, facts.last_ping_at),
+            clock_offset_ms: told(&self.clock_offset_ms).or(facts.clock_offset_ms),
+            ..facts
         }
     }
 
@@ -200,7 +215,7 @@ impl Observed {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Facts> {
+    fn lock(&self) -> MutexGuard<'_, Others> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -224,33 +239,44 @@ mod tests {
 
     #[test]
     fn what_is_new_stands_over_what_was_and_counts_add_up() {
-        let observed = Observed::new(OrganizationId::from_uuid(uuid::Uuid::nil()));
-        observed.refused("bad_filter", Timestamp(5));
-        observed.batch(Timestamp(6), Some(Timestamp(4)));
-        observed.skewed(-20);
-        let first = observed.over(Facts::default());
-        observed.refused("bad_filter", Timestamp(7));
-        observed.limited("pings_per_minute", Timestamp(8));
-        observed.batch(Timestamp(9), Some(Timestamp(3)));
-        let second = observed.over(first);
-        assert_eq!(second.refusals["bad_filter"], Tally { count: 2, last_at: Timestamp(7) });
-        assert_eq!(second.limits["pings_per_minute"].count, 1);
-        assert_eq!((second.last_message_at, second.last_batch_at), (Some(Timestamp(9)), Some(Timestamp(9))));
-        assert_eq!((second.last_ping_at, second.clock_offset_ms), (Some(Timestamp(4)), Some(-20)));
-        assert_eq!(observed.over(second.clone()), second, "told once");
+        let observed = || Observed::new(OrganizationId::from_uuid(uuid::Uuid::nil()));
+        let first = observed();
+        first.refused("bad_filter", Timestamp(5));
+        first.batch(Timestamp(6), Some(Timestamp(4)));
+        first.skewed(-20);
+        first.complete(Facts::default());
+        assert!(!first.is_part());
+        // After a restart, or once nobody had written on the page for a while.
+        let second = observed();
+        second.refused("bad_filter", Timestamp(7));
+        second.limited("pings_per_minute", Timestamp(8));
+        second.batch(Timestamp(9), None);
+        assert!(second.is_part());
+        second.complete(first.document());
+        let facts = second.document();
+        assert_eq!(facts.refusals["bad_filter"], Tally { count: 2, last_at: Timestamp(7) });
+        assert_eq!(facts.limits["pings_per_minute"].count, 1);
+        assert_eq!((facts.last_message_at, facts.last_batch_at), (Some(Timestamp(9)), Some(Timestamp(9))));
+        assert_eq!((facts.last_ping_at, facts.clock_offset_ms), (Some(Timestamp(4)), Some(-20)));
+        second.refused("bad_filter", Timestamp(10));
+        assert_eq!(second.document().refusals["bad_filter"].count, 3);
     }
 
     #[test]
     fn a_restart_forgets_nothing_and_a_connection_that_ended_with_it_is_not_open() {
+        let observed = || Observed::new(OrganizationId::from_uuid(uuid::Uuid::nil()));
         let before = Facts { connected_since: Some(Timestamp(1)), ..Facts::default() };
-        let observed = Observed::new(OrganizationId::from_uuid(uuid::Uuid::nil()));
-        assert_eq!(observed.over(before.clone()).connected_since, Some(Timestamp(1)), "nothing is known");
-        observed.ended_with_the_server();
-        assert_eq!(observed.over(before).connected_since, None);
-        observed.connected(SignIn { at: Timestamp(5), ..SignIn::default() });
-        observed.disconnected(Timestamp(4), Disconnected::default());
-        assert_eq!(observed.over(Facts::default()).connected_since, Some(Timestamp(5)), "an older one ended");
-        observed.disconnected(Timestamp(5), Disconnected::default());
-        assert_eq!(observed.over(Facts::default()).connected_since, None);
+        let unknown = observed();
+        unknown.complete(before.clone());
+        assert_eq!(unknown.document().connected_since, Some(Timestamp(1)), "nothing is known");
+        let ended = observed();
+        ended.ended_with_the_server();
+        ended.complete(before);
+        assert_eq!(ended.document().connected_since, None);
+        ended.connected(SignIn { at: Timestamp(5), ..SignIn::default() });
+        ended.disconnected(Timestamp(4), Disconnected::default());
+        assert_eq!(ended.document().connected_since, Some(Timestamp(5)), "an older one ended");
+        ended.disconnected(Timestamp(5), Disconnected::default());
+        assert_eq!(ended.document().connected_since, None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A connection (`connection`) signs in (`sign_in`), gets its session (`sessions`) and may do what its access says
 //! (`access`). Pings go from it into the ingest log and are acknowledged once their rows are committed (`ingest`); the
-//! worker makes stays and visits of them (`worker`). Everything else that is published crosses the bus (`bus`).
+//! worker makes stays and visits of them (`worker`). Everything else that is published finds its subscribers in `dispatch`.
 
 mod access;
 mod announcer;

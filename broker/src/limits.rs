@@ -20,7 +20,7 @@ use crate::access::Identity;
 use crate::config;
 
 pub(crate) use failures::Failures;
-use pace::Pace;
+pub(crate) use pace::Pace;
 
 /// How long a client is made to wait before what it sends is refused.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,24 +74,23 @@ impl Limits {
     /// Counts a new connection of an address.
     pub(crate) fn enter(&self, address: IpAddr) -> Result<Counted, Over> {
         let config = &self.config.address;
-        let share = share(&self.addresses, address, || Share {
-            sign_ins: Pace::new(f64::from(config.sign_ins_per_minute) / 60.0, 60.0),
-            ..Share::default()
-        });
+        let sign_ins = || limited(f64::from(config.sign_ins_per_minute) / 60.0, 60.0);
+        let share = share(&self.addresses, address, || Share { sign_ins: sign_ins(), ..Share::default() });
         Counted::within(share, config.connections).ok_or(Over("connections_per_address"))
     }
 
     /// Counts a connection that signed in.
     pub(crate) fn allow(&self, identity: Identity, organization: OrganizationId) -> Result<Allowance, Over> {
-        let new = |rates: &config::Rates| Share {
-            messages: Pace::new(f64::from(rates.messages_per_s), BURST_S),
-            bytes: Pace::new(rates.bytes_per_s as f64, BURST_S),
+        let new = |messages_per_s: u32, bytes_per_s: u64| Share {
+            messages: limited(f64::from(messages_per_s), BURST_S),
+            bytes: limited(bytes_per_s as f64, BURST_S),
             ..Share::default()
         };
+        let (all, one) = (&self.config.organization, &self.config.device);
         let of_organization =
-            share(&self.organizations, organization, || new(&self.config.organization.rates()));
-        let counted = Counted::within(Arc::clone(&of_organization), self.config.organization.connections);
-        let of_identity = share(&self.identities, identity, || new(&self.config.device.rates()));
+            share(&self.organizations, organization, || new(all.messages_per_s, all.bytes_per_s));
+        let counted = Counted::within(Arc::clone(&of_organization), all.connections);
+        let of_identity = share(&self.identities, identity, || new(one.messages_per_s, one.bytes_per_s));
         let is_free = [&of_identity, &of_organization].iter().all(|share| share.is_free());
         Ok(Allowance {
             identity: of_identity,
@@ -168,6 +167,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.share.connections.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// A rate of 0 is no limit.
+fn limited(per_s: f64, burst_s: f64) -> Option<Pace> {
+    (per_s > 0.0).then(|| Pace::new(per_s, burst_s))
 }
 
 fn share<K: Eq + Hash>(table: &Table<K>, key: K, new: impl FnOnce() -> Share) -> Arc<Share> {

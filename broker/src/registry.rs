@@ -13,7 +13,7 @@ use protocol::{DeviceId, Timestamp};
 use store::{Registered, Store, StoreError};
 
 pub(crate) use pseudonym::{Pseudonyms, content};
-pub(crate) use rate::{Rate, Taken};
+pub(crate) use rate::Rate;
 pub(crate) use view::{Heard, Reporter, View};
 
 /// The registry of this process.

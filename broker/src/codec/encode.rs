@@ -27,7 +27,12 @@ pub(crate) struct Detail<'a> {
     pub(crate) limit: Option<&'a str>,
 }
 
-impl Detail<'_> {
+impl<'a> Detail<'a> {
+    /// A limit was hit.
+    pub(crate) fn over(limit: &'a str) -> Self {
+        Self { reason: "over a limit", limit: Some(limit) }
+    }
+
     fn write(self, properties: &mut Vec<u8>) {
         properties.push(0x1F);
         text(properties, self.reason);

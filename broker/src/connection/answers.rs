@@ -32,14 +32,12 @@ enum What {
 impl Answers {
     /// An acknowledgement whose code is known, or comes with [`Answers::settle`].
     pub(super) fn owe(&mut self, ack: Ack, id: u16, code: Option<u8>) {
-        self.pubacks += usize::from(ack == Ack::Puback);
-        self.queue.push_back(Answer { id, what: What::Ack(ack), code, limit: None });
+        self.push(ack, id, code, None);
     }
 
     /// A refusal that names the limit it hit.
     pub(super) fn refuse(&mut self, ack: Ack, id: u16, code: u8, limit: Option<&'static str>) {
-        self.pubacks += usize::from(ack == Ack::Puback);
-        self.queue.push_back(Answer { id, what: What::Ack(ack), code: Some(code), limit });
+        self.push(ack, id, Some(code), limit);
     }
 
     /// A packet that is ready but may have to wait.
@@ -64,7 +62,7 @@ impl Answers {
             match what {
                 What::Ack(ack) => {
                     self.pubacks -= usize::from(*ack == Ack::Puback);
-                    let detail = limit.map(|limit| Detail { reason: "over a limit", limit: Some(limit) });
+                    let detail = limit.map(Detail::over);
                     codec::ack(out, version, *ack, id, code, detail);
                 }
                 What::Packet(packet) => out.extend_from_slice(packet),
@@ -78,6 +76,11 @@ impl Answers {
 
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    fn push(&mut self, ack: Ack, id: u16, code: Option<u8>, limit: Option<&'static str>) {
+        self.pubacks += usize::from(ack == Ack::Puback);
+        self.queue.push_back(Answer { id, what: What::Ack(ack), code, limit });
     }
 
     /// How many QoS 1 messages of the client are not acknowledged yet.

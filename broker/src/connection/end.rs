@@ -64,6 +64,10 @@ impl Connection<'_> {
     pub(super) async fn leave(&mut self, end: &End) {
         let with_will = !matches!(end, End::Goodbye { with_will: false });
         let will = self.will.take().filter(|_| with_will);
+        if let Some(observed) = &self.observed {
+            let (at, cause) = (self.front.clock.now(), end.in_words().to_owned());
+            observed.disconnected(self.since, Disconnected { at, cause });
+        }
         let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);
         let delay_s = will.as_ref().map_or(0, |will| will.delay_s);
         match (will, fate) {
@@ -87,10 +91,6 @@ impl Connection<'_> {
         let (code, cause) = end.told();
         if let Some(cause) = cause {
             self.refuse(cause);
-        }
-        if let Some(observed) = &self.observed {
-            let (at, cause) = (self.front.clock.now(), end.in_words().to_owned());
-            observed.disconnected(self.since, Disconnected { at, cause });
         }
         if let Some(code) = code {
             // What is known by now is said before the goodbye.

@@ -117,8 +117,8 @@ where
         }
     };
     let packet = codec::decode(&wire.input, frame, version);
-    let admitted = match packet {
-        Ok(Packet::Connect(connect)) => admit(front, &connect, version, peer).await,
+    let admitted = match &packet {
+        Ok(Packet::Connect(connect)) => admit(front, connect, version, peer).await,
         Ok(_) => Err(Refused::new(reason::PROTOCOL_ERROR, 0, DecodeError::Protocol.cause())),
         // 3.1.1 has no code for a malformed CONNECT and just closes (MQTT-4.8.0-1).
         Err(error) => Err(Refused::new(error.reason(), 0, error.cause())),
@@ -132,11 +132,11 @@ where
         Err(Refused { v5, v4, cause }) => {
             let mut slow_down = Duration::ZERO;
             front.metrics.refuse(cause);
-            if let Ok(Packet::Connect(connect)) = codec::decode(&wire.input, frame, version) {
+            if let Ok(Packet::Connect(connect)) = &packet {
                 note_refusal(front, connect.user_name, peer, cause);
                 let device = connect.user_name.and_then(|name| name.parse().ok());
-                let address = peer.address.ip().to_canonical();
-                if cause == "bad_credentials" {
+                if v5 == reason::BAD_CREDENTIALS {
+                    let address = peer.address.ip().to_canonical();
                     slow_down = front.limits.failures.note(address, device, Instant::now());
                 }
             }
@@ -361,7 +361,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limit = limit.filter(|_| code == reason::QUOTA_EXCEEDED || code == reason::CONNECTION_RATE_EXCEEDED);
-    let detail = limit.map(|limit| Detail { reason: "over a limit", limit: Some(limit) });
+    let detail = limit.map(Detail::over);
     codec::connack(&mut wire.output, version, false, code, None, detail);
     wire.finish(REFUSAL).await;
 }

@@ -1,6 +1,5 @@
 //! What other tasks may tell a connection.
 
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -60,15 +59,6 @@ impl Link {
     pub(super) fn poll_knock(&self, context: &mut Context<'_>) -> Poll<()> {
         self.waker.register(context.waker());
         if self.knocked.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// Waits for the order to close.
-    pub(super) async fn closed(&self) -> u8 {
-        poll_fn(|context| {
-            self.waker.register(context.waker());
-            self.lock().close.map_or(Poll::Pending, Poll::Ready)
-        })
-        .await
     }
 
     /// Empties the box: calls `settle` for each acknowledgement, and returns the order to close if there is one.

@@ -42,7 +42,7 @@ impl Connection<'_> {
                 }
             }
         }
-        let detail = limit.map(|limit| Detail { reason: "over a limit", limit: Some(limit) });
+        let detail = limit.map(Detail::over);
         let mut packet = Vec::with_capacity(8 + codes.len());
         codec::suback(&mut packet, self.version, id, &codes, detail);
         self.answer_after_commit(id, packet);

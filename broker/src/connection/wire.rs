@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::{End, Link};
+use super::{End, Link, Wait};
 
 /// How long a peer may accept nothing of what it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,15 +62,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         poll_fn(|context| poll_read(socket, input, context)).await
     }
 
-    /// Writes what waits, and returns when there is something to do: new bytes, a knock, room to write more, or the end. Answers how
-    /// many bytes are new.
+    /// Writes what waits, and returns when there is something to do: new bytes, a knock, room to write more, the end of what
+    /// was waited for, or the end. Answers how many bytes are new; nothing is read while there is something to `wait` for.
     pub(super) async fn progress(
         &mut self,
-        buffer: &mut BytesMut,
         wants: Wants,
+        wait: &mut Option<Wait>,
         link: &Link,
         timers: &mut Timers,
     ) -> Result<usize, End> {
+        if self.input.is_empty() && self.input.capacity() > 0 {
+            self.input = BytesMut::new(); // an idle connection holds no buffer
+        }
         poll_fn(|context| {
             let is_written = match self.poll_write(context) {
                 Poll::Ready(Ok(())) => {
@@ -83,10 +86,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if link.poll_knock(context).is_ready() || (is_written && wants.draining) {
                 return Poll::Ready(Ok(0));
             }
+            if let Some(work) = wait
+                && work.as_mut().poll(context).is_ready()
+            {
+                *wait = None;
+                return Poll::Ready(Ok(0));
+            }
             let waiting = self.output.len() - self.written;
-            let reading = wants.reading && waiting < WRITE_LIMIT;
+            let reading = wants.reading && wait.is_none() && waiting < WRITE_LIMIT;
             // What waits in the socket is read before the peer is called silent, since it may have been us who did not read.
-            if reading && let Poll::Ready(read) = poll_read(&mut self.socket, buffer, context) {
+            if reading && let Poll::Ready(read) = poll_read(&mut self.socket, &mut self.input, context) {
                 return Poll::Ready(read.ok_or(End::Lost));
             }
             if !is_written {
@@ -163,7 +172,7 @@ impl Timers {
     fn poll(&mut self, reading: bool, context: &mut Context<'_>) -> Poll<End> {
         while let Some(deadline) = self.deadline() {
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if sleep.deadline() > deadline {
+            if sleep.is_elapsed() || sleep.deadline() > deadline {
                 sleep.as_mut().reset(deadline);
             }
             ready!(sleep.as_mut().poll(context));
@@ -173,9 +182,6 @@ impl Timers {
             }
             if let Some(end) = self.passed(now) {
                 return Poll::Ready(end);
-            }
-            if let Some(deadline) = self.deadline() {
-                self.sleep = Some(Box::pin(sleep_until(deadline)));
             }
         }
         Poll::Pending

@@ -57,19 +57,12 @@ impl Book {
             if dirty.is_empty() {
                 return Ok(());
             }
-            let mut rows = Vec::with_capacity(dirty.len());
-            for (device, observed) in &dirty {
-                // What was saved before counts on; it is read each time, since a page is not kept for long.
-                let before = store.facts(observed.organization, *device).await?;
-                let before = before.and_then(|(text, _)| serde_json::from_str(&text).ok());
-                let facts: Facts = observed.over(before.unwrap_or_default());
-                rows.push((
-                    observed.organization,
-                    *device,
-                    serde_json::to_string(&facts).unwrap_or_default(),
-                ));
+            if let Err(error) = write(&dirty, store, clock).await {
+                for (_, observed) in dirty {
+                    observed.touch(); // with the next save
+                }
+                return Err(error);
             }
-            store.save_facts(&rows, clock.now()).await?;
         }
     }
 
@@ -86,4 +79,18 @@ impl Book {
         });
         dirty
     }
+}
+
+async fn write(pages: &[(DeviceId, Arc<Observed>)], store: &Store, clock: &Clock) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(pages.len());
+    for (device, observed) in pages {
+        if observed.is_part() {
+            let before = store.facts(observed.organization, *device).await?;
+            let before = before.and_then(|(text, _)| serde_json::from_str::<Facts>(&text).ok());
+            observed.complete(before.unwrap_or_default());
+        }
+        let document = serde_json::to_string(&observed.document()).unwrap_or_default();
+        rows.push((observed.organization, *device, document));
+    }
+    store.save_facts(&rows, clock.now()).await
 }

@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn limited() -> Verdict {
-        over(&Arc::new(Rate::new(0)))
+        over(&Arc::new(Rate::new(1)))
     }
 
     #[test]

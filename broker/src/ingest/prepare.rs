@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::connection::Reply;
 use crate::facts::Observed;
 use crate::metrics::Metrics;
-use crate::registry::{Heard, Rate, Reporter, Taken, View, content};
+use crate::registry::{Heard, Rate, Reporter, View, content};
 
 /// Clock differences up to this are the network's, not the clock's.
 const TOLERATED_OFFSET_MS: i64 = 5_000;
@@ -208,12 +208,10 @@ fn numbered(
     } else {
         let count = count.max(1);
         let taken = reporter.rate.take(count, clocks.now);
-        if let Taken::After(wait) = taken {
-            pause = Some(wait);
-        }
+        pause = taken.filter(|wait| !wait.is_zero());
         let over = || Over { rate: Arc::clone(&reporter.rate), count, now: clocks.now };
         let places = if nothing_left { Vec::new() } else { resolver.places };
-        Verdict::Accept { hash, places, refused, nothing_left, over: (taken == Taken::Over).then(over) }
+        Verdict::Accept { hash, places, refused, nothing_left, over: taken.is_none().then(over) }
     };
     (Content::Numbered { boot, seq, first, verdict }, pause)
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// So much a second, and so many seconds' worth at once.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     per_s: f64,
     most: f64,
     state: Mutex<State>,
@@ -20,15 +20,15 @@ struct State {
 }
 
 impl Pace {
-    /// None where the rate is 0: there is no limit.
-    pub(super) fn new(per_s: f64, burst_s: f64) -> Option<Self> {
+    /// The rate must not be 0.
+    pub(crate) fn new(per_s: f64, burst_s: f64) -> Self {
         let most = per_s * burst_s;
-        (per_s > 0.0).then(|| Self { per_s, most, state: Mutex::new(State { tokens: most, since: None }) })
+        Self { per_s, most, state: Mutex::new(State { tokens: most, since: None }) }
     }
 
     /// Takes `count`, if need be from what is still to come; answers how long that takes. None where it would take more than
     /// `patience`: then nothing is taken.
-    pub(super) fn take(&self, count: f64, patience: Duration, now: Instant) -> Option<Duration> {
+    pub(crate) fn take(&self, count: f64, patience: Duration, now: Instant) -> Option<Duration> {
         let mut state = self.earn(now);
         let wait = Duration::from_secs_f64((count - state.tokens).max(0.0) / self.per_s);
         if wait > patience {
