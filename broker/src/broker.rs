@@ -1,7 +1,8 @@
 //! The broker as a whole: put together, run, and stopped in order.
 
-use std::collections::HashMap;
-use std::num::NonZero;
+mod assembly;
+
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,37 +10,31 @@ use std::time::Duration;
 
 use protocol::{DeviceId, Timestamp};
 use store::{Change, Clock, Live, SavedState, Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::Grant;
+use assembly::{Counting, Messaging};
+
 use crate::announcer::Announcer;
 use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::Config;
-use crate::dispatch::Dispatch;
+use crate::event_loops::EventLoops;
 use crate::facts::Book;
 use crate::front::Front;
-use crate::ingest::{Appender, Ingest, Receipts};
-use crate::journal::Journal;
+use crate::ingest::Receipts;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, has_ended};
 use crate::sessions::Sessions;
-use crate::sign_in::{SignIn, Strangers};
+use crate::sign_in::SignIn;
 use crate::sys;
 use crate::transport::{Listeners, Tls, TlsError, TlsFiles};
-use crate::worker::Worker;
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
-/// How many committed segments may wait for the worker before commits wait.
-const WORKER_QUEUE: usize = 256;
-/// Raw rows are kept more than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks
-/// go back) can be counted anew.
-const BEYOND_ACCEPTANCE_MS: i64 = 26 * 3_600_000;
 /// How long connections may take to end when a part of the broker died.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -68,6 +63,9 @@ pub enum BrokerError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The threads for connections did not start, or cannot accept.
+    #[error("the front did not start")]
+    Front(#[from] io::Error),
     /// The in-process bus did not start.
     #[error("the bus did not start: {0}")]
     Bus(String),
@@ -100,46 +98,23 @@ impl Broker {
     /// last checkpoint.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), BrokerError> {
         let Self { parts, registry, saved, tls } = self;
-        let Parts { config, store, live, clock, metrics, .. } = parts;
         if listeners.need_tls() && tls.is_none() {
             return Err(TlsError::Missing.into());
         }
         // The bus, the journal and receipts outlive the connections, whose last words they carry.
         let late = CancellationToken::new();
-        let shards = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let bus = Bus::start(shards, &clock, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
+        // Declared before all that has tasks there, and so ended after it.
+        let (loops, threads) = EventLoops::start(parts.config.event_loops)?;
+        let bus =
+            Bus::start(&loops, &parts.clock, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
         let broken = bus.broken.clone();
         let Messaging { journal, dispatch, sessions, strangers } =
-            Messaging::new(bus, &config, &clock, &metrics);
+            Messaging::new(bus, &parts.config, &parts.clock, &parts.metrics);
         let wills = sessions.restore(saved);
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
-        let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
-        let appender = Appender::new(
-            store.clone(),
-            clock.clone(),
-            metrics.clone(),
-            Arc::clone(&receipts),
-            to_worker,
-            shutdown.clone(),
-        )
-        .await?;
-        let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
-        let (ingest, queue) = Ingest::new(
-            Arc::clone(&registry),
-            clock.clone(),
-            acceptance_window_ms,
-            metrics.clone(),
-            Arc::clone(&receipts),
-        );
-        let worker = Worker {
-            store: store.clone(),
-            live: live.clone(),
-            dispatch: Arc::clone(&dispatch),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            retention_ms: acceptance_window_ms + BEYOND_ACCEPTANCE_MS,
-            venues: HashMap::new(),
-        };
+        let Counting { ingest, queue, appender, worker, from_appender } =
+            Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
+        let Parts { config, store, live, clock, metrics, .. } = parts;
         let facts: Arc<Book> = Arc::default();
         let (announcements, announcer) =
             Announcer::new(&registry, &sessions, &dispatch, live.clone(), clock.clone(), Arc::clone(&facts))
@@ -148,7 +123,13 @@ impl Broker {
             tokio::spawn(Arc::clone(&journal).run(store.clone(), metrics.clone(), late.clone()));
         let book = tokio::spawn(Arc::clone(&facts).run(store.clone(), clock.clone(), late.clone()));
         let front = Arc::new(Front {
-            sign_in: SignIn { store, registry: Arc::clone(&registry), clock: clock.clone(), strangers },
+            sign_in: SignIn {
+                store,
+                registry: Arc::clone(&registry),
+                clock: clock.clone(),
+                strangers,
+                background: Handle::current(),
+            },
             metrics: metrics.clone(),
             sessions,
             dispatch: Arc::clone(&dispatch),
@@ -161,6 +142,7 @@ impl Broker {
             shutdown: shutdown.clone(),
             next_client_id: AtomicU64::new(1),
             announcements,
+            loops,
             tasks: TaskTracker::new(),
             tls,
         });
@@ -173,10 +155,14 @@ impl Broker {
         let mut accept = pin!(front.accept(listeners));
         // None of them ends before the connections do; if one does, nothing is acknowledged or counted any more.
         let failed = tokio::select! {
-            () = &mut accept => None,
+            accepted = &mut accept => {
+                accepted?;
+                None
+            }
             ended = &mut appender => Some(("the ingest log", ended)),
             ended = &mut worker => Some(("the worker", ended)),
             () = broken.cancelled() => Some(("the bus", Ok(()))),
+            () = threads.ended.cancelled() => Some(("an event loop", Ok(()))),
         };
         if let Some((part, ended)) = failed {
             tracing::error!(part, "stopped; so does the broker");
@@ -199,37 +185,6 @@ impl Broker {
         receipts.await?;
         book.await?;
         Ok(())
-    }
-}
-
-/// What takes messages from publishers to subscribers.
-struct Messaging {
-    journal: Arc<Journal>,
-    dispatch: Arc<Dispatch>,
-    sessions: Arc<Sessions>,
-    strangers: Strangers,
-}
-
-impl Messaging {
-    fn new(bus: Arc<Bus>, config: &Config, clock: &Clock, metrics: &Metrics) -> Self {
-        let journal = Arc::new(Journal::default());
-        let retained = config.queues.retained_bytes;
-        let dispatch = Arc::new(Dispatch::new(bus, retained, Arc::clone(&journal), clock.clone()));
-        let anonymous = &config.anonymous;
-        let strangers = Strangers {
-            grant: Arc::new(Grant::of_filters(&anonymous.publish, &anonymous.subscribe)),
-            remote: anonymous.remote,
-        };
-        let sessions = Arc::new(Sessions::new(
-            Arc::clone(&dispatch),
-            Arc::clone(&journal),
-            clock.clone(),
-            metrics.clone(),
-            config.queues.bounds(),
-            config.limits.sessions,
-            strangers.grant.hidden(),
-        ));
-        Self { journal, dispatch, sessions, strangers }
     }
 }
 

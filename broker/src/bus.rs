@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::Wait;
 use crate::dispatch::{Subscription, Targets};
+use crate::event_loops::EventLoops;
 use crate::message::Message;
 use crate::namespace::Namespace;
 use crate::session::{Delivered, Pressure};
@@ -56,16 +57,16 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
-    /// Starts the router's thread and a task for each shard; the tasks end with `shutdown`.
+    /// Starts the router's thread, and a shard on each event loop; the shards end with `shutdown`.
     pub(crate) fn start(
-        shards: usize,
+        loops: &EventLoops,
         clock: &Clock,
         shutdown: &CancellationToken,
     ) -> Result<Arc<Self>, Box<LinkError>> {
         let router = Router::new(
             0,
             RouterConfig {
-                max_connections: shards + 1,
+                max_connections: loops.all().len() + 1,
                 max_outgoing_packet_count: 1000,
                 max_segment_size: SEGMENT_BYTES,
                 max_segment_count: SEGMENTS,
@@ -77,7 +78,7 @@ impl Bus {
             LinkBuilder::new("publisher", router.clone()).build().map_err(Box::new)?;
         let broken = CancellationToken::new();
         let mut bus = Self { shards: Vec::new(), publisher: Mutex::new(publisher), broken: broken.clone() };
-        for index in 0..shards {
+        for (index, there) in loops.all().iter().enumerate() {
             let shard = Arc::new(Shard {
                 topic: format!("shard/{index}"),
                 subscriptions: RwLock::default(),
@@ -91,7 +92,7 @@ impl Bus {
                 LinkBuilder::new(&format!("shard-{index}"), router.clone()).build().map_err(Box::new)?;
             tx.subscribe(shard.topic.clone()).map_err(Box::new)?;
             let (shutdown, broken) = (shutdown.clone(), broken.clone());
-            tokio::spawn(Arc::clone(&shard).deliver(tx, rx, shutdown, broken));
+            there.spawn(Arc::clone(&shard).deliver(tx, rx, shutdown, broken));
             bus.shards.push(shard);
         }
         Ok(Arc::new(bus))

@@ -25,6 +25,8 @@ pub struct Config {
     pub session_expiry_s: u32,
     /// How many connections are open at once.
     pub maximum_connections: usize,
+    /// How many threads serve the connections; 0 is half of the machine's cores.
+    pub event_loops: usize,
     /// How much may wait in sessions and be retained.
     pub queues: Queues,
     /// How much one client may use.
@@ -133,6 +135,7 @@ impl Default for Config {
             connect_timeout_s: 10,
             session_expiry_s: 24 * 3600,
             maximum_connections: 15_000,
+            event_loops: 0,
             queues: Queues::default(),
             limits: Limits::default(),
             anonymous: Anonymous::default(),

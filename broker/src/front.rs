@@ -1,5 +1,6 @@
 //! The front: what all connections share, and the loop that accepts them.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
 use crate::dispatch::Dispatch;
+use crate::event_loops::EventLoops;
 use crate::facts::Book;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
@@ -49,6 +51,7 @@ pub(crate) struct Front {
     pub(crate) next_client_id: AtomicU64,
     /// Devices whose connection came or went.
     pub(crate) announcements: Announcements,
+    pub(crate) loops: EventLoops,
     pub(crate) tasks: TaskTracker,
     /// None where nothing listens for TLS.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -66,15 +69,22 @@ pub(crate) struct Peer {
 
 impl Front {
     /// Accepts connections until shutdown, then waits until each has said goodbye.
-    pub(crate) async fn accept(self: Arc<Self>, listeners: Listeners) {
+    pub(crate) async fn accept(self: Arc<Self>, listeners: Listeners) -> io::Result<()> {
         let places = Arc::new(Semaphore::new(self.config.maximum_connections));
+        let first = &self.loops.all()[0];
         for (transport, listener) in listeners.into_each() {
-            self.tasks.spawn(Arc::clone(&self).accept_on(transport, listener, Arc::clone(&places)));
+            let listener = {
+                let _there = first.enter();
+                TcpListener::from_std(listener.into_std()?)?
+            };
+            let accepting = Arc::clone(&self).accept_on(transport, listener, Arc::clone(&places));
+            self.tasks.spawn_on(accepting, first);
         }
         self.shutdown.cancelled().await;
         self.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
         self.tasks.close();
         self.tasks.wait().await;
+        Ok(())
     }
 
     /// Accepting never waits for a peer: all that a peer can delay happens in its own task.
@@ -107,11 +117,17 @@ impl Front {
             };
             let _ = socket.set_nodelay(true);
             let front = Arc::clone(&self);
-            self.tasks.spawn(async move {
-                let peer = Peer { address, transport, certificate: None, counted };
-                connection::serve(front, socket, peer).await;
-                drop(place);
-            });
+            let peer = Peer { address, transport, certificate: None, counted };
+            match self.loops.take(socket) {
+                Ok((socket, there)) => {
+                    let life = async move {
+                        connection::serve(front, socket, peer).await;
+                        drop(place);
+                    };
+                    self.tasks.spawn_on(life, there);
+                }
+                Err(error) => tracing::warn!(%error, "a connection could not be given to its event loop"),
+            }
         }
     }
 

@@ -24,9 +24,10 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 
 pub(crate) use append::Appender;
+pub(crate) use prepare::Submission;
 pub(crate) use receipts::Receipts;
 
-use prepare::{Clocks, Submission};
+use prepare::Clocks;
 
 /// How many batches may wait for their commit before sockets are no longer read.
 const QUEUE: usize = 4096;

@@ -12,6 +12,7 @@ mod codec;
 mod config;
 mod connection;
 mod dispatch;
+mod event_loops;
 mod facts;
 mod filter;
 mod front;

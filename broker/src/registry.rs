@@ -42,14 +42,6 @@ impl Registry {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The device, asked from the store if it is not known yet.
-    pub(crate) async fn reporter(&self, device: DeviceId) -> Result<Option<Arc<Reporter>>, StoreError> {
-        if let Some(reporter) = self.view().reporter(device) {
-            return Ok(Some(reporter));
-        }
-        self.reload(device).await
-    }
-
     /// Reads one device anew. `None`: there is no such device any more.
     pub(crate) async fn reload(&self, device: DeviceId) -> Result<Option<Arc<Reporter>>, StoreError> {
         let Some(registered) = self.store.registered(device).await? else {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{DeviceId, Timestamp};
-use store::{Clock, Store};
+use store::{Clock, Store, StoreError};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::access::{Access, Grant};
 use crate::front::Peer;
-use crate::registry::Registry;
+use crate::registry::{Registry, Reporter};
 use crate::transport::PeerCertificate;
 
 /// Why somebody is not let in.
@@ -40,6 +41,8 @@ pub(crate) struct SignIn {
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Clock,
     pub(crate) strangers: Strangers,
+    /// Where the store is asked: its connections must not live on a thread that ends before it does.
+    pub(crate) background: Handle,
 }
 
 /// What is open to those who do not sign in.
@@ -79,8 +82,7 @@ impl SignIn {
     }
 
     async fn device(&self, id: DeviceId, secret: &str) -> Result<SignedIn, Refusal> {
-        let reporter = self.registry.reporter(id).await.map_err(|error| unavailable(&error))?;
-        let reporter = reporter.ok_or(Refusal::BadCredentials)?;
+        let reporter = self.reporter(id).await?;
         if !reporter.registered.accepts(secret, self.store.installation_key()) {
             return Err(Refusal::BadCredentials);
         }
@@ -91,10 +93,10 @@ impl SignIn {
     /// A certificate counts while the registry has it: what our authority signed and nobody entered, or somebody revoked,
     /// opens nothing.
     async fn certified(&self, id: DeviceId, certificate: &PeerCertificate) -> Result<SignedIn, Refusal> {
-        let reporter = self.registry.reporter(id).await.map_err(|error| unavailable(&error))?;
-        let reporter = reporter.ok_or(Refusal::BadCredentials)?;
-        let entered = self.store.certificate(&certificate.fingerprint).await;
-        let entered = entered.map_err(|error| unavailable(&error))?.ok_or(Refusal::BadCredentials)?;
+        let reporter = self.reporter(id).await?;
+        let (store, fingerprint) = (self.store.clone(), certificate.fingerprint);
+        let entered = self.ask(async move { store.certificate(&fingerprint).await }).await?;
+        let entered = entered.ok_or(Refusal::BadCredentials)?;
         if entered.device != id || entered.revoked_at.is_some() {
             return Err(Refusal::CertificateRevoked);
         }
@@ -106,11 +108,31 @@ impl SignIn {
 
     async fn service(&self, key: &str) -> Result<SignedIn, Refusal> {
         let now = self.clock.now();
-        let key = self.store.sign_in_key(key, now).await.map_err(|error| unavailable(&error))?;
+        let (store, key) = (self.store.clone(), key.to_owned());
+        let key = self.ask(async move { store.sign_in_key(&key, now).await }).await?;
         let key = key.ok_or(Refusal::BadCredentials)?;
         let expires_at = key.expires_at.and_then(|at| Instant::now().checked_add(remaining(at, now)));
         let access = Access::service(key.id, key.organization, key.scopes);
         Ok(SignedIn { access, expires_at, certificate: None })
+    }
+
+    async fn reporter(&self, id: DeviceId) -> Result<Arc<Reporter>, Refusal> {
+        let known = self.registry.view().reporter(id);
+        let found = if known.is_some() {
+            known
+        } else {
+            let registry = Arc::clone(&self.registry);
+            self.ask(async move { registry.reload(id).await }).await?
+        };
+        found.ok_or(Refusal::BadCredentials)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let answer = self.background.spawn(question).await;
+        answer.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
     }
 
     fn stranger(&self, password: Option<&[u8]>, peer: &Peer) -> Result<SignedIn, Refusal> {
@@ -137,7 +159,7 @@ fn remaining(until: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(until.since(now).max(0) as u64)
 }
 
-fn unavailable(error: &store::StoreError) -> Refusal {
+fn unavailable(error: &impl std::fmt::Display) -> Refusal {
     tracing::error!(%error, "sign-in could not ask the store");
     Refusal::Unavailable
 }

@@ -1,0 +1,106 @@
+//! How the broker's parts are put together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use store::{Clock, StoreError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Parts;
+use crate::access::Grant;
+use crate::bus::Bus;
+use crate::config::Config;
+use crate::dispatch::Dispatch;
+use crate::ingest::{Appender, Committed, Ingest, Receipts, Submission};
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::sessions::Sessions;
+use crate::sign_in::Strangers;
+use crate::worker::Worker;
+
+/// How many committed segments may wait for the worker before commits wait.
+const WORKER_QUEUE: usize = 256;
+/// Raw rows are kept more than a day beyond what is still accepted, so that the day it falls into (25 hours when the clocks
+/// go back) can be counted anew.
+const BEYOND_ACCEPTANCE_MS: i64 = 26 * 3_600_000;
+
+/// What takes messages from publishers to subscribers.
+pub(super) struct Messaging {
+    pub(super) journal: Arc<Journal>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) strangers: Strangers,
+}
+
+impl Messaging {
+    pub(super) fn new(bus: Arc<Bus>, config: &Config, clock: &Clock, metrics: &Metrics) -> Self {
+        let journal = Arc::new(Journal::default());
+        let retained = config.queues.retained_bytes;
+        let dispatch = Arc::new(Dispatch::new(bus, retained, Arc::clone(&journal), clock.clone()));
+        let anonymous = &config.anonymous;
+        let strangers = Strangers {
+            grant: Arc::new(Grant::of_filters(&anonymous.publish, &anonymous.subscribe)),
+            remote: anonymous.remote,
+        };
+        let sessions = Arc::new(Sessions::new(
+            Arc::clone(&dispatch),
+            Arc::clone(&journal),
+            clock.clone(),
+            metrics.clone(),
+            config.queues.bounds(),
+            config.limits.sessions,
+            strangers.grant.hidden(),
+        ));
+        Self { journal, dispatch, sessions, strangers }
+    }
+}
+
+/// What takes pings to numbers.
+pub(super) struct Counting {
+    pub(super) ingest: Ingest,
+    pub(super) queue: mpsc::Receiver<Submission>,
+    pub(super) appender: Appender,
+    pub(super) worker: Worker,
+    pub(super) from_appender: mpsc::Receiver<Committed>,
+}
+
+impl Counting {
+    pub(super) async fn new(
+        Parts { config, store, live, clock, metrics, .. }: &Parts,
+        registry: &Arc<Registry>,
+        dispatch: &Arc<Dispatch>,
+        receipts: &Arc<Receipts>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, StoreError> {
+        let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
+        let appender = Appender::new(
+            store.clone(),
+            clock.clone(),
+            metrics.clone(),
+            Arc::clone(receipts),
+            to_worker,
+            shutdown.clone(),
+        )
+        .await?;
+        let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
+        let (ingest, queue) = Ingest::new(
+            Arc::clone(registry),
+            clock.clone(),
+            acceptance_window_ms,
+            metrics.clone(),
+            Arc::clone(receipts),
+        );
+        let worker = Worker {
+            store: store.clone(),
+            live: live.clone(),
+            dispatch: Arc::clone(dispatch),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            retention_ms: acceptance_window_ms + BEYOND_ACCEPTANCE_MS,
+            venues: HashMap::new(),
+        };
+        Ok(Self { ingest, queue, appender, worker, from_appender })
+    }
+}
