@@ -1,6 +1,6 @@
 //! The broker as a whole: put together, run, and stopped in order.
 
-mod assembly;
+pub(crate) mod assembly;
 
 use std::io;
 use std::pin::pin;

@@ -199,6 +199,12 @@ impl Bus {
         shard.subscribed.store(tree.len(), Ordering::Release);
     }
 
+    /// How many subscriptions there are.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.shards.iter().map(|shard| shard.subscribed.load(Ordering::Acquire)).sum()
+    }
+
     fn shard(&self, session: u64) -> &Shard {
         &self.shards[session as usize % self.shards.len()]
     }

@@ -48,15 +48,19 @@ pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
     let Some((mut wire, welcome, _counted)) = Box::pin(handshake::shake(&front, socket, peer)).await else {
         return;
     };
-    front.metrics.connections.inc();
-    let mut connection = Connection::new(&front, welcome);
-    connection.announce();
-    let end = connection.run(&mut wire).await;
-    tracing::debug!(session = connection.session.id, ?end, "connection ended");
-    front.metrics.connections.dec();
-    Box::pin(connection.leave(&end)).await;
-    connection.announce();
-    Box::pin(connection.say_goodbye(&mut wire, &end)).await;
+    Connection::new(&front, welcome).live(&mut wire).await;
+}
+
+/// The same for a stream of which the transport is open already.
+#[cfg(any(test, fuzzing))]
+pub(crate) async fn serve_stream<S>(front: Arc<Front>, stream: S, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut wire = Wire::new(stream);
+    if let Some(welcome) = handshake::shake_on(&front, &mut wire, &peer).await {
+        Connection::new(&front, welcome).live(&mut wire).await;
+    }
 }
 
 /// What became of a packet.
@@ -129,6 +133,18 @@ impl<'a> Connection<'a> {
             settled: false,
             more: false,
         }
+    }
+
+    /// From the CONNACK to the end.
+    async fn live<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) {
+        self.front.metrics.connections.inc();
+        self.announce();
+        let end = self.run(wire).await;
+        tracing::debug!(session = self.session.id, ?end, "connection ended");
+        self.front.metrics.connections.dec();
+        Box::pin(self.leave(&end)).await;
+        self.announce();
+        Box::pin(self.say_goodbye(wire, &end)).await;
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {

@@ -14,7 +14,7 @@ use store::Clock;
 use crate::bus::Bus;
 use crate::codec::Qos;
 use crate::connection::Wait;
-use crate::filter;
+use crate::filter::{self, Share};
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::namespace::Namespace;
@@ -142,6 +142,12 @@ impl Dispatch {
         }
     }
 
+    /// How many subscriptions of durable sessions, and groups, there are.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.durable_count.load(Ordering::Acquire) + usize::from(self.shared.any())
+    }
+
     /// Sends the retained messages that a new subscription asks for to its session.
     pub(crate) fn send_retained(&self, session: &Arc<Session>, subscribed: &Subscribed) {
         let namespace = Namespace::of(session.organization, &subscribed.filter);
@@ -172,6 +178,15 @@ impl Dispatch {
             taken
         });
         all
+    }
+
+    /// Gives a message that a member of a group did not acknowledge before its session was over to another member
+    /// (section 4.8.2).
+    pub(crate) fn hand_on(&self, share: Share<'_>, message: &Message) {
+        let (number, now) = (self.number(), self.clock.now());
+        self.shared.pick_from(message.namespace(), share, message, |subscription, how| {
+            subscription.session.deliver(message, number, how, now).taken
+        });
     }
 }
 

@@ -154,10 +154,15 @@ impl Journal {
         }
     }
 
-    /// What the next commit would write, taken out.
-    #[cfg(test)]
-    pub(crate) fn changes_for_tests(&self) -> store::SessionChanges {
-        std::mem::take(&mut *self.lock()).into_changes().0
+    /// Takes out what the next commit would write, and tells whoever waits for it.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn commit_for_tests(&self) -> store::SessionChanges {
+        let (changes, replies) = std::mem::take(&mut *self.lock()).into_changes();
+        self.taken.notify_waiters();
+        for (reply, code) in replies {
+            reply.settle(code);
+        }
+        changes
     }
 
     fn note(&self, change: impl FnOnce(&mut Pending)) {

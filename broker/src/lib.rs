@@ -16,6 +16,8 @@ mod event_loops;
 mod facts;
 mod filter;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod ingest;
 mod journal;
 mod limits;

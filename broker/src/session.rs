@@ -2,6 +2,7 @@
 
 mod outgoing;
 mod pressure;
+mod unfinished;
 mod usage;
 
 use std::collections::{BTreeSet, VecDeque};

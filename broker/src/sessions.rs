@@ -217,42 +217,6 @@ impl Sessions {
         self.lock().by_key.len()
     }
 
-    /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
-    fn make_room(&self, inner: &mut Inner, identity: Identity) {
-        if inner.counts.get(&identity).is_none_or(|count| *count < self.per_identity) {
-            return;
-        }
-        let away = |entry: &Entry| Some((entry.away?.since, Arc::clone(&entry.session)));
-        let oldest = inner.entries(identity).filter_map(away).min_by_key(|(since, _)| *since);
-        if let Some((_, session)) = oldest {
-            self.forget(inner, &session);
-        }
-    }
-
-    fn forget(&self, inner: &mut Inner, session: &Arc<Session>) {
-        if inner.by_key.get(&session.key).is_some_and(|entry| entry.session.id == session.id) {
-            inner.by_key.remove(&session.key);
-            inner.forget_one(session.key.identity);
-        }
-        // Taken out first: the bus delivers while it holds its own lock, so ours must not be held while it is asked.
-        let mut state = session.state();
-        if std::mem::replace(&mut state.ended, true) {
-            return;
-        }
-        if session.durable {
-            self.journal.ended(session.id);
-        }
-        session.empty(&mut state);
-        let subscriptions = std::mem::take(&mut state.subscriptions);
-        if let Some(waits) = state.will_waits.take() {
-            waits.notify_one();
-        }
-        drop(state);
-        for subscribed in subscriptions {
-            self.dispatch.unsubscribe(session, &subscribed.filter);
-        }
-    }
-
     fn hidden_from(&self, identity: Identity) -> Arc<[Box<str>]> {
         if identity == Identity::Anonymous { Arc::clone(&self.hidden) } else { Arc::default() }
     }

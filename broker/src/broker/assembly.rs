@@ -27,15 +27,15 @@ const WORKER_QUEUE: usize = 256;
 const BEYOND_ACCEPTANCE_MS: i64 = 26 * 3_600_000;
 
 /// What takes messages from publishers to subscribers.
-pub(super) struct Messaging {
-    pub(super) journal: Arc<Journal>,
-    pub(super) dispatch: Arc<Dispatch>,
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) strangers: Strangers,
+pub(crate) struct Messaging {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) strangers: Strangers,
 }
 
 impl Messaging {
-    pub(super) fn new(bus: Arc<Bus>, config: &Config, clock: &Clock, metrics: &Metrics) -> Self {
+    pub(crate) fn new(bus: Arc<Bus>, config: &Config, clock: &Clock, metrics: &Metrics) -> Self {
         let journal = Arc::new(Journal::default());
         let retained = config.queues.retained_bytes;
         let dispatch = Arc::new(Dispatch::new(bus, retained, Arc::clone(&journal), clock.clone()));
@@ -58,16 +58,16 @@ impl Messaging {
 }
 
 /// What takes pings to numbers.
-pub(super) struct Counting {
-    pub(super) ingest: Ingest,
-    pub(super) queue: mpsc::Receiver<Submission>,
-    pub(super) appender: Appender,
-    pub(super) worker: Worker,
-    pub(super) from_appender: mpsc::Receiver<Committed>,
+pub(crate) struct Counting {
+    pub(crate) ingest: Ingest,
+    pub(crate) queue: mpsc::Receiver<Submission>,
+    pub(crate) appender: Appender,
+    pub(crate) worker: Worker,
+    pub(crate) from_appender: mpsc::Receiver<Committed>,
 }
 
 impl Counting {
-    pub(super) async fn new(
+    pub(crate) async fn new(
         Parts { config, store, live, clock, metrics, .. }: &Parts,
         registry: &Arc<Registry>,
         dispatch: &Arc<Dispatch>,

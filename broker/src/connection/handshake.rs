@@ -88,6 +88,16 @@ pub(super) async fn shake(
     Some((wire, welcome, peer.counted))
 }
 
+/// Reads the CONNECT from an open stream and answers it.
+#[cfg(any(test, fuzzing))]
+pub(super) async fn shake_on<S>(front: &Arc<Front>, wire: &mut Wire<S>, peer: &Peer) -> Option<Welcome>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let deadline = Instant::now() + Duration::from_secs(front.config.connect_timeout_s);
+    welcome(front, wire, peer, deadline).await
+}
+
 async fn welcome<S>(front: &Arc<Front>, wire: &mut Wire<S>, peer: &Peer, deadline: Instant) -> Option<Welcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,

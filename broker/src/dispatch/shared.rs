@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Subscription;
 use crate::filter::Share;
@@ -14,7 +14,7 @@ use crate::subscriptions::Forest;
 /// The groups, by namespace, name and filter.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    inner: Mutex<Inner>,
+    inner: RwLock<Inner>,
     groups: AtomicUsize,
 }
 
@@ -45,7 +45,7 @@ impl Shared {
 
     /// Adds a member to a group, or replaces its subscription.
     pub(super) fn join(&self, namespace: Namespace, share: Share<'_>, subscription: Subscription) {
-        let mut inner = self.lock();
+        let mut inner = self.change();
         let key = (namespace, share.group.into(), share.filter.into());
         let known = inner.numbers.get(&key).copied();
         let number = known.unwrap_or_else(|| {
@@ -67,7 +67,7 @@ impl Shared {
 
     /// Takes a member out of a group; the last one takes the group along.
     pub(super) fn leave(&self, namespace: Namespace, share: Share<'_>, session: u64) {
-        let mut inner = self.lock();
+        let mut inner = self.change();
         let key = (namespace, share.group.into(), share.filter.into());
         let Some(&number) = inner.numbers.get(&key) else { return };
         let mut empty = false;
@@ -88,23 +88,48 @@ impl Shared {
         if !self.any() {
             return;
         }
-        let inner = self.lock();
+        let inner = self.read();
         inner.tree.matching(message.namespace(), message.topic(), &mut |_, group: &Group| {
             let mut members = group.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.turn = members.turn.wrapping_add(1);
-            let (turn, count) = (members.turn, members.all.len());
-            let in_turn = || (0..count).map(|step| &members.all[turn.wrapping_add(step) % count]);
-            let connected = |member: &&Subscription| member.session.state().link.is_some();
-            let absent = |member: &&Subscription| !connected(member);
-            let _ = in_turn()
-                .filter(connected)
-                .chain(in_turn().filter(absent))
-                .any(|member| member.how(message).is_some_and(|how| deliver(member, how)));
+            members.offer(message, &mut deliver);
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Offers a message to one member of one group.
+    pub(super) fn pick_from(
+        &self,
+        namespace: Namespace,
+        share: Share<'_>,
+        message: &Message,
+        mut deliver: impl FnMut(&Subscription, How) -> bool,
+    ) {
+        let inner = self.read();
+        let key = (namespace, share.group.into(), share.filter.into());
+        if let Some(&number) = inner.numbers.get(&key) {
+            inner.with(namespace, share.filter, number, |members| members.offer(message, &mut deliver));
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Members {
+    fn offer(&mut self, message: &Message, deliver: &mut impl FnMut(&Subscription, How) -> bool) {
+        self.turn = self.turn.wrapping_add(1);
+        let (turn, count) = (self.turn, self.all.len());
+        let in_turn = || (0..count).map(|step| &self.all[turn.wrapping_add(step) % count]);
+        let connected = |member: &&Subscription| member.session.state().link.is_some();
+        let absent = |member: &&Subscription| !connected(member);
+        let _ = in_turn()
+            .filter(connected)
+            .chain(in_turn().filter(absent))
+            .any(|member| member.how(message).is_some_and(|how| deliver(member, how)));
     }
 }
 

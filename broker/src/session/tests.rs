@@ -80,7 +80,7 @@ impl Table {
     }
 
     fn changes(&self) -> SessionChanges {
-        self.journal.changes_for_tests()
+        self.journal.commit_for_tests()
     }
 }
 

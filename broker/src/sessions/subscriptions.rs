@@ -38,6 +38,10 @@ impl Sessions {
         // What the platform sends to one device goes straight to its session, past the trees.
         if !matches!(session.key.identity, Identity::Device(_)) {
             self.dispatch.subscribe(session, subscribed);
+            // It may have ended meanwhile, and then nobody else takes this away again.
+            if session.state().ended {
+                self.dispatch.unsubscribe(session, &subscribed.filter);
+            }
         }
         Some(replaced)
     }

@@ -1,10 +1,13 @@
-//! Sessions whose time is over, and room in the queues of organizations.
+//! The end of sessions: those whose time is over, those too many, and room in the queues of organizations.
 
 use std::sync::Arc;
 
 use protocol::OrganizationId;
 
-use super::{Inner, Sessions};
+use super::{Entry, Inner, Sessions};
+use crate::access::Identity;
+use crate::filter;
+use crate::session::Session;
 
 impl Sessions {
     /// Forgets the sessions whose time is over, and empties the queues of those away longest where an organization is about
@@ -22,6 +25,64 @@ impl Sessions {
                 self.relieve(&inner, *organization, excess);
             }
         }
+    }
+
+    /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
+    pub(super) fn make_room(&self, inner: &mut Inner, identity: Identity) {
+        if inner.counts.get(&identity).is_none_or(|count| *count < self.per_identity) {
+            return;
+        }
+        let away = |entry: &Entry| Some((entry.away?.since, Arc::clone(&entry.session)));
+        let oldest = inner.entries(identity).filter_map(away).min_by_key(|(since, _)| *since);
+        if let Some((_, session)) = oldest {
+            self.forget(inner, &session);
+        }
+    }
+
+    /// Ends a session: what it holds goes, and its client's other traces with it.
+    pub(super) fn forget(&self, inner: &mut Inner, session: &Arc<Session>) {
+        if inner.by_key.get(&session.key).is_some_and(|entry| entry.session.id == session.id) {
+            inner.by_key.remove(&session.key);
+            inner.forget_one(session.key.identity);
+        }
+        // Taken out first: the bus delivers while it holds its own lock, so ours must not be held while it is asked.
+        let mut state = session.state();
+        if std::mem::replace(&mut state.ended, true) {
+            return;
+        }
+        if session.durable {
+            self.journal.ended(session.id);
+        }
+        let subscriptions = std::mem::take(&mut state.subscriptions);
+        let unfinished = state.unfinished(&subscriptions);
+        session.empty(&mut state);
+        if let Some(waits) = state.will_waits.take() {
+            waits.notify_one();
+        }
+        drop(state);
+        for subscribed in &subscriptions {
+            self.dispatch.unsubscribe(session, &subscribed.filter);
+        }
+        for (message, index) in unfinished {
+            if let (Some(share), _) = filter::share(&subscriptions[index].filter) {
+                self.dispatch.hand_on(share, &message);
+            }
+        }
+    }
+
+    /// Forgets every session.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn forget_all(&self) {
+        let mut inner = self.lock();
+        for session in inner.by_key.values().map(|e| Arc::clone(&e.session)).collect::<Vec<_>>() {
+            self.forget(&mut inner, &session);
+        }
+    }
+
+    /// What all queues are counted to hold, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.lock().usage.values().map(|usage| usage.bytes()).sum()
     }
 
     fn relieve(&self, inner: &Inner, organization: OrganizationId, excess: usize) {

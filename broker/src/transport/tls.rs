@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use protocol::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -16,6 +17,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+
+use super::PeerCertificate;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -103,6 +106,18 @@ impl Tls {
 }
 
 impl TlsFiles {
+    /// Until when the server's certificate is good.
+    pub fn good_until(&self) -> Result<Timestamp, TlsError> {
+        let found = certificates(&self.certificate)?;
+        let read = found.first().and_then(PeerCertificate::read);
+        let unreadable = || TlsError::File {
+            path: self.certificate.clone(),
+            what: "certificates",
+            why: "the first of them cannot be read".into(),
+        };
+        Ok(read.ok_or_else(unreadable)?.not_after)
+    }
+
     fn all(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.certificate, &self.key].into_iter().chain(&self.client_authority)
     }

@@ -2,12 +2,18 @@
 
 use std::process::ExitCode;
 
+use broker::TlsFiles;
+use protocol::Timestamp;
 use server::{Config, DataDir};
 use store::{Clock, Store};
 use tokio::net::TcpListener;
 
 use super::runtime;
 use crate::Place;
+
+const DAY_MS: i64 = 86_400_000;
+/// A certificate that ends so soon should have been replaced by now.
+const SOON_DAYS: i64 = 14;
 
 /// What a check found.
 enum Finding {
@@ -71,11 +77,24 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(config.warnings().into_iter().map(|warning| Finding::Note(warning.to_string())));
     findings.push(match config.tls_files() {
         Ok(None) => Finding::Note("nothing listens for TLS".into()),
-        Ok(Some(files)) => Finding::Fine(format!("TLS has the certificate {}", files.certificate.display())),
+        Ok(Some(files)) => certificate(&files, Clock::System.now()),
         Err(error) => Finding::Wrong(format!("{error:#}")),
     });
     findings.extend(database(config, &data).await);
     findings
+}
+
+fn certificate(files: &TlsFiles, now: Timestamp) -> Finding {
+    let path = files.certificate.display();
+    match files.good_until() {
+        Ok(until) if until <= now => Finding::Wrong(format!("the TLS certificate {path} is over")),
+        Ok(until) => {
+            let days = until.since(now) / DAY_MS;
+            let text = format!("TLS has the certificate {path}, good for {days} days");
+            if days < SOON_DAYS { Finding::Note(text) } else { Finding::Fine(text) }
+        }
+        Err(error) => Finding::Wrong(error.to_string()),
+    }
 }
 
 async fn database(config: &Config, data: &DataDir) -> Vec<Finding> {

@@ -4,11 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::authority::Authority;
 use reqwest::Client;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
+use store::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -16,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::world::{Server, World};
 
+const DAY_MS: i64 = 86_400_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -39,6 +42,24 @@ fn an_authority_is_made_once() {
     assert!(!world.store_is_there(), "no database is needed for it");
     for wrong in [["--server", "10.0.0.1:8883"], ["--name", ""]] {
         assert!(!world.run(&["ca", "init", wrong[0], wrong[1]]).succeeded, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_doctor_tells_how_long_the_certificate_is_good() {
+    let now = Clock::System.now();
+    for (made_at, wanted) in [
+        (now, "ok     TLS has the certificate"),
+        (now.minus(815 * DAY_MS), "note   TLS has the certificate"),
+        (now.minus(830 * DAY_MS), "WRONG  the TLS certificate"),
+    ] {
+        let world = World::new();
+        let folder = world.path("ca");
+        let authority = Authority::init(&folder, "Shop", made_at).expect("made");
+        authority.make_server(&folder, &["localhost".parse().expect("a name")], made_at).expect("made");
+        let doctor = world.command(&["doctor"]).env("PROMENADE_LISTEN__MQTTS", "127.0.0.1:0").output();
+        let said = String::from_utf8(doctor.expect("it runs").stdout).expect("text");
+        assert!(said.lines().any(|line| line.starts_with(wanted)), "{wanted}: {said}");
     }
 }
 
