@@ -21,7 +21,7 @@ use crate::announcer::Announcer;
 use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::Config;
-use crate::event_loops::EventLoops;
+use crate::event_loops::{EventLoops, Threads};
 use crate::facts::Book;
 use crate::front::Front;
 use crate::ingest::Receipts;
@@ -97,16 +97,25 @@ impl Broker {
     /// Serves MQTT on `listeners` until `shutdown`; then closes the connections, commits what was taken in, and writes a
     /// last checkpoint.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> Result<(), BrokerError> {
+        // The bus, the journal and receipts outlive the connections, whose last words they carry.
+        let late = CancellationToken::new();
+        // They end after all that has tasks there.
+        let (loops, threads) = EventLoops::start(self.parts.config.event_loops)?;
+        let bus = Bus::start(&loops, &self.parts.clock, &late)
+            .map_err(|error| BrokerError::Bus(error.to_string()))?;
+        self.run_on(Machinery { loops, threads: &threads, bus, late }, listeners, shutdown).await
+    }
+
+    async fn run_on(
+        self,
+        Machinery { loops, threads, bus, late }: Machinery<'_>,
+        listeners: Listeners,
+        shutdown: CancellationToken,
+    ) -> Result<(), BrokerError> {
         let Self { parts, registry, saved, tls } = self;
         if listeners.need_tls() && tls.is_none() {
             return Err(TlsError::Missing.into());
         }
-        // The bus, the journal and receipts outlive the connections, whose last words they carry.
-        let late = CancellationToken::new();
-        // Declared before all that has tasks there, and so ended after it.
-        let (loops, threads) = EventLoops::start(parts.config.event_loops)?;
-        let bus =
-            Bus::start(&loops, &parts.clock, &late).map_err(|error| BrokerError::Bus(error.to_string()))?;
         let broken = bus.broken.clone();
         let Messaging { journal, dispatch, sessions, strangers } =
             Messaging::new(bus, &parts.config, &parts.clock, &parts.metrics);
@@ -188,6 +197,14 @@ impl Broker {
     }
 }
 
+/// What a broker runs on.
+struct Machinery<'a> {
+    loops: EventLoops,
+    threads: &'a Threads,
+    bus: Arc<Bus>,
+    late: CancellationToken,
+}
+
 /// Keeps the registry up with the store and ends the connections of devices and keys that are no longer good.
 async fn keep_registry(
     registry: Arc<Registry>,
@@ -265,3 +282,6 @@ async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,6 +199,13 @@ impl Bus {
         shard.subscribed.store(tree.len(), Ordering::Release);
     }
 
+    /// Makes the router's thread panic, by what no client can make it read.
+    #[cfg(test)]
+    pub(crate) fn kill_router(&self) {
+        let mut publisher = self.publisher.lock().unwrap_or_else(PoisonError::into_inner);
+        publisher.publish("é", Bytes::new()).expect("it is still there");
+    }
+
     /// How many subscriptions there are.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn subscriptions(&self) -> usize {
