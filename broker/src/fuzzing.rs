@@ -88,6 +88,9 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
     use super::*;
 
     fn replay(target: &str, check: impl Fn(&[u8])) {
@@ -119,5 +122,19 @@ mod tests {
     fn sessions() {
         let ground = Ground::new();
         replay("session", |data| ground.session(data));
+    }
+
+    /// Scripts of nobody's making; one that fails is printed.
+    #[test]
+    fn anybody_does_anything() {
+        let ground = Ground::new();
+        // What a failure leaves behind would fail shorter scripts too.
+        let mut runner = TestRunner::new(Config { max_shrink_iters: 0, ..Config::default() });
+        let scripts = prop::collection::vec(any::<u8>(), 0..400);
+        let outcome = runner.run(&scripts, |script| {
+            ground.session(&script);
+            Ok(())
+        });
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
