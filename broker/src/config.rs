@@ -80,11 +80,13 @@ pub struct Limits {
 }
 
 /// The `[mqtt.limits.address]` section; 0 is no limit.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AddressLimits {
     /// Connections at once, signed in or not.
     pub connections: usize,
+    /// Connections at once that have not signed in, so that no single address can take every place.
+    pub handshakes: usize,
     /// Attempts to sign in, in a minute.
     pub sign_ins_per_minute: u32,
 }
@@ -169,6 +171,12 @@ impl Default for Limits {
     fn default() -> Self {
         let (address, device, organization) = Default::default();
         Self { subscriptions: 1000, sessions: 10_000, address, device, organization }
+    }
+}
+
+impl Default for AddressLimits {
+    fn default() -> Self {
+        Self { connections: 0, handshakes: 1000, sign_ins_per_minute: 0 }
     }
 }
 

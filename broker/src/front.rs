@@ -104,7 +104,7 @@ impl Front {
                     continue;
                 }
             };
-            let counted = match self.limits.enter(address.ip().to_canonical()) {
+            let counted = match self.limits.enter(address.ip()) {
                 Ok(counted) => counted,
                 Err(Over(limit)) => {
                     self.metrics.refuse(limit);

@@ -40,6 +40,8 @@ type Table<K> = Mutex<HashMap<K, Arc<Share>>>;
 #[derive(Debug, Default)]
 struct Share {
     connections: AtomicUsize,
+    /// Those of them that have not signed in.
+    handshakes: AtomicUsize,
     sign_ins: Option<Pace>,
     messages: Option<Pace>,
     bytes: Option<Pace>,
@@ -53,6 +55,8 @@ pub(crate) struct Over(pub(crate) &'static str);
 #[derive(Debug)]
 pub(crate) struct Counted {
     share: Arc<Share>,
+    /// It has not signed in, and is counted for that too.
+    is_new: bool,
 }
 
 /// What a connection may send.
@@ -75,8 +79,14 @@ impl Limits {
     pub(crate) fn enter(&self, address: IpAddr) -> Result<Counted, Over> {
         let config = &self.config.address;
         let sign_ins = || limited(f64::from(config.sign_ins_per_minute) / 60.0, 60.0);
-        let share = share(&self.addresses, address, || Share { sign_ins: sign_ins(), ..Share::default() });
-        Counted::within(share, config.connections).ok_or(Over("connections_per_address"))
+        let new = || Share { sign_ins: sign_ins(), ..Share::default() };
+        let share = share(&self.addresses, origin(address), new);
+        let mut counted =
+            Counted::within(share, config.connections).ok_or(Over("connections_per_address"))?;
+        counted.is_new = true;
+        let before = counted.share.handshakes.fetch_add(1, Ordering::AcqRel);
+        let is_free = config.handshakes == 0 || before < config.handshakes;
+        is_free.then_some(counted).ok_or(Over("handshakes_per_address"))
     }
 
     /// Counts a connection that signed in.
@@ -156,8 +166,15 @@ impl Counted {
         if taken { Ok(()) } else { Err(Over("sign_ins_per_address")) }
     }
 
+    /// It has signed in.
+    pub(crate) fn welcome(&mut self) {
+        if std::mem::take(&mut self.is_new) {
+            self.share.handshakes.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     fn within(share: Arc<Share>, limit: usize) -> Option<Self> {
-        let counted = Self { share };
+        let counted = Self { share, is_new: false };
         let before = counted.share.connections.fetch_add(1, Ordering::AcqRel);
         (limit == 0 || before < limit).then_some(counted)
     }
@@ -165,7 +182,20 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.welcome();
         self.share.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What counts as one address: of version 6 the network of 64 bits that its holder has to choose from (RFC 4291 section 2.5.4).
+pub(crate) fn origin(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let mut segments = address.segments();
+            segments[4..].fill(0);
+            IpAddr::from(segments)
+        }
+        IpAddr::V4(address) => address.into(),
     }
 }
 
@@ -217,6 +247,22 @@ mod tests {
         limits.sweep();
         let again = limits.enter(NEAR).expect("free");
         assert_eq!(again.sign_in(), Err(Over("sign_ins_per_address")), "what was used is not forgotten");
+    }
+
+    #[test]
+    fn an_address_has_so_many_connections_that_have_not_signed_in() {
+        let limits = limits(|config| config.address.handshakes = 1);
+        let mut known = limits.enter(NEAR).expect("free");
+        assert_eq!(limits.enter(NEAR).err(), Some(Over("handshakes_per_address")));
+        known.welcome();
+        let new = limits.enter(NEAR).expect("the first has signed in");
+        drop(known);
+        assert!(limits.enter(NEAR).is_err());
+        drop(new);
+        let network = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
+        let _one = limits.enter(network(1)).expect("free");
+        assert!(limits.enter(network(2)).is_err(), "one network of version 6 counts as one");
+        assert_eq!(origin("::ffff:10.0.0.1".parse().expect("an address")), IpAddr::from([10, 0, 0, 1]));
     }
 
     #[test]

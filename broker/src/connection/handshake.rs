@@ -21,7 +21,7 @@ use crate::codec::{self, Connect, DecodeError, Detail, Packet, Property, Version
 use crate::facts::{Observed, RefusedSignIn, SignIn};
 use crate::front::{Front, Peer};
 use crate::journal::expiry;
-use crate::limits::{Allowance, Counted, Over};
+use crate::limits::{Allowance, Counted, Over, origin};
 use crate::message::{Draft, Message};
 use crate::session::{Session, SessionKey, Will};
 use crate::sessions::Wish;
@@ -85,6 +85,7 @@ pub(super) async fn shake(
     };
     let mut wire = Wire::new(stream);
     let welcome = welcome(front, &mut wire, &peer, deadline).await?;
+    peer.counted.welcome();
     Some((wire, welcome, peer.counted))
 }
 
@@ -146,7 +147,7 @@ where
                 note_refusal(front, connect.user_name, peer, cause);
                 let device = connect.user_name.and_then(|name| name.parse().ok());
                 if v5 == reason::BAD_CREDENTIALS {
-                    let address = peer.address.ip().to_canonical();
+                    let address = origin(peer.address.ip());
                     slow_down = front.limits.failures.note(address, device, Instant::now());
                 }
             }
