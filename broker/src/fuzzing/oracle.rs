@@ -14,6 +14,8 @@ pub(super) struct Known {
     pub(super) filters: Vec<String>,
     /// Numbers of the messages that came for the first time.
     seen: BTreeSet<u16>,
+    /// Packet ids of QoS 2 messages that the server has and the client did not release.
+    pub(super) held: BTreeSet<u16>,
     /// Its client sent what nobody kept account of, a SUBSCRIBE perhaps.
     pub(super) is_wild: bool,
     /// Whether it may wait without a connection.
@@ -25,6 +27,7 @@ impl Known {
     pub(super) fn begin_anew(&mut self) {
         self.filters.clear();
         self.seen.clear();
+        self.held.clear();
         self.is_wild = false;
     }
 }
@@ -66,6 +69,7 @@ pub(super) fn check(
     terms: &Terms,
     under_way: &mut UnderWay,
     known: &mut Known,
+    never: &BTreeSet<u16>,
     (delivery, len): (&Delivery, usize),
 ) {
     let Delivery { qos, dup, retain, id, topic, alias, payload } = delivery;
@@ -93,9 +97,10 @@ pub(super) fn check(
     if let &[b'#', author, high, low, ..] = payload.as_slice() {
         let author = &people[usize::from(author)];
         assert_eq!(author.organization, me.organization, "{topic} left its organization");
+        let number = u16::from_be_bytes([high, low]);
+        assert!(!never.contains(&number), "message {number} came under a packet id that was not free");
         let shares = known.is_wild || known.filters.iter().any(|path| path.starts_with("$share/"));
         if !dup && !retain && !shares {
-            let number = u16::from_be_bytes([high, low]);
             assert!(known.seen.insert(number), "message {number} came twice");
         }
     }

@@ -1,6 +1,6 @@
 //! From an input to what several clients do.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::task::yield_now;
@@ -26,6 +26,7 @@ pub(super) async fn play(ground: &Ground, data: &[u8]) {
         seats: Default::default(),
         known: HashMap::new(),
         number: 0,
+        never: BTreeSet::new(),
         clock_s: 0,
     };
     let mut data = Data(data);
@@ -67,6 +68,8 @@ struct Stage<'a> {
     seats: [Option<Seat>; SEATS],
     known: HashMap<(usize, usize), Known>,
     number: u16,
+    /// Messages that nobody may get.
+    never: BTreeSet<u16>,
     clock_s: i64,
 }
 
@@ -96,7 +99,12 @@ impl Stage<'_> {
         match step % 16 {
             1..=3 => {
                 self.number += 1;
-                let bytes = client.publish(people, number, data);
+                let (bytes, exactly_once) = client.publish(people, number, data);
+                let known = self.known.entry((client.person, client.name)).or_default();
+                // Under an id that the server holds it is the same message again (section 4.3.3).
+                if exactly_once.is_some_and(|id| known.held.contains(&id)) {
+                    self.never.insert(number);
+                }
                 client.wire.write(&bytes).await;
             }
             4 | 5 => {
@@ -112,10 +120,14 @@ impl Stage<'_> {
                 let bytes = client::subscription(client.five, client.next_id, &filter, None);
                 client.wire.write(&bytes).await;
             }
-            7..=9 => client.answer(data.byte()).await,
+            7..=9 => {
+                let known = self.known.entry((client.person, client.name)).or_default();
+                client.answer(known, data.byte()).await;
+            }
             10 => {
                 let kind = [0x40, 0x50, 0x62, 0x70][usize::from(data.byte() % 4)];
-                client.acknowledge(kind, u16::from(data.byte() % 6)).await;
+                let known = self.known.entry((client.person, client.name)).or_default();
+                client.acknowledge(known, kind, u16::from(data.byte() % 6)).await;
             }
             11 => {
                 let count = usize::from(data.byte() % 24);
@@ -213,7 +225,7 @@ impl Stage<'_> {
             let (received, ended) = seat.wire.take(seat.five).await;
             let known = self.known.entry((seat.person, seat.name)).or_default();
             for (packet, len) in &received {
-                seat.take(self.people, known, packet, *len);
+                seat.take(self.people, known, &self.never, packet, *len);
             }
             if ended {
                 *place = None;
@@ -228,7 +240,7 @@ impl Stage<'_> {
 }
 
 impl Seat {
-    fn publish(&mut self, people: &[Person], number: u16, data: &mut Data<'_>) -> Vec<u8> {
+    fn publish(&mut self, people: &[Person], number: u16, data: &mut Data<'_>) -> (Vec<u8>, Option<u16>) {
         let (topic, how, more) = (data.byte(), data.byte(), data.byte());
         let qos = [0, 1, 2, 1][usize::from(how & 3)];
         let mut flags = qos << 1 | (how >> 2 & 1);
@@ -254,7 +266,8 @@ impl Seat {
             self.next_id += 1;
             self.next_id
         };
-        client::publish(flags, &topic, id, self.five.then_some(&properties), &payload)
+        let bytes = client::publish(flags, &topic, id, self.five.then_some(&properties), &payload);
+        (bytes, (qos == 2).then_some(id))
     }
 
     fn subscribe(&mut self, filter: &str, options: u8) -> Vec<u8> {
@@ -265,24 +278,34 @@ impl Seat {
     }
 
     /// Gives one of the answers that are due.
-    async fn answer(&mut self, which: u8) {
+    async fn answer(&mut self, known: &mut Known, which: u8) {
         if self.due.is_empty() {
             return;
         }
         let index = usize::from(which) % self.due.len();
         if let Some((kind, id)) = self.due.remove(index) {
-            self.acknowledge(kind, id).await;
+            self.acknowledge(known, kind, id).await;
         }
     }
 
-    async fn acknowledge(&mut self, kind: u8, id: u16) {
+    async fn acknowledge(&mut self, known: &mut Known, kind: u8, id: u16) {
+        if kind == 0x62 {
+            known.held.remove(&id);
+        }
         if kind == 0x40 || kind == 0x70 {
             self.under_way.ids.remove(&id);
         }
         self.wire.write(&client::ack(kind, id)).await;
     }
 
-    fn take(&mut self, people: &[Person], known: &mut Known, packet: &Received, len: usize) {
+    fn take(
+        &mut self,
+        people: &[Person],
+        known: &mut Known,
+        never: &BTreeSet<u16>,
+        packet: &Received,
+        len: usize,
+    ) {
         match packet {
             Received::Connack { code, present } => {
                 assert!(!self.is_welcome, "a second CONNACK");
@@ -297,15 +320,21 @@ impl Seat {
         }
         match packet {
             Received::Publish(delivery) => {
-                oracle::check(people, self.person, &self.terms, &mut self.under_way, known, (delivery, len));
+                let terms = &self.terms;
+                let under_way = &mut self.under_way;
+                oracle::check(people, self.person, terms, under_way, known, never, (delivery, len));
                 match delivery.qos {
                     0 => {}
                     1 => self.due.push_back((0x40, delivery.id)),
                     _ => self.due.push_back((0x50, delivery.id)),
                 }
             }
-            Received::Ack { kind: 5, id, code } if *code < 0x80 => self.due.push_back((0x62, *id)),
+            Received::Ack { kind: 5, id, code } if *code < 0x80 => {
+                known.held.insert(*id);
+                self.due.push_back((0x62, *id));
+            }
             Received::Ack { kind: 6, id, .. } => self.due.push_back((0x70, *id)),
+            Received::Ack { kind: 7, id, .. } => _ = known.held.remove(id),
             Received::Suback { id, codes } => {
                 if let Some(filter) = self.asked.remove(id) {
                     let granted = codes.iter().all(|code| *code < 0x80);
