@@ -11,6 +11,7 @@ use std::time::Duration;
 use protocol::{DeviceId, Timestamp};
 use store::{Change, Clock, Live, SavedState, Store, StoreError};
 use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,8 @@ use crate::transport::{Listeners, Tls, TlsError, TlsFiles};
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
+/// How long a part may take to end that loses nothing by not being done.
+const PART_ENDS: Duration = Duration::from_secs(3);
 /// How long connections may take to end when a part of the broker died.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -74,7 +77,7 @@ pub enum BrokerError {
     Ended(&'static str),
     /// A part of it panicked.
     #[error("a part of the broker stopped: {0}")]
-    Stopped(#[from] tokio::task::JoinError),
+    Stopped(#[from] JoinError),
 }
 
 /// A broker that is ready to run.
@@ -184,17 +187,30 @@ impl Broker {
             return Err(BrokerError::Ended(part));
         }
         // The last holder of the way into the ingest log went with the connections: what is queued is committed.
-        upkeep.await?;
+        upkeep.abort();
         sys.await?;
-        announcer.await?;
+        within_reason("the announcer", announcer).await?;
         appender.await?;
-        worker.await?;
+        // What it did not get to is in the log, and counted after the next start.
+        within_reason("the worker", worker).await?;
         late.cancel();
-        journal_task.await?;
         receipts.await?;
-        book.await?;
+        let book = within_reason("the book", book);
+        let (journal, book) = tokio::join!(journal_task, book);
+        journal?;
+        book?;
         Ok(())
     }
+}
+
+/// Waits for the end of a part that may wait for a store which is away.
+async fn within_reason(part: &str, mut task: JoinHandle<()>) -> Result<(), JoinError> {
+    let Ok(ended) = timeout(PART_ENDS, &mut task).await else {
+        tracing::warn!(part, "did not come to its end in time");
+        task.abort();
+        return Ok(());
+    };
+    ended
 }
 
 /// What a broker runs on.
@@ -230,6 +246,7 @@ async fn keep_registry(
                 front.dispatch.retained.sweep(clock.now());
                 front.metrics.retained.set(front.dispatch.retained.len() as i64);
                 front.metrics.sessions.set(front.sessions.len() as i64);
+                front.metrics.tasks.set(front.loops.tasks() as i64);
                 let from = std::mem::replace(&mut since, clock.now());
                 let outcome = catch_up(&registry, &front.sessions, from).await;
                 if outcome.is_err() {

@@ -57,6 +57,11 @@ impl EventLoops {
         &self.handles
     }
 
+    /// How many tasks live there.
+    pub(crate) fn tasks(&self) -> usize {
+        self.handles.iter().map(|handle| handle.metrics().num_alive_tasks()).sum()
+    }
+
     /// Gives a connection that was accepted on the first to the one whose turn it is; answers where its task belongs.
     pub(crate) fn take(&self, socket: TcpStream) -> io::Result<(TcpStream, &Handle)> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.handles.len();

@@ -89,8 +89,13 @@ impl Limits {
         is_free.then_some(counted).ok_or(Over("handshakes_per_address"))
     }
 
-    /// Counts a connection that signed in.
-    pub(crate) fn allow(&self, identity: Identity, organization: OrganizationId) -> Result<Allowance, Over> {
+    /// Counts a connection that signed in. One that takes over another's session takes its place too.
+    pub(crate) fn allow(
+        &self,
+        identity: Identity,
+        organization: OrganizationId,
+        takes_over: bool,
+    ) -> Result<Allowance, Over> {
         let new = |messages_per_s: u32, bytes_per_s: u64| Share {
             messages: limited(f64::from(messages_per_s), BURST_S),
             bytes: limited(bytes_per_s as f64, BURST_S),
@@ -99,7 +104,8 @@ impl Limits {
         let (all, one) = (&self.config.organization, &self.config.device);
         let of_organization =
             share(&self.organizations, organization, || new(all.messages_per_s, all.bytes_per_s));
-        let counted = Counted::within(Arc::clone(&of_organization), all.connections);
+        let most = if takes_over { 0 } else { all.connections };
+        let counted = Counted::within(Arc::clone(&of_organization), most);
         let of_identity = share(&self.identities, identity, || new(one.messages_per_s, one.bytes_per_s));
         let is_free = [&of_identity, &of_organization].iter().all(|share| share.is_free());
         Ok(Allowance {
@@ -143,10 +149,15 @@ impl Allowance {
             (&self.organization.messages, 1.0, "organization_messages_per_s"),
             (&self.organization.bytes, bytes as f64, "organization_bytes_per_s"),
         ];
-        for (pace, count, limit) in paces {
-            if let Some(pace) = pace {
-                wait = wait.max(pace.take(count, PATIENCE, now).ok_or(Over(limit))?);
-            }
+        for (index, (pace, count, limit)) in paces.iter().enumerate() {
+            let Some(pace) = pace else { continue };
+            let Some(longer) = pace.take(*count, PATIENCE, now) else {
+                let taken =
+                    paces[..index].iter().filter_map(|(pace, count, _)| Some((pace.as_ref()?, count)));
+                taken.for_each(|(pace, count)| pace.give_back(*count));
+                return Err(Over(limit));
+            };
+            wait = wait.max(longer);
         }
         Ok(wait)
     }
@@ -272,13 +283,17 @@ mod tests {
             config.organization.bytes_per_s = 1000;
             config.organization.connections = 1;
         });
-        let allowance = limits.allow(Identity::Anonymous, NOBODY).expect("free");
-        assert!(limits.allow(Identity::Anonymous, NOBODY).is_err(), "one connection of the organization");
+        let allow = |takes_over| limits.allow(Identity::Anonymous, NOBODY, takes_over);
+        let allowance = allow(false).expect("free");
+        assert!(allow(false).is_err(), "one connection of the organization");
+        assert!(allow(true).is_ok(), "the same client again");
         for _ in 0..50 {
             assert_eq!(allowance.take(1), Ok(Duration::ZERO), "a burst");
         }
         let wait = allowance.take(1).expect("a short wait");
         assert!(wait > Duration::ZERO && wait <= Duration::from_millis(100));
         assert_eq!(allowance.take(9000), Err(Over("organization_bytes_per_s")));
+        let after = allowance.take(1).expect("a short wait");
+        assert!(after <= wait + Duration::from_millis(100), "what was refused costs no message");
     }
 }

@@ -21,6 +21,8 @@ pub struct Metrics {
     pub(crate) connections: Gauge,
     /// Sessions, connected or waiting for their client.
     pub(crate) sessions: Gauge,
+    /// Tasks on the event loops: a few for the server, one for each connection.
+    pub(crate) tasks: Gauge,
     /// PUBLISH packets received.
     pub(crate) received: Counter,
     /// PUBLISH packets written to subscribers.
@@ -58,6 +60,7 @@ impl Metrics {
         registry.register("pings_ignored", "Not counted and not refused, by cause", metrics.ignored.clone());
         registry.register("mqtt_connections", "Open connections", metrics.connections.clone());
         registry.register("mqtt_sessions", "Sessions, connected or not", metrics.sessions.clone());
+        registry.register("mqtt_tasks", "Tasks on the event loops", metrics.tasks.clone());
         registry.register("mqtt_retained", "Retained messages", metrics.retained.clone());
         let counters = [
             ("mqtt_received", "PUBLISH packets received", &metrics.received),

@@ -212,6 +212,11 @@ impl Sessions {
         }
     }
 
+    /// Whether the session has a connection.
+    pub(crate) fn is_in_use(&self, key: &SessionKey) -> bool {
+        self.lock().by_key.get(key).is_some_and(|entry| entry.away.is_none())
+    }
+
     /// How many sessions there are.
     pub(crate) fn len(&self) -> usize {
         self.lock().by_key.len()

@@ -47,6 +47,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 fn until_signalled() -> anyhow::Result<CancellationToken> {
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Whoever tells the server to read its certificates again must not end one that has none.
+    let _heard = signal(SignalKind::hangup())?;
     let token = shutdown.clone();
     tokio::spawn(async move {
         for round in 0..2 {

@@ -9,13 +9,16 @@ use anyhow::{Context, anyhow};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Organization, Store, StoreError};
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Address, Config};
 
 /// How long to wait before a database that is away is claimed again.
 const CLAIM_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the database may take to say goodbye.
+const CLOSE: Duration = Duration::from_secs(3);
 
 /// The sockets the service listens on; tests bind port 0.
 #[derive(Debug)]
@@ -134,7 +137,9 @@ impl Service {
         };
         shutdown.cancel();
         api.await.context("the HTTP interface stopped")?;
-        self.store.close().await;
+        if timeout(CLOSE, self.store.close()).await.is_err() {
+            tracing::warn!("the database did not answer the goodbye");
+        }
         outcome
     }
 }

@@ -234,8 +234,11 @@ async fn admit(
             return Err(Refused::new(reason::PAYLOAD_FORMAT_INVALID, 0, DecodeError::PayloadFormat.cause()));
         }
     }
-    let allowance = front.limits.allow(access.identity, access.organization).map_err(limited)?;
     let assigned = connect.client_id.is_empty().then(|| front.assign_client_id());
+    let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
+    let key = SessionKey { identity: access.identity, client_id };
+    let takes_over = front.sessions.is_in_use(&key);
+    let allowance = front.limits.allow(key.identity, access.organization, takes_over).map_err(limited)?;
     let longest = front.config.session_expiry_s;
     let session_expiry_s = match version {
         Version::V4 if connect.clean => 0,
@@ -243,10 +246,9 @@ async fn admit(
         Version::V5 => asked.session_expiry.min(longest),
     };
     let link = Arc::new(Link::default());
-    let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
     let most = front.limits.connections(access.identity);
     let attached = front.sessions.attach(
-        SessionKey { identity: access.identity, client_id },
+        key,
         &Wish {
             clean: connect.clean,
             expiry_s: session_expiry_s,

@@ -30,12 +30,18 @@ impl Pace {
     /// `patience`: then nothing is taken.
     pub(crate) fn take(&self, count: f64, patience: Duration, now: Instant) -> Option<Duration> {
         let mut state = self.earn(now);
-        let wait = Duration::from_secs_f64((count - state.tokens).max(0.0) / self.per_s);
+        // What is more than can ever be there at once waits for all there can be, and is owed.
+        let wait = Duration::from_secs_f64((count.min(self.most) - state.tokens).max(0.0) / self.per_s);
         if wait > patience {
             return None;
         }
         state.tokens -= count;
         Some(wait)
+    }
+
+    /// What was taken was not used after all.
+    pub(super) fn give_back(&self, count: f64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).tokens += count;
     }
 
     /// Whether nothing was taken lately.
