@@ -1,6 +1,7 @@
 //! The broker as a whole: put together, run, and stopped in order.
 
 pub(crate) mod assembly;
+mod upkeep;
 
 use std::io;
 use std::pin::pin;
@@ -8,19 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use protocol::{DeviceId, Timestamp};
-use store::{Change, Clock, Live, SavedState, Store, StoreError};
+use store::{Clock, Live, SavedState, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use assembly::{Counting, Messaging};
+use upkeep::keep_registry;
 
 use crate::announcer::Announcer;
 use crate::bus::Bus;
-use crate::codec::reason;
 use crate::config::Config;
 use crate::event_loops::{EventLoops, Threads};
 use crate::facts::Book;
@@ -28,14 +28,11 @@ use crate::front::Front;
 use crate::ingest::Receipts;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::registry::{Registry, has_ended};
-use crate::sessions::Sessions;
+use crate::registry::Registry;
 use crate::sign_in::SignIn;
 use crate::sys;
 use crate::transport::{Listeners, Tls, TlsError, TlsFiles};
 
-/// How often the registry asks the store what changed, in case a notice was lost.
-const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
 /// How long a part may take to end that loses nothing by not being done.
 const PART_ENDS: Duration = Duration::from_secs(3);
 /// How long connections may take to end when a part of the broker died.
@@ -127,6 +124,7 @@ impl Broker {
         let Counting { ingest, queue, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
         let Parts { config, store, live, clock, metrics, .. } = parts;
+        metrics.tasks.count_on(loops.clone());
         let facts: Arc<Book> = Arc::default();
         let (announcements, announcer) =
             Announcer::new(&registry, &sessions, &dispatch, live.clone(), clock.clone(), Arc::clone(&facts))
@@ -141,6 +139,7 @@ impl Broker {
                 clock: clock.clone(),
                 strangers,
                 background: Handle::current(),
+                patience: Duration::from_secs(config.connect_timeout_s),
             },
             metrics: metrics.clone(),
             sessions,
@@ -168,7 +167,11 @@ impl Broker {
         // None of them ends before the connections do; if one does, nothing is acknowledged or counted any more.
         let failed = tokio::select! {
             accepted = &mut accept => {
-                accepted?;
+                if let Err(error) = accepted {
+                    shutdown.cancel();
+                    late.cancel();
+                    return Err(error.into());
+                }
                 None
             }
             ended = &mut appender => Some(("the ingest log", ended)),
@@ -183,6 +186,7 @@ impl Broker {
             let _ = timeout(LAST_WORDS, accept).await;
             late.cancel();
             journal_task.await?;
+            within_reason("the book", book).await?;
             ended?;
             return Err(BrokerError::Ended(part));
         }
@@ -219,85 +223,6 @@ struct Machinery<'a> {
     threads: &'a Threads,
     bus: Arc<Bus>,
     late: CancellationToken,
-}
-
-/// Keeps the registry up with the store and ends the connections of devices and keys that are no longer good.
-async fn keep_registry(
-    registry: Arc<Registry>,
-    front: Arc<Front>,
-    live: Live,
-    clock: Clock,
-    shutdown: CancellationToken,
-) {
-    let mut changes = live.changes();
-    let mut tick = interval(CATCH_UP_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut since = clock.now();
-    loop {
-        let outcome = tokio::select! {
-            () = shutdown.cancelled() => return,
-            change = changes.next() => match change {
-                Some(change) => follow(&registry, &front.sessions, change).await,
-                None => return,
-            },
-            _ = tick.tick() => {
-                front.sessions.upkeep();
-                front.limits.sweep();
-                front.dispatch.retained.sweep(clock.now());
-                front.metrics.retained.set(front.dispatch.retained.len() as i64);
-                front.metrics.sessions.set(front.sessions.len() as i64);
-                front.metrics.tasks.set(front.loops.tasks() as i64);
-                let from = std::mem::replace(&mut since, clock.now());
-                let outcome = catch_up(&registry, &front.sessions, from).await;
-                if outcome.is_err() {
-                    since = from; // what was not looked at is looked at next time
-                }
-                outcome
-            }
-        };
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "the registry could not be brought up to date; trying again");
-        }
-    }
-}
-
-/// Looks at everything that changed since a moment.
-async fn catch_up(registry: &Registry, sessions: &Sessions, since: Timestamp) -> Result<(), StoreError> {
-    for (device, ended) in registry.catch_up(since).await? {
-        if ended {
-            sessions.close_device(device, reason::NOT_AUTHORIZED);
-        } else {
-            end_revoked(registry, sessions, device).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Ends the connections of a device whose certificates were revoked.
-async fn end_revoked(registry: &Registry, sessions: &Sessions, device: DeviceId) -> Result<(), StoreError> {
-    for certificate in sessions.certificates(device) {
-        if !registry.is_good(device, &certificate).await? {
-            sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
-        }
-    }
-    Ok(())
-}
-
-async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Result<(), StoreError> {
-    match change {
-        Change::Device(device) => {
-            let before = registry.view().reporter(device);
-            let after = registry.reload(device).await?;
-            if has_ended(before.as_deref(), after.as_deref()) {
-                sessions.close_device(device, reason::NOT_AUTHORIZED);
-            } else {
-                end_revoked(registry, sessions, device).await?;
-            }
-        }
-        Change::Venue(_) => registry.reload_venues().await?,
-        Change::Key(key) => sessions.close_key(key, reason::NOT_AUTHORIZED),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use rumqttd::protocol::{Packet, Publish};
 use rumqttd::{Notification, Router, RouterConfig};
 use store::Clock;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Wait;
@@ -31,7 +32,9 @@ const SEGMENTS: usize = 16;
 /// What publishers may have on the way to one shard: half the log, so that its oldest segment is always read.
 const CREDIT: usize = SEGMENT_BYTES * SEGMENTS / 2;
 /// Up to this many sessions of a shard get a message from its publisher's task.
-const FEW: usize = 16;
+const FEW: usize = if cfg!(any(test, fuzzing)) { 2 } else { 16 };
+/// After so many deliveries a shard lets others have their turn.
+const TURN: usize = 2000;
 /// The router counts a message's own bookkeeping too.
 const OVERHEAD: usize = 64;
 
@@ -225,13 +228,20 @@ impl Shard {
         shutdown: CancellationToken,
         broken: CancellationToken,
     ) {
+        let mut reached = 0;
         loop {
             let next = tokio::select! {
                 next = rx.next() => next,
                 () = shutdown.cancelled() => return,
             };
             match next {
-                Ok(Some(Notification::Forward(forward))) => self.take(forward.publish.payload),
+                Ok(Some(Notification::Forward(forward))) => {
+                    reached += self.take(forward.publish.payload);
+                    if reached >= TURN {
+                        reached = 0;
+                        yield_now().await; // the connections of this event loop write what they were given
+                    }
+                }
                 // The router stops at its outgoing limit until the reader says that it has read.
                 Ok(Some(Notification::Unschedule)) => {
                     if rx.wake().await.is_err() {
@@ -260,25 +270,29 @@ impl Shard {
         targets.map(|targets| targets.deliver(message, 0, &self.clock))
     }
 
-    fn take(&self, frame: Bytes) {
-        self.hand_out(frame);
+    fn take(&self, frame: Bytes) -> usize {
+        let reached = self.hand_out(frame);
         self.under_way.fetch_sub(1, Ordering::AcqRel);
+        reached + 1
     }
 
-    fn hand_out(&self, frame: Bytes) {
+    /// Answers how many sessions it was for.
+    fn hand_out(&self, frame: Bytes) -> usize {
         if frame.is_empty() {
             let marker = self.markers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             marker.map(|marker| marker.send(()));
-            return;
+            return 0;
         }
         self.credit.add_permits((frame.len() + OVERHEAD).min(CREDIT));
-        let Some(message) = Message::from_frame(frame) else { return };
+        let Some(message) = Message::from_frame(frame) else { return 0 };
         let targets = {
             let tree = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
             Targets::of(&tree, &message, usize::MAX)
         };
-        if let Some(targets) = targets {
+        targets.map_or(0, |targets| {
+            let reached = targets.len();
             targets.deliver(&message, 0, &self.clock);
-        }
+            reached
+        })
     }
 }

@@ -27,9 +27,10 @@ pub(crate) enum Version {
 }
 
 /// What quality of service a message travels with (section 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::enum_variant_names, reason = "these are the names of the standard")]
 pub(crate) enum Qos {
+    #[default]
     AtMostOnce,
     AtLeastOnce,
     ExactlyOnce,

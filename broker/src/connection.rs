@@ -53,12 +53,13 @@ pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
 
 /// The same for a stream of which the transport is open already.
 #[cfg(any(test, fuzzing))]
-pub(crate) async fn serve_stream<S>(front: Arc<Front>, stream: S, peer: Peer)
+pub(crate) async fn serve_stream<S>(front: Arc<Front>, stream: S, mut peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Wire::new(stream);
     if let Some(welcome) = handshake::shake_on(&front, &mut wire, &peer).await {
+        peer.counted.welcome();
         Connection::new(&front, welcome).live(&mut wire).await;
     }
 }
@@ -70,6 +71,16 @@ enum Step {
     After(Wait),
     /// Not dealt with yet: the same packet again after that.
     Again(Wait),
+}
+
+impl Step {
+    /// What to wait for.
+    fn work(&mut self) -> Option<&mut Wait> {
+        match self {
+            Self::Done => None,
+            Self::After(work) | Self::Again(work) => Some(work),
+        }
+    }
 }
 
 struct Connection<'a> {
@@ -148,22 +159,22 @@ impl<'a> Connection<'a> {
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
-        let mut wait = None;
+        let mut wait = Step::Done;
         let end = self.serve(wire, &mut wait).await;
-        if let Some(wait) = wait {
-            self.front.tasks.spawn(wait); // what was begun is finished
+        if let Step::After(work) = wait {
+            self.front.tasks.spawn(work); // what was begun is finished
         }
         end
     }
 
     /// Handles what comes and sends what waits; while there is something to `wait` for, nothing more is taken from the client.
-    async fn serve<S>(&mut self, wire: &mut Wire<S>, wait: &mut Option<Wait>) -> End
+    async fn serve<S>(&mut self, wire: &mut Wire<S>, wait: &mut Step) -> End
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut heard = 0;
         loop {
-            if wait.is_none() {
+            if wait.work().is_none() {
                 match self.handle_buffered(&mut wire.input, &mut wire.output) {
                     Ok(work) => *wait = work,
                     Err(end) => return end,
@@ -191,10 +202,10 @@ impl<'a> Connection<'a> {
     }
 
     /// Handles each whole packet in the buffer, or as many as can be without waiting; then answers what to wait for.
-    fn handle_buffered(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> Result<Option<Wait>, End> {
+    fn handle_buffered(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> Result<Step, End> {
         let mut heard = false;
-        let mut wait = None;
-        while wait.is_none() && !self.is_paused() {
+        let mut wait = Step::Done;
+        while wait.work().is_none() && !self.is_paused() {
             let Some(frame) =
                 codec::frame(buffer, self.front.config.maximum_packet_size).map_err(End::Broken)?
             else {
@@ -206,9 +217,9 @@ impl<'a> Connection<'a> {
                 Step::Done => buffer.advance(frame.len),
                 Step::After(work) => {
                     buffer.advance(frame.len);
-                    wait = Some(work);
+                    wait = Step::After(work);
                 }
-                Step::Again(room) => wait = Some(room),
+                again @ Step::Again(_) => wait = again,
             }
         }
         if heard {

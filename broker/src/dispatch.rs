@@ -14,13 +14,15 @@ use store::Clock;
 use crate::bus::Bus;
 use crate::codec::Qos;
 use crate::connection::Wait;
-use crate::filter::{self, Share};
+use crate::filter;
 use crate::journal::Journal;
 use crate::message::Message;
 use crate::namespace::Namespace;
 use crate::retained::Retained;
 use crate::session::{Delivered, How, Pressure, Session, Subscribed};
 use crate::subscriptions::Forest;
+
+pub(crate) use shared::Group;
 
 use shared::Shared;
 
@@ -157,6 +159,7 @@ impl Dispatch {
                 qos: Qos::of(subscribed.options),
                 retain: true,
                 identifiers: subscribed.identifier.into_iter().collect(),
+                group: None,
             };
             session.deliver(&message, self.number(), how, now);
         }
@@ -182,9 +185,9 @@ impl Dispatch {
 
     /// Gives a message that a member of a group did not acknowledge before its session was over to another member
     /// (section 4.8.2).
-    pub(crate) fn hand_on(&self, share: Share<'_>, message: &Message) {
+    pub(crate) fn hand_on(&self, group: &Arc<Group>, message: &Message) {
         let (number, now) = (self.number(), self.clock.now());
-        self.shared.pick_from(message.namespace(), share, message, |subscription, how| {
+        group.offer(message, &mut |subscription, how| {
             subscription.session.deliver(message, number, how, now).taken
         });
     }
@@ -229,6 +232,10 @@ impl Targets {
         Some(Self(found))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Hands the message to each.
     pub(crate) fn deliver(self, message: &Message, number: u64, clock: &Clock) -> Delivered {
         let mut all = Delivered::default();
@@ -264,6 +271,7 @@ impl Subscription {
             qos: self.qos,
             retain: self.retain_as_published && message.retain(),
             identifiers: self.identifier.into_iter().collect(),
+            group: None,
         })
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use store::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,8 @@ use crate::transport::{Listeners, PeerCertificate, Tls, Transport};
 
 /// How long to wait after the system refused to accept a connection, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long connections may wait for the store when the server stops: longer than their goodbyes take.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
 /// How long the client of a durable session may take to come back after a restart before its will is published.
 const AFTER_RESTART_S: u32 = 60;
 
@@ -83,7 +85,11 @@ impl Front {
         self.shutdown.cancelled().await;
         self.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout(LAST_CHANCE, self.tasks.wait()).await.is_err() {
+            // A store that is away must not keep those from ending who wait for it.
+            self.journal.give_up();
+            self.tasks.wait().await;
+        }
         Ok(())
     }
 

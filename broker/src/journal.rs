@@ -36,7 +36,7 @@ pub(crate) struct Journal {
     changed: Notify,
     /// A commit took what was waiting.
     taken: Notify,
-    /// Nothing is committed any more.
+    /// Nothing is committed any more, or not in time.
     over: AtomicBool,
 }
 
@@ -110,11 +110,16 @@ impl Journal {
         }
     }
 
+    /// Nobody waits for room any more; what is noted from now on may be lost.
+    pub(crate) fn give_up(&self) {
+        self.over.store(true, Ordering::Release);
+        self.taken.notify_waiters();
+    }
+
     /// Commits until `shutdown`, and then what is left.
     pub(crate) async fn run(self: Arc<Self>, store: Store, metrics: Metrics, shutdown: CancellationToken) {
         self.commit_until(&store, &metrics, &shutdown).await;
-        self.over.store(true, Ordering::Release);
-        self.taken.notify_waiters();
+        self.give_up();
     }
 
     async fn commit_until(&self, store: &Store, metrics: &Metrics, shutdown: &CancellationToken) {

@@ -1,10 +1,16 @@
 //! What the broker counts.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
+
+use crate::event_loops::EventLoops;
 
 /// Labels of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,7 +28,7 @@ pub struct Metrics {
     /// Sessions, connected or waiting for their client.
     pub(crate) sessions: Gauge,
     /// Tasks on the event loops: a few for the server, one for each connection.
-    pub(crate) tasks: Gauge,
+    pub(crate) tasks: Tasks,
     /// PUBLISH packets received.
     pub(crate) received: Counter,
     /// PUBLISH packets written to subscribers.
@@ -51,6 +57,24 @@ pub struct Metrics {
     pub(crate) recomputed: Counter,
 }
 
+/// The tasks of a broker once it runs, counted when somebody asks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tasks(Arc<OnceLock<EventLoops>>);
+
+impl Tasks {
+    pub(crate) fn count_on(&self, loops: EventLoops) {
+        self.0.get_or_init(|| loops);
+    }
+}
+
+impl Collector for Tasks {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let gauge = ConstGauge::new(self.0.get().map_or(0, EventLoops::tasks) as i64);
+        let help = "Tasks on the event loops";
+        gauge.encode(encoder.encode_descriptor("mqtt_tasks", help, None, gauge.metric_type())?)
+    }
+}
+
 impl Metrics {
     /// Registers every counter under the prefix `promenade`.
     pub fn register(registry: &mut Registry) -> Self {
@@ -60,7 +84,7 @@ impl Metrics {
         registry.register("pings_ignored", "Not counted and not refused, by cause", metrics.ignored.clone());
         registry.register("mqtt_connections", "Open connections", metrics.connections.clone());
         registry.register("mqtt_sessions", "Sessions, connected or not", metrics.sessions.clone());
-        registry.register("mqtt_tasks", "Tasks on the event loops", metrics.tasks.clone());
+        registry.register_collector(Box::new(metrics.tasks.clone()));
         registry.register("mqtt_retained", "Retained messages", metrics.retained.clone());
         let counters = [
             ("mqtt_received", "PUBLISH packets received", &metrics.received),

@@ -21,6 +21,7 @@ use crate::message::Message;
 
 pub(crate) use outgoing::{Delivered, How, Outgoing, Sent, Stage};
 pub(crate) use pressure::Pressure;
+pub(crate) use unfinished::Unfinished;
 pub(crate) use usage::{Bounds, Usage};
 
 /// What a session is known by: nobody reaches the session of another identity, whatever client id they choose.
@@ -57,6 +58,10 @@ pub(crate) struct State {
     inflight: VecDeque<Outgoing>,
     /// What `pending` and `inflight` hold together.
     bytes: usize,
+    /// No message that waits is over before this.
+    nothing_over_before: Timestamp,
+    /// Something may be waiting with QoS 0.
+    has_unpromised: bool,
     /// The position of the newest message with QoS 1 or 2.
     last_position: u64,
     /// Positions up to this one have packet ids that nothing older holds.
@@ -185,6 +190,7 @@ impl Session {
                 // Whether it was sent before the end is not known; saying so is what a client can rely on.
                 stage: if entry.released { Stage::Released } else { Stage::Again },
                 identifiers: entry.identifiers,
+                group: None,
             };
             state.bytes += outgoing.size();
             self.usage.add(outgoing.size());

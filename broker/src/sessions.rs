@@ -21,7 +21,7 @@ use crate::connection::Link;
 use crate::dispatch::Dispatch;
 use crate::journal::{Journal, expiry};
 use crate::metrics::Metrics;
-use crate::session::{Birth, Bounds, Session, SessionKey, State, Usage, Will};
+use crate::session::{Birth, Bounds, Session, SessionKey, State, Unfinished, Usage, Will};
 
 pub(crate) use restore::WaitingWill;
 
@@ -47,6 +47,8 @@ struct Inner {
     /// How many sessions each identity has.
     counts: HashMap<Identity, usize>,
     usage: HashMap<OrganizationId, Arc<Usage>>,
+    /// Ended sessions with what other members of their groups should have.
+    left: Vec<(Arc<Session>, Unfinished)>,
 }
 
 struct Entry {
@@ -170,7 +172,8 @@ impl Sessions {
         state.send_again();
         let generation = state.generation;
         self.save(&session, &state, None);
-        drop((state, inner));
+        drop(state);
+        self.settle(inner);
         Some(Attached { session, present, generation })
     }
 
@@ -186,6 +189,7 @@ impl Sessions {
         if expiry_s == 0 {
             drop(state);
             self.forget(&mut inner, session);
+            self.settle(inner);
             return Fate::Over;
         }
         state.expiry_s = expiry_s;

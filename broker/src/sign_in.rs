@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::{DeviceId, Timestamp};
 use store::{Clock, Store, StoreError};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::access::{Access, Grant};
 use crate::front::Peer;
@@ -43,6 +43,8 @@ pub(crate) struct SignIn {
     pub(crate) strangers: Strangers,
     /// Where the store is asked: its connections must not live on a thread that ends before it does.
     pub(crate) background: Handle,
+    /// How long it may take.
+    pub(crate) patience: Duration,
 }
 
 /// What is open to those who do not sign in.
@@ -131,7 +133,8 @@ impl SignIn {
         &self,
         question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let answer = self.background.spawn(question).await;
+        let answer = timeout(self.patience, self.background.spawn(question)).await;
+        let answer = answer.map_err(|error| unavailable(&error))?;
         answer.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
     }
 

@@ -1,10 +1,15 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use tokio::task::yield_now;
+
 use super::{Connection, End, Step};
 use crate::access::Identity;
 use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
 use crate::filter;
 use crate::session::Subscribed;
+
+/// Neither of one session, nor in one packet.
+const TOO_MANY: (u8, &str) = (reason::QUOTA_EXCEEDED, "subscriptions");
 
 impl Connection<'_> {
     /// Grants or refuses each filter; a refusal is 0x80 in 3.1.1 and says why in 5.
@@ -21,12 +26,14 @@ impl Connection<'_> {
         }
         self.settled = false;
         let (mut codes, mut fresh, mut limit) = (Vec::new(), Vec::new(), None);
+        let most = self.front.config.limits.subscriptions;
         for asked in filters {
             let (share, _) = filter::share(asked.path);
             if share.is_some() && asked.no_local() {
                 return Err(End::Broken(DecodeError::Protocol)); // MQTT-3.8.3-4
             }
-            match self.check(asked) {
+            let checked = if codes.len() < most { self.check(asked) } else { Err(TOO_MANY) };
+            match checked {
                 Ok(()) => {
                     let filter = asked.path.into();
                     let subscribed = Subscribed { filter, options: asked.options, identifier };
@@ -50,7 +57,8 @@ impl Connection<'_> {
             self.send_retained(&subscribed, known);
             self.send_receipts(&subscribed.filter);
         }
-        Ok(Step::Done)
+        // Many filters with many retained messages are much work, and others have their turn before the next of it.
+        Ok(Step::After(Box::pin(yield_now())))
     }
 
     pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) {
@@ -85,7 +93,7 @@ impl Connection<'_> {
         let state = self.session.state();
         let known = state.subscriptions.iter().any(|known| *known.filter == *asked.path);
         if !known && state.subscriptions.len() >= self.front.config.limits.subscriptions {
-            return Err((reason::QUOTA_EXCEEDED, "subscriptions"));
+            return Err(TOO_MANY);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::{End, Link, Wait};
+use super::{End, Link, Step};
 
 /// How long a peer may accept nothing of what it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ pub(super) struct Wire<S> {
     pub(super) input: BytesMut,
     pub(super) output: Vec<u8>,
     written: usize,
+    /// The peer took something since the stall was looked at.
+    moved: bool,
 }
 
 /// What a connection waits for beside being knocked at.
@@ -53,7 +55,7 @@ pub(super) struct Timers {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn new(socket: S) -> Self {
-        Self { socket, input: BytesMut::new(), output: Vec::new(), written: 0 }
+        Self { socket, input: BytesMut::new(), output: Vec::new(), written: 0, moved: false }
     }
 
     /// Reads more of what comes; none where the peer is gone.
@@ -67,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) async fn progress(
         &mut self,
         wants: Wants,
-        wait: &mut Option<Wait>,
+        wait: &mut Step,
         link: &Link,
         timers: &mut Timers,
     ) -> Result<usize, End> {
@@ -86,20 +88,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if link.poll_knock(context).is_ready() || (is_written && wants.draining) {
                 return Poll::Ready(Ok(0));
             }
-            if let Some(work) = wait
+            if let Some(work) = wait.work()
                 && work.as_mut().poll(context).is_ready()
             {
-                *wait = None;
+                *wait = Step::Done;
                 return Poll::Ready(Ok(0));
             }
             let waiting = self.output.len() - self.written;
-            let reading = wants.reading && wait.is_none() && waiting < WRITE_LIMIT;
+            let reading = wants.reading && wait.work().is_none() && waiting < WRITE_LIMIT;
             // What waits in the socket is read before the peer is called silent, since it may have been us who did not read.
             if reading && let Poll::Ready(read) = poll_read(&mut self.socket, &mut self.input, context) {
                 return Poll::Ready(read.ok_or(End::Lost));
             }
-            if !is_written {
-                timers.stalled_at.get_or_insert_with(Instant::now);
+            if !is_written && (std::mem::take(&mut self.moved) || timers.stalled_at.is_none()) {
+                timers.stalled_at = Some(Instant::now());
             }
             timers.poll(reading, context).map(Err)
         })
@@ -130,6 +132,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             match ready!(Pin::new(&mut self.socket).poll_write(context, &self.output[self.written..]))? {
                 0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
+            }
+            self.moved = true;
+            if self.written >= WRITE_LIMIT {
+                // Of a client that always leaves something unread the buffer must not grow for ever.
+                self.output.drain(..self.written);
+                self.written = 0;
             }
         }
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Subscription;
 use crate::filter::Share;
@@ -20,13 +20,14 @@ pub(super) struct Shared {
 
 #[derive(Debug, Default)]
 struct Inner {
-    tree: Forest<Group>,
+    tree: Forest<Arc<Group>>,
     numbers: HashMap<(Namespace, Box<str>, Box<str>), u64>,
     next: u64,
 }
 
+/// Whoever shares a subscription.
 #[derive(Debug, Default)]
-struct Group {
+pub(crate) struct Group {
     members: Mutex<Members>,
 }
 
@@ -52,7 +53,7 @@ impl Shared {
             inner.next += 1;
             let number = inner.next;
             inner.numbers.insert(key, number);
-            inner.tree.insert(namespace, share.filter, number, Group::default());
+            inner.tree.insert(namespace, share.filter, number, Arc::default());
             self.groups.store(inner.numbers.len(), Ordering::Release);
             number
         });
@@ -89,25 +90,9 @@ impl Shared {
             return;
         }
         let inner = self.read();
-        inner.tree.matching(message.namespace(), message.topic(), &mut |_, group: &Group| {
-            let mut members = group.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.offer(message, &mut deliver);
+        inner.tree.matching(message.namespace(), message.topic(), &mut |_, group: &Arc<Group>| {
+            group.offer(message, &mut deliver);
         });
-    }
-
-    /// Offers a message to one member of one group.
-    pub(super) fn pick_from(
-        &self,
-        namespace: Namespace,
-        share: Share<'_>,
-        message: &Message,
-        mut deliver: impl FnMut(&Subscription, How) -> bool,
-    ) {
-        let inner = self.read();
-        let key = (namespace, share.group.into(), share.filter.into());
-        if let Some(&number) = inner.numbers.get(&key) {
-            inner.with(namespace, share.filter, number, |members| members.offer(message, &mut deliver));
-        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -119,17 +104,25 @@ impl Shared {
     }
 }
 
-impl Members {
-    fn offer(&mut self, message: &Message, deliver: &mut impl FnMut(&Subscription, How) -> bool) {
-        self.turn = self.turn.wrapping_add(1);
-        let (turn, count) = (self.turn, self.all.len());
-        let in_turn = || (0..count).map(|step| &self.all[turn.wrapping_add(step) % count]);
+impl Group {
+    /// Offers a message to one member.
+    pub(super) fn offer(
+        self: &Arc<Self>,
+        message: &Message,
+        deliver: &mut impl FnMut(&Subscription, How) -> bool,
+    ) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.turn = members.turn.wrapping_add(1);
+        let (turn, count) = (members.turn, members.all.len());
+        let in_turn = || (0..count).map(|step| &members.all[turn.wrapping_add(step) % count]);
         let connected = |member: &&Subscription| member.session.state().link.is_some();
         let absent = |member: &&Subscription| !connected(member);
-        let _ = in_turn()
-            .filter(connected)
-            .chain(in_turn().filter(absent))
-            .any(|member| member.how(message).is_some_and(|how| deliver(member, how)));
+        let _ = in_turn().filter(connected).chain(in_turn().filter(absent)).any(|member| {
+            member.how(message).is_some_and(|mut how| {
+                how.group = Some(Arc::clone(self));
+                deliver(member, how)
+            })
+        });
     }
 }
 

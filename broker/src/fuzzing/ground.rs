@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use protocol::{DeviceKind, OrganizationId, Timestamp};
 use store::{Clock, NewDevice, Store};
@@ -142,6 +143,7 @@ impl Ground {
                 clock: clock.clone(),
                 strangers,
                 background: self.loops.all()[0].clone(),
+                patience: Duration::from_secs(5),
             },
             metrics,
             sessions,
@@ -198,6 +200,7 @@ impl Field {
         front.sessions.forget_all();
         self.settle().await;
         assert_eq!(front.metrics.connections.get(), 0, "a connection is still counted");
+        assert_eq!(front.limits.handshakes(), 0, "a handshake is still counted");
         assert_eq!(front.sessions.len(), 0, "a session stayed behind");
         assert_eq!(front.sessions.waiting_bytes(), 0, "bytes are counted in no queue");
         assert_eq!(front.dispatch.subscriptions(), 0, "a subscription stayed behind");
@@ -250,6 +253,7 @@ fn config() -> Config {
     config.queues.organization_bytes = 5000;
     config.queues.retained_bytes = 1000;
     config.limits.subscriptions = 4;
-    config.limits.sessions = 3;
+    config.limits.sessions = 1;
+    config.limits.address.handshakes = 2;
     config
 }

@@ -23,6 +23,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether the message has come.
+    pub(super) fn has(&self, number: u16) -> bool {
+        self.seen.contains(&number)
+    }
+
     /// The server has no session: whatever was subscribed to before counts no more, but for what was just asked for.
     pub(super) fn begin_anew(&mut self) {
         self.filters.clear();

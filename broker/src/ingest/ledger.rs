@@ -11,6 +11,9 @@ use store::{Loss, Store, StoreError};
 
 /// Above this many boots in memory, those without a change to write are let go; the store still knows them.
 const SWEEP_ABOVE: usize = 10_000;
+/// Runs of one boot that are kept apart. A device whose numbers jump has its last run widened from there on: it is broken, or
+/// means harm, and must not cost more with each refusal.
+const RUNS: usize = 1_000;
 /// Where no number could be read, a row counts those of one hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -62,7 +65,11 @@ impl Ledger {
             let same_hour = !numbered && now.since(loss.first_at) < HOUR_MS;
             loss.cause == cause && (next || same_hour)
         };
-        let index = losses.iter().position(same).unwrap_or_else(|| {
+        let widened = || {
+            let is_full = losses.len() >= RUNS;
+            losses.iter().rposition(|loss| loss.cause == cause).filter(|_| is_full)
+        };
+        let index = losses.iter().rposition(same).or_else(widened).unwrap_or_else(|| {
             let (device, boot) = key;
             let (batches, recovered) = (0, 0);
             let at = now;
@@ -82,7 +89,7 @@ impl Ledger {
             losses.len() - 1
         });
         let loss = &mut losses[index];
-        if !numbered || loss.batches == 0 || seq > loss.to {
+        if !numbered || loss.batches == 0 || seq > loss.to || seq < loss.from {
             loss.batches += 1; // refused for the first time
         }
         loss.to = loss.to.max(seq);
@@ -152,6 +159,20 @@ mod tests {
         assert!(rows(&ledger).is_empty(), "written already");
         refuse(&mut ledger, Some("b"), LIMITED, 10, 70);
         assert_eq!(rows(&ledger), [(LIMITED, 9, 10, 2, 0, 50, 70)], "it grows after a commit too");
+    }
+
+    #[test]
+    fn numbers_that_jump_widen_the_last_run() {
+        let mut ledger = Ledger::default();
+        for number in 0..2 * RUNS as u64 {
+            refuse(&mut ledger, Some("b"), LIMITED, 2 * number, 10);
+        }
+        let rows = rows(&ledger);
+        assert_eq!(rows.len(), RUNS);
+        assert_eq!(rows.iter().map(|row| row.3).sum::<u64>(), 2 * RUNS as u64, "all are counted");
+        assert_eq!(rows.last().map(|row| row.2), Some(2 * (2 * RUNS as u64 - 1)));
+        refuse(&mut ledger, Some("b"), Reason::ClockSkew, 7, 20);
+        assert_eq!(ledger.rows().len(), RUNS + 1, "another cause has a run of its own");
     }
 
     #[test]

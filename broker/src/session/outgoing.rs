@@ -8,6 +8,7 @@ use protocol::Timestamp;
 
 use super::{Pressure, Session, State};
 use crate::codec::Qos;
+use crate::dispatch::Group;
 use crate::filter;
 use crate::message::Message;
 
@@ -28,6 +29,8 @@ pub(crate) struct Outgoing {
     pub(crate) stage: Stage,
     /// Subscription identifiers.
     pub(crate) identifiers: Vec<u32>,
+    /// The group that it came through; not known any more after a restart.
+    pub(crate) group: Option<Arc<Group>>,
 }
 
 /// How far a message has come.
@@ -42,12 +45,14 @@ pub(crate) enum Stage {
 }
 
 /// How a session gets a message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct How {
     /// The highest QoS of the subscriptions it matched.
     pub(crate) qos: Qos,
     pub(crate) retain: bool,
     pub(crate) identifiers: Vec<u32>,
+    /// The group whose member the session is chosen as.
+    pub(crate) group: Option<Arc<Group>>,
 }
 
 /// What became of a message for a session.
@@ -118,6 +123,7 @@ impl Session {
             retain: how.retain,
             stage: Stage::Queued,
             identifiers: how.identifiers,
+            group: how.group,
         };
         if !self.make_room(&mut state, &outgoing, now) {
             self.usage.dropped.inc();
@@ -128,6 +134,10 @@ impl Session {
             if self.durable {
                 self.journal.queued(self.id, outgoing.position, &outgoing);
             }
+        }
+        state.has_unpromised |= qos == Qos::AtMostOnce;
+        if let Some(at) = message.expires_at() {
+            state.nothing_over_before = state.nothing_over_before.min(at);
         }
         state.bytes += outgoing.size();
         self.usage.add(outgoing.size());
@@ -239,15 +249,23 @@ impl Session {
         if fits(state) {
             return true;
         }
-        if self.give_up(state, |outgoing| outgoing.is_over(now)) > 0 && fits(state) {
-            return true;
+        // A client that takes nothing must not have its whole queue looked through for each message.
+        if state.nothing_over_before <= now {
+            self.give_up(state, |outgoing| outgoing.is_over(now));
+            let expiries = state.pending.iter().filter_map(|outgoing| outgoing.message.expires_at());
+            state.nothing_over_before = expiries.filter(|at| *at > now).min().unwrap_or(Timestamp(i64::MAX));
+            if fits(state) {
+                return true;
+            }
         }
-        new.qos != Qos::AtMostOnce
-            && self.give_up(state, |outgoing| outgoing.qos == Qos::AtMostOnce) > 0
-            && fits(state)
+        if new.qos == Qos::AtMostOnce || !std::mem::take(&mut state.has_unpromised) {
+            return false;
+        }
+        self.give_up(state, |outgoing| outgoing.qos == Qos::AtMostOnce);
+        fits(state)
     }
 
-    fn give_up(&self, state: &mut State, which: impl Fn(&Outgoing) -> bool) -> usize {
+    fn give_up(&self, state: &mut State, which: impl Fn(&Outgoing) -> bool) {
         let (gone, kept): (VecDeque<_>, VecDeque<_>) =
             std::mem::take(&mut state.pending).into_iter().partition(|outgoing| which(outgoing));
         state.pending = kept;
@@ -255,7 +273,6 @@ impl Session {
         for outgoing in &gone {
             self.let_go(state, outgoing);
         }
-        gone.len()
     }
 
     fn take_out(&self, state: &mut State, index: usize) {

@@ -51,7 +51,7 @@ impl Table {
             retain: false,
             expires_at,
         };
-        let how = How { qos: Qos::ExactlyOnce, retain: false, identifiers: Vec::new() };
+        let how = How { qos: Qos::ExactlyOnce, ..How::default() };
         self.session.deliver(&Message::new(draft), 1, how, NOW)
     }
 

@@ -53,6 +53,7 @@ impl Sessions {
             drop(state);
             self.forget(&mut inner, &session);
         }
+        self.settle(inner);
     }
 
     /// Tells every connection to end; the sessions stay.
@@ -89,8 +90,7 @@ impl State {
     fn how(&self, topic: &str) -> Option<How> {
         let mut found: Option<How> = None;
         for subscribed in self.subscriptions.iter().filter(|known| filter::matches(&known.filter, topic)) {
-            let how =
-                found.get_or_insert(How { qos: Qos::AtMostOnce, retain: false, identifiers: Vec::new() });
+            let how = found.get_or_insert_with(How::default);
             how.qos = how.qos.max(Qos::of(subscribed.options));
             how.identifiers.extend(subscribed.identifier);
         }

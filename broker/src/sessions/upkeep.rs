@@ -1,12 +1,11 @@
 //! The end of sessions: those whose time is over, those too many, and room in the queues of organizations.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use protocol::OrganizationId;
 
 use super::{Entry, Inner, Sessions};
 use crate::access::Identity;
-use crate::filter;
 use crate::session::Session;
 
 impl Sessions {
@@ -19,6 +18,8 @@ impl Sessions {
         for session in over {
             self.forget(&mut inner, &session);
         }
+        self.settle(inner);
+        let inner = self.lock();
         for (organization, usage) in &inner.usage {
             let excess = usage.excess();
             if excess > 0 {
@@ -39,34 +40,51 @@ impl Sessions {
         }
     }
 
-    /// Ends a session: what it holds goes, and its client's other traces with it.
+    /// Ends a session: nobody finds it any more, and it gets nothing more. What other members of its groups should have waits
+    /// for [`Sessions::settle`].
     pub(super) fn forget(&self, inner: &mut Inner, session: &Arc<Session>) {
         if inner.by_key.get(&session.key).is_some_and(|entry| entry.session.id == session.id) {
             inner.by_key.remove(&session.key);
             inner.forget_one(session.key.identity);
         }
-        // Taken out first: the bus delivers while it holds its own lock, so ours must not be held while it is asked.
         let mut state = session.state();
         if std::mem::replace(&mut state.ended, true) {
             return;
         }
-        if session.durable {
-            self.journal.ended(session.id);
-        }
         let subscriptions = std::mem::take(&mut state.subscriptions);
-        let unfinished = state.unfinished(&subscriptions);
-        session.empty(&mut state);
+        let unfinished = state.unfinished();
         if let Some(waits) = state.will_waits.take() {
             waits.notify_one();
         }
+        // A group looks at the sessions of its members while it is locked, so ours must not be locked while it is asked.
         drop(state);
         for subscribed in &subscriptions {
             self.dispatch.unsubscribe(session, &subscribed.filter);
         }
-        for (message, index) in unfinished {
-            if let (Some(share), _) = filter::share(&subscriptions[index].filter) {
-                self.dispatch.hand_on(share, &message);
+        if unfinished.is_empty() {
+            self.bury(session);
+        } else {
+            inner.left.push((Arc::clone(session), unfinished));
+        }
+    }
+
+    /// Gives what ended sessions left to other members of their groups, outside of the lock since it may be much. It is noted
+    /// there before it is forgotten here: a crash in between doubles a message and loses none.
+    pub(super) fn settle(&self, mut inner: MutexGuard<'_, Inner>) {
+        let left = std::mem::take(&mut inner.left);
+        drop(inner);
+        for (session, unfinished) in left {
+            for (group, message) in unfinished {
+                self.dispatch.hand_on(&group, &message);
             }
+            self.bury(&session);
+        }
+    }
+
+    fn bury(&self, session: &Session) {
+        session.empty(&mut session.state());
+        if session.durable {
+            self.journal.ended(session.id);
         }
     }
 
@@ -77,6 +95,7 @@ impl Sessions {
         for session in inner.by_key.values().map(|e| Arc::clone(&e.session)).collect::<Vec<_>>() {
             self.forget(&mut inner, &session);
         }
+        self.settle(inner);
     }
 
     /// What all queues are counted to hold, in bytes.

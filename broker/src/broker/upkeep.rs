@@ -1,0 +1,95 @@
+//! What a broker looks after while it runs: the registry, and connections whose credentials are no longer good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{DeviceId, Timestamp};
+use store::{Change, Clock, Live, StoreError};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::codec::reason;
+use crate::front::Front;
+use crate::registry::{Registry, has_ended};
+use crate::sessions::Sessions;
+
+/// How often the registry asks the store what changed, in case a notice was lost.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
+
+/// Keeps the registry up with the store and ends the connections of devices and keys that are no longer good.
+pub(super) async fn keep_registry(
+    registry: Arc<Registry>,
+    front: Arc<Front>,
+    live: Live,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
+    let mut changes = live.changes();
+    let mut tick = interval(CATCH_UP_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = clock.now();
+    loop {
+        let outcome = tokio::select! {
+            () = shutdown.cancelled() => return,
+            change = changes.next() => match change {
+                Some(change) => follow(&registry, &front.sessions, change).await,
+                None => return,
+            },
+            _ = tick.tick() => {
+                front.sessions.upkeep();
+                front.limits.sweep();
+                front.dispatch.retained.sweep(clock.now());
+                front.metrics.retained.set(front.dispatch.retained.len() as i64);
+                front.metrics.sessions.set(front.sessions.len() as i64);
+                let from = std::mem::replace(&mut since, clock.now());
+                let outcome = catch_up(&registry, &front.sessions, from).await;
+                if outcome.is_err() {
+                    since = from; // what was not looked at is looked at next time
+                }
+                outcome
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the registry could not be brought up to date; trying again");
+        }
+    }
+}
+
+/// Looks at everything that changed since a moment.
+async fn catch_up(registry: &Registry, sessions: &Sessions, since: Timestamp) -> Result<(), StoreError> {
+    for (device, ended) in registry.catch_up(since).await? {
+        if ended {
+            sessions.close_device(device, reason::NOT_AUTHORIZED);
+        } else {
+            end_revoked(registry, sessions, device).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends the connections of a device whose certificates were revoked.
+async fn end_revoked(registry: &Registry, sessions: &Sessions, device: DeviceId) -> Result<(), StoreError> {
+    for certificate in sessions.certificates(device) {
+        if !registry.is_good(device, &certificate).await? {
+            sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
+        }
+    }
+    Ok(())
+}
+
+async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Result<(), StoreError> {
+    match change {
+        Change::Device(device) => {
+            let before = registry.view().reporter(device);
+            let after = registry.reload(device).await?;
+            if has_ended(before.as_deref(), after.as_deref()) {
+                sessions.close_device(device, reason::NOT_AUTHORIZED);
+            } else {
+                end_revoked(registry, sessions, device).await?;
+            }
+        }
+        Change::Venue(_) => registry.reload_venues().await?,
+        Change::Key(key) => sessions.close_key(key, reason::NOT_AUTHORIZED),
+    }
+    Ok(())
+}
