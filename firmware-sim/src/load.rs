@@ -9,6 +9,7 @@ mod latency;
 mod pattern;
 mod relay;
 mod sign_ins;
+mod socket;
 mod template;
 mod usage;
 

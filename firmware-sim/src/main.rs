@@ -260,7 +260,8 @@ mod tests {
             parsed.map(|cli| matches!(cli.command, Some(Command::Load(LoadArgs { pattern: Some(_), .. }))))
         };
         for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood"] {
-            assert!(pattern(&[name, "--mqtt", "h:1", "--watch", "7"]).unwrap(), "{name}");
+            let words = [name, "--mqtt", "h:1", "--watch", "7", "--tls", "ca.pem"];
+            assert!(pattern(&words).unwrap(), "{name}");
         }
         assert!(pattern(&["fan-out", "--qos", "2"]).is_err());
         assert!(parse(&[]).unwrap().day.scenario.is_none());

@@ -1,10 +1,13 @@
 //! The front over real sockets: who may do what, what is delivered to whom, sessions, wills, receipts, and bad neighbours.
 
 mod access;
+mod counts;
 mod delivery;
+mod groups;
 mod hello;
 mod limits;
 mod movements;
+mod rates;
 mod receipts;
 mod retained;
 mod sessions;

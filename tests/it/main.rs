@@ -14,5 +14,6 @@ mod kill;
 mod mqtt;
 mod programs;
 mod restart;
+mod soak;
 mod transports;
 mod world;

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 pub(crate) use answer::{Ack, Answer, Connack, Delivery};
 pub(crate) use client::{Client, LEVELS};
 pub(crate) use connect::{Connect, FLAGS, Will};
-pub(crate) use property::{Property, encode, value_of};
+pub(crate) use property::{Property, encode, limit_of, value_of};
 pub(crate) use request::{Publish, acknowledgement, disconnect, subscribe_to, unsubscribe_from};
 pub(crate) use socket::{Socket, TLS_VERSIONS};
 
@@ -100,6 +100,11 @@ impl Wire {
     /// Says that nothing more will come.
     pub(crate) async fn finish(&mut self) -> anyhow::Result<()> {
         Ok(self.socket.shutdown().await?)
+    }
+
+    /// Breaks the connection off: the server gets a reset and not an end.
+    pub(crate) fn reset(self) -> anyhow::Result<()> {
+        Ok(self.socket.reset()?)
     }
 
     /// The next packet; none where the server closed.

@@ -1,10 +1,13 @@
 //! The programs as an operator meets them: the first start, keys, the lock, the doctor, stopping.
 
+mod away;
+
 use anyhow::Context;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::mqtt::Wire;
-use crate::world::{Engine, Shop, World, batch, eventually, program};
+use crate::world::{Engine, PATIENCE, Shop, World, batch, eventually, program};
 
 #[tokio::test]
 async fn one_data_directory_serves_once() -> anyhow::Result<()> {
@@ -20,6 +23,30 @@ async fn one_data_directory_serves_once() -> anyhow::Result<()> {
     assert!(complaint.contains("another promenade is serving"), "{complaint}");
     world.kill().await?;
     world.restart().await.context("SIGKILL frees the lock")
+}
+
+/// Two servers on one database would count the same pings twice: the other does not start before the first has ended.
+#[tokio::test]
+async fn one_postgres_database_is_served_once() -> anyhow::Result<()> {
+    let mut world = World::on(Engine::Postgres).await?;
+    let elsewhere = tempfile::tempdir()?;
+    let mut second = program("promenade");
+    second.arg("serve").arg("--data").arg(elsewhere.path());
+    second.args(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"]);
+    second.env("PROMENADE_DATABASE__URL", world.database_url());
+    let output = timeout(PATIENCE, second.output()).await.context("it serves")??;
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(complaint.contains("another promenade is serving from this database"), "{complaint}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "it must not say that it listens");
+    world.api().get("/venues").await?;
+
+    world.stop().await?;
+    let mut second = world.start_beside(elsewhere.path()).await?;
+    assert!(world.restart().await.is_err(), "now the first is one too many");
+    second.kill().await?;
+    world.restart().await.context("SIGKILL ends the claim")?;
+    world.stop().await
 }
 
 #[tokio::test]

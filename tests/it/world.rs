@@ -4,15 +4,18 @@ mod api;
 mod certificate;
 mod database;
 mod key;
+mod line;
 mod process;
 mod shop;
 mod transport;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
+use certificate::make_certificates;
 use process::Addresses;
 use tempfile::TempDir;
 
@@ -20,6 +23,7 @@ pub(crate) use api::Api;
 pub(crate) use certificate::Certificate;
 pub(crate) use database::Engine;
 pub(crate) use key::Key;
+pub(crate) use line::{Line, State};
 pub(crate) use process::{Server, program};
 pub(crate) use shop::{Gateway, Shop, batch};
 pub(crate) use transport::Transport;
@@ -49,23 +53,28 @@ impl World {
 
     /// A fresh server with settings of its own, as environment variables.
     pub(crate) async fn with(engine: Engine, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::start(tempfile::tempdir()?, engine, settings, Addresses::PLAIN).await
+        Self::start(tempfile::tempdir()?, engine.make().await?, settings, Addresses::PLAIN).await
     }
 
     /// A fresh server on SQLite that listens on every transport and has a certificate authority.
     pub(crate) async fn secure(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         make_certificates(folder.path()).await?;
-        Self::start(folder, Engine::Sqlite, settings, Addresses::ALL).await
+        Self::start(folder, database::Made::Sqlite, settings, Addresses::ALL).await
+    }
+
+    /// A fresh server on PostgreSQL, with the line between the two.
+    pub(crate) async fn on_a_line() -> anyhow::Result<(Self, Line)> {
+        let (engine, line) = database::Made::on_a_line().await?;
+        Ok((Self::start(tempfile::tempdir()?, engine, &[], Addresses::PLAIN).await?, line))
     }
 
     async fn start(
         folder: TempDir,
-        engine: Engine,
+        engine: database::Made,
         settings: &[(&str, &str)],
         addresses: Addresses,
     ) -> anyhow::Result<Self> {
-        let engine = engine.make().await?;
         let mut settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         settings.extend(engine.settings());
         let server = Server::start(folder.path(), &settings, addresses).await?;
@@ -100,11 +109,26 @@ impl World {
         self.server.stop().await
     }
 
+    /// SIGTERM; answers how the process ended.
+    pub(crate) async fn end(&mut self) -> anyhow::Result<ExitStatus> {
+        self.server.end().await
+    }
+
+    /// SIGHUP.
+    pub(crate) async fn hang_up(&self) -> anyhow::Result<()> {
+        self.server.signal("HUP").await
+    }
+
     /// Starts the server again on the same data and the same addresses.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
         let addresses = self.server.addresses;
         self.server = Server::start(self.folder.path(), &self.settings, addresses).await?;
         Ok(())
+    }
+
+    /// Starts another server on the same database, with a data directory of its own.
+    pub(crate) async fn start_beside(&self, data: &Path) -> anyhow::Result<Server> {
+        Server::start(data, &self.settings, Addresses::PLAIN).await
     }
 
     /// The API with a key that may do everything.
@@ -146,12 +170,9 @@ impl World {
         self.folder.path().join("ca/authority.pem")
     }
 
-    /// Puts a new certificate and key of the server where the ones before were.
-    pub(crate) async fn replace_server_certificate(&self) -> anyhow::Result<()> {
-        for name in ["ca/server.pem", "ca/server.key"] {
-            std::fs::remove_file(self.folder.path().join(name)).context(name)?;
-        }
-        make_certificates(self.folder.path()).await
+    /// The server's process.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        self.server.pid()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -170,19 +191,15 @@ impl World {
         Ok(line.map(str::trim).map_or(Ok(0.0), str::parse)?)
     }
 
+    /// How often something was refused for that cause.
+    pub(crate) async fn refusals(&self, cause: &str) -> anyhow::Result<u64> {
+        Ok(self.metric(&format!("promenade_refusals_total{{cause=\"{cause}\"}}")).await? as u64)
+    }
+
     /// Waits until a counter reaches a value.
     pub(crate) async fn metric_reaches(&self, name: &str, value: f64) -> anyhow::Result<()> {
         eventually(name, async || Ok((self.metric(name).await? >= value).then_some(()))).await
     }
-}
-
-/// Runs `promenade ca init`: an authority, unless there is one, and a certificate of the server.
-async fn make_certificates(data: &Path) -> anyhow::Result<()> {
-    let mut command = program("promenade");
-    command.args(["ca", "init", "--server", "127.0.0.1", "--data"]).arg(data);
-    let output = command.output().await?;
-    ensure!(output.status.success(), "promenade ca init: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 /// Where its broker is.

@@ -2,6 +2,7 @@
 
 use super::frame::{self, Incoming};
 use super::latency::Latencies;
+use super::socket::Socket;
 use super::template::{FIRST_SEQ, Template};
 use super::{EventClock, LoadError};
 use protocol::{Receipt, Refused};
@@ -37,22 +38,18 @@ impl SignIn {
 /// A signed-in connection and what it has read but not understood yet.
 #[derive(Debug)]
 pub(super) struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     read: Vec<u8>,
 }
 
 impl Connection {
     pub(super) async fn open(address: &str, sign_in: &SignIn) -> Result<Self, LoadError> {
-        Self::sign_in(TcpStream::connect(address).await?, sign_in, READ).await
+        let socket = Socket::open(TcpStream::connect(address).await?, None).await?;
+        Self::sign_in(socket, sign_in, READ).await
     }
 
     /// Signs in on a connected socket, of which `reads` bytes are read at once.
-    pub(super) async fn sign_in(
-        socket: TcpStream,
-        sign_in: &SignIn,
-        reads: usize,
-    ) -> Result<Self, LoadError> {
-        socket.set_nodelay(true)?;
+    pub(super) async fn sign_in(socket: Socket, sign_in: &SignIn, reads: usize) -> Result<Self, LoadError> {
         let mut connection = Self { socket, read: Vec::with_capacity(reads) };
         let mut out = Vec::new();
         frame::connect(&sign_in.client_id, sign_in.user.as_ref(), sign_in.keep_alive, &mut out);
@@ -82,12 +79,14 @@ impl Connection {
     }
 
     /// Another handle of the socket, which like it never blocks: for whoever writes at times of their own.
-    pub(super) fn writer(&self) -> io::Result<std::net::TcpStream> {
-        Ok(self.socket.as_fd().try_clone_to_owned()?.into())
+    pub(super) fn writer(&self) -> Result<std::net::TcpStream, LoadError> {
+        let hidden = || LoadError::Plan("with TLS nobody writes past the connection".to_owned());
+        Ok(self.socket.plain().ok_or_else(hidden)?.as_fd().try_clone_to_owned()?.into())
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
-        Ok(self.socket.write_all(bytes).await?)
+        self.socket.write_all(bytes).await?;
+        Ok(self.socket.flush().await?)
     }
 
     /// Waits for something to come and hands over every complete packet; a broker that stays silent is an error.

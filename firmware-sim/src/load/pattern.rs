@@ -22,12 +22,14 @@ pub use steady::Steady;
 use super::LoadError;
 use super::connection::{Connection, SignIn};
 use super::latency::Latencies;
+use super::socket::{Socket, Trust};
 use super::usage::Usage;
 use clap::{Args, Subcommand};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::pending;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -60,6 +62,9 @@ pub struct Target {
     /// The id of its process, whose processor time is told if it is known.
     #[arg(long)]
     pub watch: Option<u32>,
+    /// Speaks TLS with the broker, whose certificate these authorities (PEM) must have signed.
+    #[arg(long, value_name = "FILE")]
+    pub tls: Option<PathBuf>,
 }
 
 /// What came of a pattern. One line of JSON in the program.
@@ -114,15 +119,24 @@ impl Target {
         self.open_as(count, reads, |number| SignIn::anonymous(format!("{name}-{number}"))).await
     }
 
+    /// Whom to believe; none where nothing is encrypted.
+    fn trust(&self) -> Result<Option<Trust>, LoadError> {
+        self.tls.as_deref().map(|authority| Trust::read(authority, &self.mqtt)).transpose()
+    }
+
     async fn open_as(
         &self,
         count: usize,
         reads: usize,
         sign_in: impl Fn(usize) -> SignIn,
     ) -> Result<Vec<Connection>, LoadError> {
+        let trust = self.trust()?;
         let open = |number| {
-            let sign_in = sign_in(number);
-            async move { Connection::sign_in(TcpStream::connect(&self.mqtt).await?, &sign_in, reads).await }
+            let (sign_in, trust) = (sign_in(number), trust.as_ref());
+            async move {
+                let socket = Socket::open(TcpStream::connect(&self.mqtt).await?, trust).await?;
+                Connection::sign_in(socket, &sign_in, reads).await
+            }
         };
         stream::iter((0..count).map(open)).buffered(OPENING).try_collect().await
     }

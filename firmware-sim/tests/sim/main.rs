@@ -6,3 +6,4 @@ mod fleet;
 mod load;
 mod pattern;
 mod recorded_air;
+mod secure;

@@ -11,7 +11,7 @@ struct Words {
     pattern: Pattern,
 }
 
-async fn run(address: &str, words: &str) -> Result<(PatternResult, Held), LoadError> {
+pub(crate) async fn run(address: &str, words: &str) -> Result<(PatternResult, Held), LoadError> {
     let words = ["load"].into_iter().chain(words.split(' ')).chain(["--mqtt", address]);
     Words::try_parse_from(words).unwrap().pattern.run().await
 }

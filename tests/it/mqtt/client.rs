@@ -257,6 +257,11 @@ impl Client {
         self.ended().await
     }
 
+    /// Breaks the connection off without a word.
+    pub(crate) fn reset(self) -> anyhow::Result<()> {
+        self.wire.reset()
+    }
+
     /// Reads until the server closes, and acknowledges nothing more; the code of its DISCONNECT, if there was one.
     pub(crate) async fn ended(&mut self) -> anyhow::Result<Option<u8>> {
         self.acknowledges = false;

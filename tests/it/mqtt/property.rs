@@ -122,6 +122,16 @@ impl Property {
     }
 }
 
+/// The limit that a refusal names, beside a reason in words.
+pub(crate) fn limit_of(properties: &[Property]) -> anyhow::Result<String> {
+    let reason = value_of!(properties, ReasonString).unwrap_or_default();
+    ensure!(!reason.is_empty(), "no reason in words: {properties:?}");
+    match properties.iter().find(|property| matches!(property, Property::User(..))) {
+        Some(Property::User(name, limit)) if name == "limit" => Ok(limit.clone()),
+        _ => bail!("no limit is named: {properties:?}"),
+    }
+}
+
 fn flag(from: &mut Cursor<'_>) -> anyhow::Result<u8> {
     let value = from.byte()?;
     ensure!(value < 2, "a property that is 0 or 1 has the value {value}");

@@ -1,7 +1,7 @@
 //! What packets are written to: a plain socket or one with TLS around it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -31,6 +31,13 @@ impl Socket {
         let socket = TcpStream::connect(server).await?;
         socket.set_nodelay(true)?;
         Ok(Self::Plain(socket))
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn plain_from(from: IpAddr, server: SocketAddr) -> anyhow::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        Ok(Self::Plain(socket.connect(server).await?))
     }
 
     /// Does the handshake of TLS in one of the versions; trusts the authority alone, and shows a certificate of its own if
@@ -86,6 +93,14 @@ impl Socket {
                 socket.write_all(bytes).await?;
                 socket.flush().await
             }
+        }
+    }
+
+    /// Breaks the connection off: the other side gets a reset and not an end.
+    pub(crate) fn reset(self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.set_zero_linger(),
+            Self::Secure(socket) => socket.get_ref().0.set_zero_linger(),
         }
     }
 

@@ -1,9 +1,9 @@
-//! Devices that sign in with a certificate, and the server's own.
+//! Devices that sign in with a certificate.
 
 use anyhow::{Context, ensure};
 
 use crate::mqtt::{Client, Connect, LEVELS, Socket, TLS_VERSIONS, Wire};
-use crate::world::{Certificate, Gateway, Shop, Transport, World, batch, eventually};
+use crate::world::{Certificate, Gateway, Shop, Transport, World, batch};
 
 const SECURE: [Transport; 2] = [Transport::Tls, Transport::Wss];
 
@@ -144,33 +144,6 @@ async fn both_versions_of_tls_are_spoken() -> anyhow::Result<()> {
         let socket = Socket::secure(server, &[version], &world.authority(), Some(&own)).await?;
         assert_eq!(socket.tls_version(), Some(expected));
         Client::connect_on(Wire::from(socket), Connect::new(5, "device")).await?.ping().await?;
-    }
-    Ok(())
-}
-
-/// A new certificate is shown to whoever comes from now on; who is there stays.
-#[tokio::test]
-async fn a_new_server_certificate_disturbs_nobody() -> anyhow::Result<()> {
-    let world = World::secure(&[]).await?;
-    let shop = Shop::open(&world).await?;
-    let own = Certificate::issue(&world, shop.gateway.device).await?;
-    let server = world.address(Transport::Tls)?;
-    let socket = Socket::secure(server, &TLS_VERSIONS, &world.authority(), Some(&own)).await?;
-    let before = socket.server_certificate().context("a certificate")?.to_vec();
-    let mut by_tls = Client::connect_on(Wire::from(socket), Connect::new(5, "stays")).await?;
-    let wire = Wire::over(&world, Transport::Wss, Some(&own)).await?;
-    let mut by_web = Client::connect_on(wire, Connect::new(4, "stays, too")).await?;
-
-    world.replace_server_certificate().await?;
-    eventually("the new certificate is shown", async || {
-        let socket = Socket::secure(server, &TLS_VERSIONS, &world.authority(), None).await?;
-        Ok((socket.server_certificate() != Some(&before)).then_some(()))
-    })
-    .await?;
-    for client in [&mut by_tls, &mut by_web] {
-        client.ping().await?;
-        let body = batch(0, [store::Clock::System.now()]).to_json();
-        client.publish(&shop.gateway.pings_topic(), &body, 1, false).await?;
     }
     Ok(())
 }

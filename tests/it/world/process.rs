@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 /// A running `promenade serve`. It ends with this value, however the test ends.
 pub(crate) struct Server {
@@ -82,17 +83,35 @@ impl Server {
         bail!("the server ended before it listened: {:?}", child.wait().await?)
     }
 
-    pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
+    pub(super) fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the server is gone")
+    }
+
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the server was gone already")
     }
 
+    /// Sends the process a signal, by its short name.
+    pub(super) async fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let pid = self.pid()?;
+        let signalled = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
+        ensure!(signalled.success(), "kill -{name} {pid}: {signalled}");
+        Ok(())
+    }
+
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().context("the server was gone already")?;
-        let signalled = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-        ensure!(signalled.success(), "kill -TERM {pid}: {signalled}");
-        let status = tokio::time::timeout(super::PATIENCE, self.child.wait()).await??;
+        let status = self.end().await?;
         ensure!(status.success(), "the server stopped with {status}");
         Ok(())
+    }
+
+    /// SIGTERM; answers how the process ended.
+    pub(super) async fn end(&mut self) -> anyhow::Result<ExitStatus> {
+        self.signal("TERM").await?;
+        let ended = timeout(super::PATIENCE, self.child.wait()).await;
+        ended
+            .with_context(|| format!("the server did not end within {:?}", super::PATIENCE))?
+            .map_err(Into::into)
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Server {
     pub(super) process: Running,
     pub(super) http: String,
     pub(super) mqtt: String,
+    /// Where it listens for TLS, if it was told to.
+    pub(super) mqtts: Option<String>,
     /// From its start to the moment it listened.
     pub(super) ready_after: Duration,
 }
@@ -56,7 +58,14 @@ impl Programs {
             word.map(str::to_owned).with_context(|| format!("the server said `{line}`"))
         };
         let (http, mqtt) = (address("http=")?, address("mqtt=")?);
-        Ok(Server { process, http, mqtt, ready_after })
+        Ok(Server { process, http, mqtt, mqtts: address("mqtts=").ok(), ready_after })
+    }
+
+    /// Makes an authority and a certificate for this machine in a data directory; answers their folder.
+    pub(super) fn make_certificates(&self, data: &Path) -> Result<PathBuf> {
+        let mut command = self.command("promenade");
+        program::run_quietly(command.args(["ca", "init", "--server", "127.0.0.1", "--data"]).arg(data))?;
+        Ok(data.join("ca"))
     }
 
     /// An API key for everything.

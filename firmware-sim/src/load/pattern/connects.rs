@@ -3,6 +3,7 @@
 use super::{PatternResult, Target, length};
 use crate::load::connection::{Connection, SignIn};
 use crate::load::latency::Latencies;
+use crate::load::socket::Socket;
 use crate::load::usage::Meter;
 use crate::load::{LoadError, frame};
 use clap::Args;
@@ -32,7 +33,8 @@ impl Connects {
     pub(super) async fn run(&self) -> Result<PatternResult, LoadError> {
         let nowhere = || LoadError::Plan(format!("{} is nowhere", self.target.mqtt));
         let address = lookup_host(&self.target.mqtt).await?.next().ok_or_else(nowhere)?;
-        let time = length(self.seconds)?;
+        let (time, trust) = (length(self.seconds)?, self.target.trust()?);
+        let trust = trust.as_ref();
         let (meter, started) = (Meter::start(self.target.watch), Instant::now());
         let workers = (0..self.workers).map(|worker| async move {
             let mut latencies = Latencies::default();
@@ -40,7 +42,7 @@ impl Connects {
                 let began = Instant::now();
                 // Each under a name of its own: the broker may not have heard yet that the one before has gone.
                 let name = format!("bench-{worker}-{}", latencies.count());
-                let socket = connect(address, worker).await?;
+                let socket = Socket::open(connect(address, worker).await?, trust).await?;
                 let mut connection = Connection::sign_in(socket, &SignIn::anonymous(name), READS).await?;
                 connection.write(&frame::DISCONNECT).await?;
                 drop(connection);

@@ -6,6 +6,7 @@ use super::message::{Expected, Tally};
 use crate::load::LoadError;
 use crate::load::connection::{Connection, SignIn};
 use crate::load::frame::{self, Incoming};
+use crate::load::socket::Socket;
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -45,12 +46,12 @@ impl Listener {
         publishers: usize,
         clock: Instant,
     ) -> Result<Self, LoadError> {
-        let (mqtt, (written, wanted), (ready, is_ready)) =
-            (target.mqtt.clone(), watch::channel(None), oneshot::channel());
+        let (mqtt, trust) = (target.mqtt.clone(), target.trust()?);
+        let ((written, wanted), (ready, is_ready)) = (watch::channel(None), oneshot::channel());
         let heard = spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let socket = TcpStream::connect(&mqtt).await?;
+                let socket = Socket::open(TcpStream::connect(&mqtt).await?, trust.as_ref()).await?;
                 let sign_in = SignIn::anonymous("bench-subscriber".to_owned());
                 let mut connection = Connection::sign_in(socket, &sign_in, READS).await?;
                 connection.subscribe(filter, qos).await?;

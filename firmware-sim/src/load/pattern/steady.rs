@@ -88,14 +88,15 @@ impl Steady {
     }
 
     /// Each at a place of its own in the period, in the order of these places: devices do not agree on when to speak.
-    fn publishers(&self, connections: &[Connection], period: Duration) -> io::Result<Vec<Publisher>> {
+    fn publishers(&self, connections: &[Connection], period: Duration) -> Result<Vec<Publisher>, LoadError> {
         let mut rng = stream(self.seed, Purpose::Load, u64::from(self.publishers));
         let publisher = |(connection, number): (&Connection, u32)| {
             let message = Message::new(&format!("bench/at/{number}"), number, self.qos, self.bytes);
             let phase = period.mul_f64(rng.random());
             Ok(Publisher { phase, message, socket: connection.writer()?, out: Vec::new() })
         };
-        let mut publishers: Vec<_> = connections.iter().zip(0..).map(publisher).collect::<io::Result<_>>()?;
+        let mut publishers: Vec<_> =
+            connections.iter().zip(0..).map(publisher).collect::<Result<_, LoadError>>()?;
         publishers.sort_by_key(|publisher| publisher.phase);
         Ok(publishers)
     }

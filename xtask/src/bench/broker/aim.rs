@@ -6,6 +6,8 @@ use super::sample::{Sample, middle};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Aim {
     KilobytesAtMost(f64),
+    /// Not more memory than with Mosquitto.
+    KilobytesOfMosquitto,
     /// So many at least.
     PerSecond(f64),
     /// So many times the rate of Mosquitto.
@@ -24,11 +26,20 @@ impl Aim {
 
     fn figures(self, ours: &[Sample], mosquitto: &[Sample]) -> Option<String> {
         let rate = |samples| middle(samples, |sample| sample.per_s);
+        let kb = |samples| middle(samples, |sample| sample.kb_each);
         let p99 = |samples| middle(samples, |sample| sample.p99_ms);
         Some(match self {
             Self::KilobytesAtMost(most) => {
-                let kb = middle(ours, |sample| sample.kb_each)?;
+                let kb = kb(ours)?;
                 format!("{kb:.2} kB a connection; the aim is at most {most} ({})", reached(kb <= most))
+            }
+            Self::KilobytesOfMosquitto => {
+                let (ours, theirs) = (kb(ours)?, kb(mosquitto)?);
+                let times = ours / theirs;
+                format!(
+                    "{times:.2} times Mosquitto's memory; the aim is no more ({})",
+                    reached(ours <= theirs)
+                )
             }
             Self::PerSecond(least) => {
                 let rate = rate(ours)?;
@@ -73,6 +84,9 @@ mod tests {
             "p99 2.00 ms, Mosquitto's 1.00; the aim is no more (missed)"
         );
         assert_eq!(verdict(Aim::KilobytesAtMost(4.0)), "there is nothing to set beside the aim");
+        let memory = |kb| [Sample { kb_each: Some(kb), ..Sample::default() }];
+        let verdict = Aim::KilobytesOfMosquitto.verdict(&memory(5.0), &memory(20.0));
+        assert_eq!(verdict, "0.25 times Mosquitto's memory; the aim is no more (reached)");
         let flood = [Sample { paced_per_s: Some(800.0), ..sample(600.0, 0.0) }];
         let verdict = Aim::ShareOfPaced(0.5).verdict(&flood, &[]);
         assert_eq!(verdict, "0.75 of the paced rate; the aim is 0.5 (reached)");

@@ -1,10 +1,10 @@
 //! The brokers: ours, Mosquitto, and whatever listens where the command line says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Context as _, Error, Result, bail};
 use tempfile::TempDir;
 
 use super::machine;
@@ -40,9 +40,18 @@ pub(super) struct Beside {
     mqtt: String,
 }
 
+/// What clients come over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Tcp,
+    Tls,
+}
+
 /// A broker that listens; one that we started ends with this value.
 pub(super) struct Started {
     pub(super) mqtt: String,
+    /// The certificate that vouches for its own, where it speaks TLS.
+    pub(super) authority: Option<PathBuf>,
     /// Its process, if it is here.
     pub(super) process: Option<u32>,
     _running: Option<Running>,
@@ -74,34 +83,59 @@ impl Contestant {
         }
     }
 
-    /// Starts it afresh, where it is ours to start.
-    pub(super) fn start(&self, programs: &Programs) -> Result<Started> {
+    /// Starts it afresh, where it is ours to start; over TLS both have certificates of the same kind.
+    pub(super) fn start(&self, over: Over, programs: &Programs) -> Result<Started> {
         let folder = tempfile::tempdir()?;
-        match self {
-            Self::Promenade => {
-                let server = programs.serve(folder.path(), &SETTINGS)?;
-                Ok(Started::new(server.mqtt, server.process, folder))
+        if let Self::Beside(Beside { mqtt, .. }) = self {
+            if over == Over::Tls {
+                bail!("TLS is measured with brokers that are started here");
             }
-            Self::Mosquitto(path) => {
-                let port = free_port()?;
-                let file = folder.path().join("mosquitto.conf");
-                std::fs::write(&file, format!("listener {port} 127.0.0.1\n{MOSQUITTO}"))?;
-                let running = Running::start(Command::new(path).arg("-c").arg(&file))?;
-                wait_for_port(port)?;
-                Ok(Started::new(format!("127.0.0.1:{port}"), running, folder))
-            }
-            Self::Beside(Beside { mqtt, .. }) => {
-                let process = machine::listener(mqtt);
-                Ok(Started { mqtt: mqtt.clone(), process, _running: None, _folder: None })
-            }
+            let process = machine::listener(mqtt);
+            return Ok(Started {
+                mqtt: mqtt.clone(),
+                authority: None,
+                process,
+                _running: None,
+                _folder: None,
+            });
         }
+        let certificates = match over {
+            Over::Tcp => None,
+            Over::Tls => Some(programs.make_certificates(folder.path())?),
+        };
+        let (mqtt, running) = match self {
+            Self::Mosquitto(path) => mosquitto(path, folder.path(), certificates.as_deref())?,
+            _ => promenade(folder.path(), over, programs)?,
+        };
+        let authority = certificates.map(|folder| folder.join("authority.pem"));
+        let process = Some(running.id());
+        Ok(Started { mqtt, authority, process, _running: Some(running), _folder: Some(folder) })
     }
 }
 
-impl Started {
-    fn new(mqtt: String, running: Running, folder: TempDir) -> Self {
-        Self { mqtt, process: Some(running.id()), _running: Some(running), _folder: Some(folder) }
+/// Ours, and where it listens.
+fn promenade(data: &Path, over: Over, programs: &Programs) -> Result<(String, Running)> {
+    let mut settings = SETTINGS.to_vec();
+    if over == Over::Tcp {
+        let server = programs.serve(data, &settings)?;
+        return Ok((server.mqtt, server.process));
     }
+    settings.push(("PROMENADE_LISTEN__MQTTS", "127.0.0.1:0"));
+    let server = programs.serve(data, &settings)?;
+    Ok((server.mqtts.context("the server does not listen for TLS")?, server.process))
+}
+
+/// Theirs, and where it listens. It stays who it is, because others may not read our folders.
+fn mosquitto(program: &Path, folder: &Path, certificates: Option<&Path>) -> Result<(String, Running)> {
+    let port = free_port()?;
+    let certificates = certificates.map(Path::display).map_or_else(String::new, |folder| {
+        format!("certfile {folder}/server.pem\nkeyfile {folder}/server.key\n")
+    });
+    let file = folder.join("mosquitto.conf");
+    std::fs::write(&file, format!("user root\nlistener {port} 127.0.0.1\n{MOSQUITTO}{certificates}"))?;
+    let running = Running::start(Command::new(program).arg("-c").arg(&file))?;
+    wait_for_port(port)?;
+    Ok((format!("127.0.0.1:{port}"), running))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::aim::Aim;
-use super::contestant::{Contestant, Started};
+use super::contestant::{Contestant, Over, Started};
 use super::machine;
 use super::sample::Sample;
 use crate::bench::process::{Programs, Running};
@@ -20,6 +20,7 @@ pub(super) struct Measure {
     /// What `--only` looks at.
     pub(super) name: &'static str,
     pub(super) title: &'static str,
+    pub(super) over: Over,
     pub(super) kind: Kind,
     pub(super) aim: Aim,
 }
@@ -48,60 +49,84 @@ pub(super) const MEASURES: &[Measure] = &[
     Measure {
         name: "idle",
         title: "memory of 10,000 idle connections (TCP, keep-alive 1 h)",
+        over: Over::Tcp,
         kind: Kind::Memory { connections: 10_000 },
         aim: Aim::KilobytesAtMost(4.0),
     },
     Measure {
+        name: "idle tls",
+        title: "memory of 10,000 idle connections over TLS (keep-alive 1 h)",
+        over: Over::Tls,
+        kind: Kind::Memory { connections: 10_000 },
+        aim: Aim::KilobytesOfMosquitto,
+    },
+    Measure {
         name: "connects",
         title: "connect, CONNACK, disconnect; 50 at a time",
+        over: Over::Tcp,
         kind: Kind::Rate(&["connects", "--workers", "50"]),
         aim: Aim::PerSecond(16_000.0),
     },
     Measure {
+        name: "connects tls",
+        title: "connect, full TLS handshake, CONNACK, disconnect; 50 at a time",
+        over: Over::Tls,
+        kind: Kind::Rate(&["connects", "--workers", "50"]),
+        aim: Aim::TimesMosquitto(1.0),
+    },
+    Measure {
         name: "fan-in qos1",
         title: "50 publishers with 64 messages under way each, one subscriber; QoS 1, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Rate(&["fan-in", "--publishers", "50", "--window", "64"]),
         aim: Aim::TimesMosquitto(6.0),
     },
     Measure {
         name: "fan-out qos0 x32",
         title: "one publisher, 1,000 subscribers, 32 messages on their way; QoS 0, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Rate(&["fan-out", "--subscribers", "1000", "--window", "32", "--qos", "0"]),
         aim: Aim::TimesMosquitto(3.5),
     },
     Measure {
         name: "fan-out qos1 x32",
         title: "one publisher, 1,000 subscribers, 32 messages on their way; QoS 1, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Rate(&["fan-out", "--subscribers", "1000", "--window", "32", "--qos", "1"]),
         aim: Aim::TimesMosquitto(3.5),
     },
     Measure {
         name: "fan-out qos0 x1",
         title: "one publisher, 1,000 subscribers, the next message when all have the last; QoS 0, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Rate(&["fan-out", "--subscribers", "1000", "--window", "1", "--qos", "0"]),
         aim: Aim::TimesMosquitto(3.5),
     },
     Measure {
         name: "fan-out qos1 x1",
         title: "one publisher, 1,000 subscribers, the next message when all have the last; QoS 1, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Rate(&["fan-out", "--subscribers", "1000", "--window", "1", "--qos", "1"]),
         aim: Aim::TimesMosquitto(3.5),
     },
     Measure {
         name: "latency qos0",
         title: "100 publishers of 100 messages a second each, one subscriber; QoS 0, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Latency(&["steady", "--publishers", "100", "--rate", "10000", "--qos", "0"]),
         aim: Aim::P99OfMosquitto,
     },
     Measure {
         name: "latency qos1",
         title: "100 publishers of 100 messages a second each, one subscriber; QoS 1, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Latency(&["steady", "--publishers", "100", "--rate", "10000", "--qos", "1"]),
         aim: Aim::P99OfMosquitto,
     },
     Measure {
         name: "flood qos0",
         title: "50 publishers that never wait, one subscriber, beside the same at the rate of the fan-in; QoS 0, 120 bytes",
+        over: Over::Tcp,
         kind: Kind::Flood,
         aim: Aim::ShareOfPaced(0.5),
     },
@@ -115,7 +140,7 @@ impl Measure {
         length: Length,
         programs: &Programs,
     ) -> Result<Sample> {
-        let fresh = || contestant.start(programs);
+        let fresh = || contestant.start(self.over, programs);
         match self.kind {
             Kind::Memory { connections } => memory(&fresh()?, connections, programs),
             Kind::Rate(pattern) | Kind::Latency(pattern) => {
@@ -170,6 +195,9 @@ fn load(broker: &Started, pattern: &[&str], length: Option<Length>, programs: &P
 fn command(broker: &Started, pattern: &[&str], length: Option<Length>, programs: &Programs) -> Command {
     let mut command = programs.command("promenade-sim");
     command.arg("load").args(pattern).args(["--mqtt", &broker.mqtt]).stderr(Stdio::inherit());
+    if let Some(authority) = &broker.authority {
+        command.arg("--tls").arg(authority);
+    }
     if let Some(process) = broker.process {
         command.args(["--watch", &process.to_string()]);
     }

