@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,8 @@ use crate::registry::Registry;
 use crate::sign_in::SignIn;
 use crate::transport::Transport;
 
+/// How long tasks may take to end: some wait for slow clients for a quarter of a second.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// When it is.
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -183,7 +186,10 @@ impl Field {
                 tokio::task::yield_now().await;
             }
             self.front.journal.commit_for_tests();
-            while self.batches.try_recv().is_ok() {} // the ingest log is another matter
+            // The ingest log is another matter.
+            while let Ok(batch) = self.batches.try_recv() {
+                batch.settle();
+            }
         }
     }
 
@@ -194,7 +200,9 @@ impl Field {
         front.shutdown.cancel();
         front.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
         front.tasks.close();
+        let until = Instant::now() + PATIENCE;
         while !front.tasks.is_empty() {
+            assert!(Instant::now() < until, "{} tasks do not end", front.tasks.len());
             self.settle().await;
         }
         front.sessions.forget_all();

@@ -10,6 +10,7 @@ use super::client::{self, Hello, Received, Wire};
 use super::ground::{Field, Ground, Person};
 use super::oracle::{self, Known, Terms, UnderWay};
 use crate::access::Identity;
+use crate::codec::reason;
 
 /// How long the answer to a CONNECT may take; only services wait for another thread.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -154,6 +155,7 @@ impl Stage<'_> {
 
     /// Whatever went on, a message of a stranger still reaches another.
     async fn check_that_it_works(&mut self) {
+        self.field.front.sessions.close_all(reason::SERVER_SHUTTING_DOWN);
         self.field.settle().await;
         // What waits for those who are away may use up the budget.
         self.field.front.sessions.forget_all();
