@@ -126,8 +126,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
         file::make_folder(folder)?;
-        file::write_secret(&key_path, &key.serialize_pem())?;
-        file::write(&certificate_path, &certificate)?;
+        file::write_pair((&key_path, &key.serialize_pem()), (&certificate_path, &certificate))?;
         Ok(Authority { issuer: Issuer::new(params, key), certificate, not_after: span.not_after })
     }
 
@@ -189,8 +188,8 @@ impl Authority {
         params.subject_alt_names = names.iter().map(ServerName::alternative).collect::<Result<_>>()?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let issued = self.sign_fresh(params, &span)?;
-        file::write_secret(&key_path, issued.key.as_deref().unwrap_or_default())?;
-        file::write(&certificate_path, &issued.certificate)?;
+        let key = issued.key.as_deref().unwrap_or_default();
+        file::write_pair((&key_path, key), (&certificate_path, &issued.certificate))?;
         Ok(issued)
     }
 

@@ -8,7 +8,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use store::StoreError;
+use store::{MAX_CERTIFICATES, StoreError};
 use utoipa::ToSchema;
 
 pub use kind::Kind;
@@ -190,6 +190,12 @@ impl From<StoreError> for Problem {
             StoreError::NotFound => Problem::not_found("thing"),
             StoreError::Conflict("identifier") => {
                 Problem::new(Kind::Conflict, "the identifier is another device's already")
+            }
+            StoreError::Conflict("certificates") => {
+                let detail = format!(
+                    "the device has {MAX_CERTIFICATES} certificates that are neither revoked nor over; revoke one first"
+                );
+                Problem::new(Kind::Conflict, detail)
             }
             StoreError::Conflict(what) => {
                 Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))

@@ -3,12 +3,18 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::config::Config;
+
+/// For how long nobody needs the lock who does not serve.
+const A_LOOK: Duration = Duration::from_secs(1);
 
 /// An open data directory.
 #[derive(Debug)]
@@ -33,18 +39,24 @@ impl DataDir {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Takes the lock, or says that another process has it.
+    /// Takes the lock, or says that another process has it: one that has it for longer than it takes to look whether
+    /// somebody has it, as [`Self::is_served`] does.
     pub fn lock(&self) -> anyhow::Result<Lock> {
         let file = self.lock_file()?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(Errno::WOULDBLOCK) => {
+        let (tell, told) = mpsc::sync_channel(1);
+        // The system wakes whoever waits. A thread that waited in vain lets go of the file when it gets the lock after all.
+        thread::spawn(move || {
+            let locked = flock(&file, FlockOperation::LockExclusive).map(|()| Lock { _file: file });
+            drop(tell.send(locked));
+        });
+        match told.recv_timeout(A_LOOK) {
+            Ok(locked) => locked.context("the lock of the data directory"),
+            Err(_) => {
                 bail!(
                     "another promenade is serving from {}; stop it or name another --data",
                     self.path.display()
                 )
             }
-            Err(error) => Err(error).context("the lock of the data directory"),
         }
     }
 
@@ -98,5 +110,20 @@ mod tests {
         assert!(error.contains("another promenade"), "{error}");
         drop(lock);
         data.lock().expect("free again");
+    }
+
+    #[test]
+    fn whoever_looks_does_not_keep_a_server_from_starting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(folder.path()).expect("made");
+        let look = data.lock().expect("free");
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let starting = &data;
+            scope.spawn(move || tell.send(starting.lock().map_err(|error| error.to_string())));
+            assert!(told.recv_timeout(Duration::from_millis(50)).is_err(), "it waits");
+            drop(look);
+            told.recv().expect("an answer").expect("it has the lock");
+        });
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use prometheus_client::registry::Registry;
-use store::{Claim, Clock, Live, Organization, Store, StoreError};
+use store::{Claim, Clock, Live, Organization, Store, StoreError, Tenure};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub struct Service {
     pub store: Store,
     /// That no other server counts the same pings.
     claim: Claim,
+    /// What is needed to claim again.
+    tenure: Tenure,
 }
 
 impl Listeners {
@@ -92,7 +94,8 @@ impl Service {
             warning.log();
         }
         let store = Store::open(database_url).await.context("the database cannot be opened")?;
-        let claim = store.claim().await.map_err(|error| match error {
+        let mut tenure = Tenure::default();
+        let claim = store.claim(&mut tenure).await.map_err(|error| match error {
             StoreError::Conflict(_) => {
                 anyhow!("another promenade is serving from this database; stop it first")
             }
@@ -120,25 +123,43 @@ impl Service {
             metrics,
             config: api::Config::default(),
         });
-        Ok(Self { broker, app, organization, store, claim })
+        Ok(Self { broker, app, organization, store, claim, tenure })
     }
 
     /// Serves until `shutdown`, then stops in order: no new connections, what was taken in is committed, a last checkpoint.
+    /// When another server has the database, it stops at once and writes nothing more.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let api = tokio::spawn(api::run(self.app, listeners.http, shutdown.clone()));
-        let mut broker = pin!(self.broker.run(listeners.mqtt, shutdown.clone()));
+        let Self { broker, app, store, claim, mut tenure, .. } = self;
+        let mut claim = Some(claim);
+        let api = tokio::spawn(api::run(app, listeners.http, shutdown.clone()));
+        let mut broker = pin!(broker.run(listeners.mqtt, shutdown.clone()));
         let outcome = tokio::select! {
             outcome = &mut broker => outcome.context("the broker stopped"),
-            lost = keep_claim(&self.store, self.claim) => {
-                tracing::error!(error = %lost, "stopping: two servers must not count the same pings");
+            lost = keep_claim(&store, &mut claim, &mut tenure) => {
+                tracing::error!(error = %lost, "stopping at once: two servers must not count the same pings");
+                // The other server has loaded what is in the database and goes on from there, with the same sessions under
+                // the same ids: the broker's last words would overwrite what it has written since. So they are not waited
+                // for, and whatever still runs until the process ends finds no database any more.
+                store.abandon();
+                api.abort();
                 shutdown.cancel();
-                broker.await.context("the broker stopped").and(Err(lost))
+                return Err(lost);
             }
         };
         shutdown.cancel();
         api.await.context("the HTTP interface stopped")?;
-        if timeout(CLOSE, self.store.close()).await.is_err() {
-            tracing::warn!("the database did not answer the goodbye");
+        let goodbye = async {
+            store.close().await;
+            // Last, so that the next server begins after everything was written.
+            match claim {
+                Some(claim) => claim.release().await,
+                None => Ok(()),
+            }
+        };
+        match timeout(CLOSE, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the claim to the database was not given back"),
+            Err(_) => tracing::warn!("the database did not answer the goodbye"),
         }
         outcome
     }
@@ -146,17 +167,22 @@ impl Service {
 
 /// Holds the claim to the database for as long as it can be held; answers once another server has it. A database that is
 /// away for a while is claimed again when it is back.
-async fn keep_claim(store: &Store, mut claim: Claim) -> anyhow::Error {
+async fn keep_claim(store: &Store, claim: &mut Option<Claim>, tenure: &mut Tenure) -> anyhow::Error {
     loop {
-        let lost = claim.lost().await;
-        tracing::warn!(error = %lost, "the claim to the database is lost; claiming it again");
-        claim = loop {
-            match store.claim().await {
-                Ok(claim) => break claim,
-                Err(StoreError::Conflict(_)) => return anyhow!("another promenade has taken this database"),
-                Err(_) => sleep(CLAIM_AGAIN).await,
+        if let Some(held) = claim {
+            let lost = held.lost().await;
+            tracing::warn!(error = %lost, "the claim to the database is lost; claiming it again");
+        }
+        // Kept, its connection could come back to life and hold the lock against us.
+        *claim = None;
+        match store.claim(tenure).await {
+            Ok(again) => *claim = Some(again),
+            Err(StoreError::Conflict(_)) => return anyhow!("another promenade has taken this database"),
+            Err(error) => {
+                tracing::warn!(%error, "the database cannot be claimed; trying again");
+                sleep(CLAIM_AGAIN).await;
             }
-        };
+        }
     }
 }
 

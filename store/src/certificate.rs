@@ -7,6 +7,10 @@ use uuid::Uuid;
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 
+/// Certificates that a device may have at a time, beside those that ran out or were revoked: far more than it takes to
+/// replace one by the next.
+pub const MAX_CERTIFICATES: usize = 100;
+
 /// A certificate that was issued to a device; the certificate itself is with the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -52,7 +56,8 @@ macro_rules! select_certificates {
 }
 
 impl Store {
-    /// Keeps a certificate of a device; the others it has stay valid. A conflict over `fingerprint` when it is kept already.
+    /// Keeps a certificate of a device; the others it has stay valid. A conflict over `fingerprint` when it is kept already,
+    /// and over `certificates` when the device has [`MAX_CERTIFICATES`].
     pub async fn issue_certificate(
         &self,
         organization: OrganizationId,
@@ -66,6 +71,9 @@ impl Store {
         new.check()?;
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, device, now).await?;
+        if tx.count_certificates(organization, device, now).await? >= MAX_CERTIFICATES as i64 {
+            return Err(StoreError::Conflict("certificates"));
+        }
         within!(&mut tx, |db| sqlx::query(SQL)
             .bind(new.fingerprint.as_slice())
             .bind(organization.as_uuid())
@@ -150,6 +158,23 @@ impl Store {
 }
 
 impl Tx {
+    /// How many certificates of a device are neither revoked nor over.
+    async fn count_certificates(
+        &mut self,
+        organization: OrganizationId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<i64> {
+        const SQL: &str = "SELECT count(*) FROM certificates
+            WHERE device = $1 AND organization = $2 AND revoked_at IS NULL AND not_after >= $3";
+        Ok(within!(self, |db| sqlx::query_scalar(SQL)
+            .bind(device.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(now.0)
+            .fetch_one(db)
+            .await?))
+    }
+
     /// Revokes every certificate of a device.
     pub(crate) async fn revoke_certificates(
         &mut self,

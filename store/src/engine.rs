@@ -125,6 +125,15 @@ impl Store {
         }
     }
 
+    /// From now on nothing is asked of a `PostgreSQL` database any more, whoever tries: every call answers that it is
+    /// unavailable. What runs on a connection already is left to end. For whoever must write nothing more.
+    pub fn abandon(&self) {
+        if let Self::Postgres(postgres) = self {
+            // Calling it is what closes the pool; waiting would be for the connections.
+            drop(postgres.pool.close());
+        }
+    }
+
     /// The key that device secrets and API keys are hashed under.
     pub fn installation_key(&self) -> &[u8; 32] {
         match self {

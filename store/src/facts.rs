@@ -62,11 +62,12 @@ impl Tx {
             CROSS JOIN devices d ON d.id = unhex(row.value ->> 0) AND d.organization = unhex(row.value ->> 1)
             WHERE d.deleted_at IS NULL
             ON CONFLICT (device) DO UPDATE SET facts = excluded.facts, updated_at = excluded.updated_at";
+        // A device that is just being deleted is waited for, or waits: its facts go with it.
         const POSTGRES: &str = "INSERT INTO device_facts (device, organization, facts, updated_at)
             SELECT d.id, d.organization, row.facts, $4
             FROM UNNEST($1::UUID[], $2::UUID[], $3::TEXT[]) AS row (device, organization, facts)
             JOIN devices d ON d.id = row.device AND d.organization = row.organization
-            WHERE d.deleted_at IS NULL
+            WHERE d.deleted_at IS NULL FOR SHARE OF d
             ON CONFLICT (device) DO UPDATE SET facts = excluded.facts, updated_at = excluded.updated_at";
         match self {
             Self::Sqlite(tx) => {

@@ -38,8 +38,8 @@ mod zone;
 
 pub use admission::{Admission, AdmissionError};
 pub use analytics::{AnalyticsState, StayRow, VisitRow};
-pub use certificate::{Certificate, NewCertificate};
-pub use claim::Claim;
+pub use certificate::{Certificate, MAX_CERTIFICATES, NewCertificate};
+pub use claim::{Claim, Tenure};
 pub use clock::Clock;
 pub use derived::{Checkpoint, SavedTracker};
 pub use device::{Device, DeviceFilter, DevicePatch, NewDevice};

@@ -2,7 +2,7 @@
 
 mod rows;
 
-use protocol::{Boot, DeviceId, OrganizationId, Reason, Timestamp};
+use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Timestamp};
 use uuid::Uuid;
 
 use crate::engine::Store;
@@ -45,6 +45,13 @@ const HOUR_MS: i64 = 3_600_000;
 const LOOKED_THROUGH: i64 = 1_000;
 
 impl Loss {
+    /// Whether some of its batches may still come again, unchanged and under the same numbers, and be counted as recovered.
+    /// Those over the limit of batches are not remembered one by one, so nobody could tell that they came.
+    pub fn is_open(&self) -> bool {
+        let is_remembered = self.cause != Reason::RateLimited(Limit::BatchesPerMinute);
+        self.boot.is_some() && self.cause.is_retryable() && is_remembered && self.recovered < self.batches
+    }
+
     /// The boot and the number that tell it from the other losses of its device and cause.
     fn key(&self) -> (&str, i64) {
         match &self.boot {
@@ -99,12 +106,10 @@ impl Store {
         for row in rows {
             let loss = Loss::try_from(row)?;
             let is_last = !seen.contains(&loss.cause);
-            let may_come_again =
-                loss.boot.is_some() && loss.cause.is_retryable() && loss.recovered < loss.batches;
             if is_last {
                 seen.push(loss.cause);
             }
-            if is_last || may_come_again {
+            if is_last || loss.is_open() {
                 open.push(loss);
             }
         }

@@ -79,6 +79,12 @@ impl Store {
         }
     }
 
+    /// Whether there was a device of that id, whatever its organization, and it is deleted.
+    pub async fn was_deleted(&self, id: DeviceId) -> Result<bool> {
+        const SQL: &str = "SELECT EXISTS (SELECT 1 FROM devices WHERE id = $1 AND deleted_at IS NOT NULL)";
+        Ok(on!(self, |db| sqlx::query_scalar(SQL).bind(id.as_uuid()).fetch_one(db).await?))
+    }
+
     /// The devices that changed at `since` or later, none for deleted ones. Transactions may commit in another order
     /// than their times: ask from a few seconds before the last answer.
     pub async fn devices_changed_since(

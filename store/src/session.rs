@@ -164,7 +164,14 @@ impl Store {
     }
 
     /// Everything that is saved, of the whole installation.
+    ///
+    /// A server that was killed may have left a group behind that the database is still working on: that is waited for.
     pub async fn load_sessions(&self) -> Result<SavedState> {
+        // In a transaction of its own: a snapshot shows what was committed before its first statement, which would be the
+        // one that waits.
+        let mut turn = self.begin().await?;
+        turn.take_turn().await?;
+        turn.commit().await?;
         self.snapshot().await?.load_sessions().await
     }
 }

@@ -30,23 +30,29 @@ pub(super) fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Writes a new file for everybody who may look into the folder.
-pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    write_new(path, text, 0o644)
+/// Writes a new key, for its owner alone, and its certificate, for everybody who may look into the folder: both or, with an
+/// error, neither, because one without the other is in the way of the next attempt.
+pub(super) fn write_pair(key: (&Path, &str), certificate: (&Path, &str)) -> Result<()> {
+    write_new(key, 0o600)?;
+    write_new(certificate, 0o644).inspect_err(|_| remove(key.0))
 }
 
-/// Writes a new file for its owner alone.
-pub(super) fn write_secret(path: &Path, text: &str) -> Result<()> {
-    write_new(path, text, 0o600)
+fn write_new((path, text): (&Path, &str), mode: u32) -> Result<()> {
+    // A file that is there already is not ours to remove.
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = opened.map_err(|error| failed(path, error))?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        remove(path);
+        failed(path, error)
+    })
 }
 
-fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let written = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    written().map_err(|error| failed(path, error))
+/// The error that it comes after is the one to tell.
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(%error, path = %path.display(), "a file that was half made stays");
+    }
 }
 
 fn failed(path: &Path, error: io::Error) -> AuthorityError {

@@ -88,6 +88,25 @@ fn an_authority_is_made_once_and_read_again() {
 }
 
 #[test]
+fn half_an_authority_is_not_left_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // Nothing can be seen there, and yet nothing can be made.
+    let block = |name: &str| std::os::unix::fs::symlink("nowhere", path(name)).unwrap();
+    block(CERTIFICATE);
+    Authority::init(folder.path(), "Shop", NOW).unwrap_err();
+    assert!(!path(KEY).exists());
+    std::fs::remove_file(path(CERTIFICATE)).unwrap();
+    let authority = Authority::init(folder.path(), "Shop", NOW).unwrap();
+    block(SERVER_CERTIFICATE);
+    let names = ["shop.example".parse().unwrap()];
+    authority.make_server(folder.path(), &names, NOW).unwrap_err();
+    assert!(!path(SERVER_KEY).exists() && path(KEY).exists());
+    std::fs::remove_file(path(SERVER_CERTIFICATE)).unwrap();
+    authority.make_server(folder.path(), &names, NOW).unwrap();
+}
+
+#[test]
 fn what_is_no_authority_is_said_to_be_none() {
     let (folder, authority) = authority();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

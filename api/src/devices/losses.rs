@@ -47,6 +47,7 @@ pub struct Loss {
 
 impl From<store::Loss> for Loss {
     fn from(loss: store::Loss) -> Loss {
+        let open = loss.is_open();
         Loss {
             boot: loss.boot,
             from: loss.boot.map(|_| loss.from),
@@ -54,7 +55,7 @@ impl From<store::Loss> for Loss {
             cause: loss.cause,
             batches: loss.batches,
             recovered: loss.recovered,
-            open: loss.boot.is_some() && loss.cause.is_retryable() && loss.recovered < loss.batches,
+            open,
             first_at: loss.first_at.into(),
             last_at: loss.last_at.into(),
         }

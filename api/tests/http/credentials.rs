@@ -3,7 +3,7 @@
 use api::Fingerprint;
 use protocol::{DeviceId, Timestamp};
 use serde_json::{Value, json};
-use store::Change;
+use store::{Change, MAX_CERTIFICATES, NewCertificate};
 
 use crate::engines::each_engine;
 use crate::world::{Answer, HOUR, NOW, World};
@@ -189,6 +189,29 @@ async fn without_an_authority_nothing_is_signed() {
     let broken = gateway.certificate(&world, &body).await;
     assert_eq!((broken.status, broken.problem().as_str()), (500, "internal"));
     assert!(!broken.text.contains("authority.key"), "{}", broken.text);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_has_a_limited_number_of_certificates_at_a_time() {
+    let world = World::new().await;
+    let gateway = gateway(&world).await;
+    world.make_authority();
+    let (store, device) = (&world.app.store, gateway.id.parse().unwrap());
+    let organization = store.registered(device).await.unwrap().unwrap().device.organization;
+    for number in 0..MAX_CERTIFICATES as u8 {
+        let (not_before, not_after) = (Timestamp(NOW), Timestamp(NOW + DAY));
+        let new = NewCertificate { fingerprint: [number; 32], serial: "40".into(), not_before, not_after };
+        store.issue_certificate(organization, device, &new, Timestamp(NOW)).await.unwrap();
+    }
+    let body = json!({"kind": "certificate"});
+    let refused = gateway.certificate(&world, &body).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "conflict"));
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("100 certificates") && detail.contains("revoke"), "{detail}");
+    let first = format!("{}/certificates/{}", gateway.path, "00".repeat(32));
+    assert_eq!(world.delete(&first).await.status, 204);
+    assert_eq!(gateway.certificate(&world, &body).await.status, 200);
     world.stop().await;
 }
 

@@ -163,10 +163,15 @@ impl Stage<'_> {
             self.connect(seat, &mut Data(&script)).await;
         }
         self.step(4, &mut Data(&[1, 1])).await;
-        self.look().await;
+        let until = Instant::now() + PATIENCE;
+        while self.seats[0].as_ref().is_some_and(|seat| !seat.asked.is_empty()) {
+            // It waits for what is on its way over the bus, on another thread.
+            assert!(Instant::now() < until, "no answer to a SUBSCRIBE");
+            self.look().await;
+            yield_now().await;
+        }
         let number = self.number;
         self.step(0x11, &mut Data(&[0, 1, 0])).await;
-        let until = Instant::now() + PATIENCE;
         while !self.known.get(&(0, 0)).is_some_and(|known| known.has(number)) {
             assert!(Instant::now() < until, "a message does not arrive any more");
             self.look().await;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use broker::TlsFiles;
 use protocol::Timestamp;
+use server::config::Warning;
 use server::{Config, DataDir};
 use store::{Clock, Store};
 use tokio::net::TcpListener;
@@ -74,7 +75,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
             });
         }
     }
-    findings.extend(config.warnings().into_iter().map(|warning| Finding::Note(warning.to_string())));
+    findings.extend(config.warnings().iter().map(warned));
     findings.push(match config.tls_files() {
         Ok(None) => Finding::Note("nothing listens for TLS".into()),
         Ok(Some(files)) => certificate(&files, Clock::System.now()),
@@ -82,6 +83,10 @@ async fn examine(config: &Config) -> Vec<Finding> {
     });
     findings.extend(database(config, &data).await);
     findings
+}
+
+fn warned(warning: &Warning) -> Finding {
+    if warning.is_grave() { Finding::Wrong(warning.to_string()) } else { Finding::Note(warning.to_string()) }
 }
 
 fn certificate(files: &TlsFiles, now: Timestamp) -> Finding {
@@ -117,4 +122,20 @@ async fn database(config: &Config, data: &DataDir) -> Vec<Finding> {
     }
     store.close().await;
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_open_to_strangers_is_to_be_mended() {
+        let mut config = Config::default();
+        config.mqtt.anonymous.publish = vec!["a/#".into()];
+        config.listen.mqtt = "0.0.0.0:1883".parse().expect("an address");
+        let found = |config: &Config| config.warnings().iter().map(warned).collect::<Vec<_>>();
+        assert!(matches!(&found(&config)[..], [Finding::Note(_)]));
+        config.mqtt.anonymous.remote = true;
+        assert!(matches!(&found(&config)[..], [Finding::Wrong(_)]));
+    }
 }

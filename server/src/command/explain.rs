@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use api::explain::{CertificateState, Connection, Count, Explanation, Finding, LastSignIn};
 use clap::Args;
-use protocol::{DeviceId, Timestamp};
+use protocol::DeviceId;
 use server::{Config, DataDir};
 use store::{Clock, Store};
 
@@ -46,7 +46,7 @@ impl Explain {
                 let (connection, now) = (connection(config, data)?, Clock::System.now());
                 describe(&Explanation::of(&store, organization, self.device, connection, now).await?)
             }
-            None if was_deleted(&store, self.device).await? => Ok(told(&Finding::deleted())),
+            None if store.was_deleted(self.device).await? => Ok(told(&Finding::deleted())),
             None => bail!("there is no device {}", self.device),
         };
         store.close().await;
@@ -58,14 +58,6 @@ impl Explain {
 fn connection(config: &Config, data: &DataDir) -> anyhow::Result<Connection> {
     let may_run = data.is_served()? || config.database.url.is_some();
     Ok(if may_run { Connection::Saved } else { Connection::Stopped })
-}
-
-/// Whether there was a device of that id: one that is deleted is still told to whoever follows changes.
-async fn was_deleted(store: &Store, device: DeviceId) -> anyhow::Result<bool> {
-    // The id begins with the time when it was made (RFC 9562 section 5.7).
-    let made = Timestamp((device.as_uuid().as_u128() >> 80) as i64);
-    let changed = store.devices_changed_since(made).await?;
-    Ok(changed.iter().any(|(id, registered)| *id == device && registered.is_none()))
 }
 
 /// The same as the HTTP interface answers, for people.

@@ -29,7 +29,7 @@ impl Config {
             } else {
                 Warning::plain(format!(
                     "programs on this machine may publish to {:?} and subscribe to {:?} without signing in \
-                     (mqtt.anonymous)",
+                     (mqtt.anonymous), and so may everybody who comes through a proxy on this machine",
                     anonymous.publish, anonymous.subscribe
                 ))
             });
@@ -91,6 +91,7 @@ mod tests {
         config.mqtt.anonymous.publish = vec!["a/#".into()];
         let [warning] = &config.warnings()[..] else { panic!("one warning") };
         assert!(!warning.is_grave() && warning.to_string().contains("a/#"), "{warning}");
+        assert!(warning.to_string().contains("through a proxy on this machine"), "{warning}");
         config.listen.wss = Address(Some(([0, 0, 0, 0], 8084).into()));
         assert!(!config.warnings()[0].is_grave(), "the broker keeps strangers of other machines out");
         config.mqtt.anonymous.remote = true;

@@ -20,7 +20,7 @@ impl Tx {
             SELECT * FROM UNNEST($1::UUID[], $2::UUID[], $3::TEXT[], $4::BIGINT[], $5::BYTEA[])
             ON CONFLICT (organization, key) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at";
         let retained = last(retained, |row| (row.organization, row.topic.clone()));
-        for retained in portions(&retained, |row| row.body.len()) {
+        for retained in portions(&retained, |row| row.topic.len() + row.body.len()) {
             let keys = retained.iter().map(|row| digest(&[row.topic.as_bytes()]));
             match self {
                 Self::Sqlite(tx) => {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::SavedSession;
-use crate::columns::{CHUNK, Rows, list};
+use crate::columns::{CHUNK, Rows, list, portions};
 use crate::engine::Tx;
 use crate::error::Result;
 
@@ -76,7 +76,10 @@ impl Tx {
     }
 
     pub(super) async fn put_sessions(&mut self, sessions: &[(Uuid, &SavedSession)]) -> Result<()> {
-        for sessions in sessions.chunks(CHUNK) {
+        let bytes = |(_, session): &(Uuid, &SavedSession)| {
+            session.client_id.len() + session.will.as_ref().map_or(0, |will| will.body.len())
+        };
+        for sessions in portions(sessions, bytes) {
             self.put_some_sessions(sessions).await?;
         }
         Ok(())

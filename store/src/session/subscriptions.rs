@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::changes::last;
 use super::{SavedSubscription, digest};
-use crate::columns::{CHUNK, Rows};
+use crate::columns::{CHUNK, Rows, portions};
 use crate::engine::Tx;
 use crate::error::Result;
 
@@ -24,7 +24,7 @@ impl Tx {
             JOIN sessions s ON s.id = row.session
             ON CONFLICT (session, key) DO UPDATE SET options = excluded.options, identifier = excluded.identifier";
         let subscriptions = last(subscriptions, |row| (row.session, row.filter.clone()));
-        for subscriptions in subscriptions.chunks(CHUNK) {
+        for subscriptions in portions(&subscriptions, |row| row.filter.len()) {
             let keys = subscriptions.iter().map(|row| digest(&[row.filter.as_bytes()]));
             match self {
                 Self::Sqlite(tx) => {

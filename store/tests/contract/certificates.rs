@@ -1,5 +1,5 @@
 use protocol::DeviceId;
-use store::{Certificate, NewCertificate, StoreError};
+use store::{Certificate, MAX_CERTIFICATES, NewCertificate, StoreError};
 use uuid::Uuid;
 
 use crate::engines::each_engine;
@@ -119,6 +119,33 @@ async fn deleting_a_device_revokes_its_certificates() {
         }
         assert_eq!(revoked, [Some(early), Some(late), None]);
         store.revoke_certificate(organization, door, &[2; 32], late.plus(1)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_has_a_limited_number_of_certificates_at_a_time() {
+    each_engine(async |store| {
+        let shop = Shop::open(&store).await;
+        let (organization, door) = (shop.organization, shop.door);
+        let (first, over) = (new(0), NewCertificate { not_after: NOON, ..new(200) });
+        let issue =
+            async |new: &NewCertificate, at| store.issue_certificate(organization, door, new, at).await;
+        issue(&over, NOON).await.unwrap();
+        for number in 0..MAX_CERTIFICATES as u8 - 1 {
+            issue(&new(number), NOON).await.unwrap();
+        }
+        // One that ends now is still valid, one that ended is not.
+        let next = new(201);
+        let refused = issue(&next, NOON).await;
+        assert!(matches!(refused, Err(StoreError::Conflict("certificates"))), "{refused:?}");
+        assert_eq!(store.certificate(&next.fingerprint).await.unwrap(), None);
+        store.issue_certificate(organization, shop.shelf, &new(202), NOON).await.unwrap();
+        let later = NOON.plus(1);
+        issue(&next, later).await.unwrap();
+        assert!(matches!(issue(&new(203), later).await, Err(StoreError::Conflict("certificates"))));
+        store.revoke_certificate(organization, door, &first.fingerprint, later).await.unwrap();
+        issue(&new(203), later).await.unwrap();
     })
     .await;
 }

@@ -1,8 +1,13 @@
+use std::pin::pin;
+use std::time::Duration;
+
 use protocol::DeviceId;
-use store::StoreError;
+use sqlx::{Connection, PgConnection};
+use store::{Store, StoreError};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::engines::each_engine;
+use crate::engines::{Database, each_engine};
 use crate::shop::{HOUR, NOON, Shop};
 
 #[tokio::test]
@@ -47,4 +52,24 @@ async fn facts_of_devices_that_are_not_there_are_left_out() {
         assert!(matches!(store.save_facts(&bad, NOON).await, Err(StoreError::Invalid(_))));
     })
     .await;
+}
+
+#[tokio::test]
+async fn facts_of_a_device_that_is_just_being_deleted_are_left_out() {
+    let database = Database::create().await;
+    let store = Store::open(&database.url).await.unwrap();
+    let shop = Shop::open(&store).await;
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let mut deletion = connection.begin().await.unwrap();
+    let deleted = sqlx::query("UPDATE devices SET deleted_at = 1 WHERE id = $1").bind(shop.door.as_uuid());
+    deleted.execute(&mut *deletion).await.unwrap();
+    let facts = [(shop.organization, shop.door, "{}".to_owned())];
+    let mut saving = pin!(store.save_facts(&facts, NOON));
+    assert!(timeout(Duration::from_millis(50), &mut saving).await.is_err(), "it waits");
+    deletion.commit().await.unwrap();
+    saving.await.unwrap();
+    assert_eq!(store.facts(shop.organization, shop.door).await.unwrap(), None);
+    connection.close().await.unwrap();
+    store.close().await;
+    database.drop().await;
 }

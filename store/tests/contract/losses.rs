@@ -1,7 +1,7 @@
 use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason};
 use store::{Append, BootRow, Loss, NewSegment, Numbers, Page, Store, StoreError};
 
-use crate::engines::each_engine;
+use crate::engines::{each_engine, sqlite_url};
 use crate::shop::{DAY, HOUR, MINUTE, NOON, Shop};
 
 const OVER_QUOTA: Reason = Reason::RateLimited(Limit::PingsPerMinute);
@@ -237,4 +237,29 @@ async fn boots_that_are_long_over_are_forgotten() {
         assert_eq!(known(shop.door, "one").await.unwrap().chunks, again[0].chunks);
     })
     .await;
+}
+
+#[tokio::test]
+async fn only_what_is_remembered_until_it_comes_again_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&sqlite_url(&directory)).await.unwrap();
+    let shop = Shop::open(&store).await;
+    let open = loss(&shop, OVER_QUOTA, 3, 9);
+    assert!(open.is_open() && Loss { recovered: 6, ..open }.is_open());
+    let batches = Reason::RateLimited(Limit::BatchesPerMinute);
+    let closed = [
+        Loss { recovered: 7, ..open },
+        Loss { boot: None, ..open },
+        Loss { cause: batches, ..open },
+        Loss { cause: Reason::ClockSkew, ..open },
+    ];
+    assert!(!closed.iter().any(Loss::is_open));
+    // The last of each cause may grow.
+    let runs = [(batches, 3), (batches, 20), (OVER_QUOTA, 3), (OVER_QUOTA, 20)];
+    let runs = runs.map(|(cause, from)| loss(&shop, cause, from, from));
+    append(&store, &runs).await.unwrap();
+    let mut found = store.open_losses(shop.organization, shop.door, open.boot).await.unwrap();
+    found.sort_by_key(|loss| (loss.cause != batches, loss.from));
+    assert_eq!(found, runs[1..]);
+    store.close().await;
 }

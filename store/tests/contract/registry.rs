@@ -80,3 +80,16 @@ async fn venues_tell_what_they_admit() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_deleted_device_is_told_from_one_that_never_was() {
+    each_engine(async |store| {
+        let shop = Shop::open(&store).await;
+        store.delete_device(shop.organization, shop.shelf, NOON).await.unwrap();
+        let nobody = DeviceId::from_uuid(Uuid::nil());
+        for (device, expected) in [(shop.shelf, true), (shop.door, false), (nobody, false)] {
+            assert_eq!(store.was_deleted(device).await.unwrap(), expected);
+        }
+    })
+    .await;
+}

@@ -55,10 +55,20 @@ impl Evidence {
                 "its certificate was revoked, or belongs to another device".to_owned(),
                 "If it is to go on, give it a new certificate; if it was stolen, leave it as it is.",
             ),
-            "sign_in_throttled" => (
+            "sign_ins_per_address" => (
                 Code::SignInThrottled,
-                "there were too many from its address or under its name".to_owned(),
+                "there were too many from its address".to_owned(),
                 "Let it wait longer between attempts; if it is not the one that tries, find out what does at that address.",
+            ),
+            "connections_per_device" => (
+                Code::SignInRefused,
+                "it had as many connections as a device may have".to_owned(),
+                "See that no two devices have the same id, and that its program ends a connection before it makes another.",
+            ),
+            "connections_per_organization" => (
+                Code::SignInRefused,
+                "its organization had as many connections as it may have".to_owned(),
+                "Disconnect what is not needed, or raise `mqtt.limits.organization.connections`.",
             ),
             cause => (
                 Code::SignInRefused,
@@ -158,9 +168,11 @@ impl Evidence {
         Some(Finding::note(Code::CertificateEnding, what, "Give it a new certificate before that."))
     }
 
-    /// The refused sign-in, if nobody was let in since.
+    /// The refused sign-in, if nobody was let in since. That it is connected is known at once, how it signed in only when
+    /// the facts are saved again.
     fn last_refusal(&self) -> Option<&RefusedSignIn> {
-        let let_in = self.facts.sign_in.as_ref().map_or(Timestamp(i64::MIN), |sign_in| sign_in.at);
+        let signed_in = self.facts.sign_in.as_ref().map(|sign_in| sign_in.at);
+        let let_in = signed_in.max(self.connected_since).unwrap_or(Timestamp(i64::MIN));
         self.facts.refused_sign_in.as_ref().filter(|refused| refused.at > let_in)
     }
 

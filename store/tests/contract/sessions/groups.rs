@@ -1,5 +1,9 @@
+use std::pin::pin;
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
-use store::{SavedSession, SavedSubscription, SessionChanges, Store, StoreError};
+use store::{SavedSession, SavedSubscription, SavedWill, SessionChanges, Store, StoreError};
+use tokio::time::timeout;
 
 use super::{ids, load, queue, retained, session, subscription, three_sessions};
 use crate::engines::{Database, each_engine, sqlite_url};
@@ -51,6 +55,47 @@ async fn of_several_states_in_one_group_the_last_counts() {
         assert_eq!(state.retained, [retained("t", b"2")]);
     })
     .await;
+}
+
+#[tokio::test]
+async fn large_values_go_in_several_portions() {
+    const SESSIONS: u64 = 200;
+    each_engine(async |store| {
+        let filter = |id: u64| format!("{id}/{}", "x".repeat(65_000));
+        let will = |id: u64| SavedWill { body: vec![id as u8; 65_535], delay_s: 0 };
+        let changes = SessionChanges {
+            sessions: (0..SESSIONS)
+                .map(|id| SavedSession { will: Some(will(id)), ..session(id, &id.to_string()) })
+                .collect(),
+            subscribed: (0..SESSIONS).map(|id| subscription(id, &filter(id))).collect(),
+            ..SessionChanges::default()
+        };
+        store.save_sessions(&changes).await.unwrap();
+        let state = load(&store).await;
+        assert!(state.sessions == changes.sessions && state.subscriptions == changes.subscribed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_a_killed_server_left_under_way_is_waited_for() {
+    // `SESSIONS_LOCK` of the store.
+    const TURN: &str = "SELECT pg_advisory_xact_lock(x'50726f6d656e0001'::BIGINT)";
+    let database = Database::create().await;
+    let store = Store::open(&database.url).await.unwrap();
+    store.save_sessions(&three_sessions()).await.unwrap();
+    let mut killed = PgConnection::connect(&database.url).await.unwrap();
+    let mut group = killed.begin().await.unwrap();
+    for statement in [TURN, "UPDATE sessions SET expiry_s = 7 WHERE id = 2"] {
+        sqlx::query(statement).execute(&mut *group).await.unwrap();
+    }
+    let mut loading = pin!(store.load_sessions());
+    assert!(timeout(Duration::from_millis(50), &mut loading).await.is_err(), "it waits");
+    group.commit().await.unwrap();
+    assert_eq!(loading.await.unwrap().sessions[1].expiry_s, 7);
+    killed.close().await.unwrap();
+    store.close().await;
+    database.drop().await;
 }
 
 /// The group has rows for every table, and the last table it touches is missing.

@@ -39,12 +39,31 @@ fn sign_ins() -> Vec<Case> {
             refused("certificate_revoked"),
             &["certificate_revoked", "offline"],
         ),
-        Case::offline("too many sign-ins", refused("sign_in_throttled"), &["sign_in_throttled", "offline"]),
+        Case::offline(
+            "too many sign-ins",
+            refused("sign_ins_per_address"),
+            &["sign_in_throttled", "offline"],
+        ),
+        Case::offline(
+            "too many connections",
+            refused("connections_per_device"),
+            &["sign_in_refused", "offline"],
+        ),
+        Case::offline(
+            "too many connections of all",
+            refused("connections_per_organization"),
+            &["sign_in_refused", "offline"],
+        ),
         Case::offline("another refusal", refused("client_id_too_long"), &["sign_in_refused", "offline"]),
         Case::offline(
             "a refusal before it was let in",
             seen! { "refused_sign_in": at(DAY), "disconnected": {"at": NOW - MINUTE, "cause": "goodbye"} },
             &["offline"],
+        ),
+        Case::online(
+            "its own wrong secret, and it is back before that was saved",
+            seen! { "sign_in": {"at": NOW - DAY}, "connected_since": null, "refused_sign_in": at(2 * MINUTE) },
+            &["healthy"],
         ),
         Case::online(
             "somebody under its name",
