@@ -60,7 +60,9 @@ pub(crate) fn decode(buffer: &[u8], frame: Frame, version: Version) -> Result<Pa
         6 | 8 | 10 => 2,
         _ => 0,
     };
-    if flags != wanted {
+    // The same holds for the length of the packet in version 5; 3.1.1 does not ask for it.
+    let is_long = frame.body > 2 && buffer[frame.body - 1] == 0;
+    if flags != wanted || (is_long && version == Version::V5) {
         return Err(DecodeError::Malformed); // MQTT-2.2.2-2
     }
     let rest = &mut rest;
@@ -107,6 +109,10 @@ pub(crate) fn decode(buffer: &[u8], frame: Frame, version: Version) -> Result<Pa
 /// The reason codes of PUBACK and PUBREC (sections 3.4.2.1, 3.5.2.1), and those of PUBREL and PUBCOMP (3.6.2.1, 3.7.2.1).
 const TAKEN: [u8; 9] = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
 const RELEASED: [u8; 2] = [0x00, 0x92];
+
+/// Those of a DISCONNECT that a client may give (section 3.14.2.1).
+const GOODBYE: [u8; 14] =
+    [0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99];
 
 /// The identifier, and in version 5 perhaps a reason code and properties.
 fn acknowledged(rest: &mut &[u8], version: Version, codes: &[u8]) -> Result<Acknowledged, DecodeError> {
@@ -162,9 +168,7 @@ fn publish<'a>(rest: &mut &'a [u8], flags: u8, version: Version) -> Result<Publi
         _ => return Err(DecodeError::Malformed), // MQTT-3.3.1-4
     };
     let properties = properties(rest, version, Place::Publish)?;
-    let alias = properties
-        .iter()
-        .find_map(|property| if let Property::TopicAlias(alias) = property { Some(alias) } else { None });
+    let alias = properties.topic_alias();
     if alias == Some(0) {
         return Err(DecodeError::TopicAlias); // MQTT-3.3.2-8
     }
@@ -188,6 +192,9 @@ fn disconnect(rest: &mut &[u8], version: Version) -> Result<Disconnect, DecodeEr
     let mut packet = Disconnect { reason: reason::SUCCESS, session_expiry: None };
     if version == Version::V5 && !rest.is_empty() {
         packet.reason = u8_of(rest)?;
+        if !GOODBYE.contains(&packet.reason) {
+            return Err(DecodeError::Protocol);
+        }
         if !rest.is_empty() {
             let properties = Properties::parse(rest, Place::Disconnect)?;
             packet.session_expiry = properties
@@ -253,7 +260,8 @@ pub(super) fn variable(rest: &mut &[u8]) -> Result<u32, DecodeError> {
         let byte = u8_of(rest)?;
         value |= u32::from(byte & 0x7F) << shift;
         if byte & 0x80 == 0 {
-            return Ok(value);
+            // In no more bytes than it needs (MQTT-1.5.5-1).
+            return if byte == 0 && shift > 0 { Err(DecodeError::Malformed) } else { Ok(value) };
         }
     }
     Err(DecodeError::Malformed)

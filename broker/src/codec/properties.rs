@@ -44,7 +44,15 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Properties<'a> {
     raw: &'a [u8],
+    /// A bit for each identifier that is there, so that nobody walks through them for what is not.
+    seen: u64,
 }
+
+const PAYLOAD_FORMAT: u8 = 0x01;
+const MESSAGE_EXPIRY: u8 = 0x02;
+const CONTENT_TYPE: u8 = 0x03;
+const WILL_DELAY: u8 = 0x18;
+const TOPIC_ALIAS: u8 = 0x23;
 
 impl<'a> Properties<'a> {
     /// Takes the length and the properties off the front of `rest` and checks each: known, allowed here, not given twice.
@@ -68,7 +76,7 @@ impl<'a> Properties<'a> {
             }
             seen |= 1 << id;
         }
-        Ok(Self { raw })
+        Ok(Self { raw, seen })
     }
 
     /// The properties in their order.
@@ -80,7 +88,7 @@ impl<'a> Properties<'a> {
     /// What travels on with a message: all but what is between this client and the server, or is written anew on delivery
     /// (sections 3.3.2.3 and 3.1.3.2).
     pub(crate) fn forwarded(self) -> Cow<'a, [u8]> {
-        if self.iter().all(Property::travels) {
+        if [MESSAGE_EXPIRY, WILL_DELAY, TOPIC_ALIAS].iter().all(|id| !self.has(*id)) {
             return Cow::Borrowed(self.raw);
         }
         let (mut left, mut kept) = (self.raw, Vec::with_capacity(self.raw.len()));
@@ -99,17 +107,29 @@ impl<'a> Properties<'a> {
 
     /// How long the message is of use, in seconds.
     pub(crate) fn message_expiry(self) -> Option<u32> {
-        self.iter().find_map(|p| if let Property::MessageExpiry(seconds) = p { Some(seconds) } else { None })
+        let expiry = |p| if let Property::MessageExpiry(seconds) = p { Some(seconds) } else { None };
+        self.has(MESSAGE_EXPIRY).then(|| self.iter().find_map(expiry))?
     }
 
     /// Whether the sender says that the payload is UTF-8 text.
     pub(crate) fn claims_text(self) -> bool {
-        self.iter().any(|property| property == Property::PayloadFormat(1))
+        self.has(PAYLOAD_FORMAT) && self.iter().any(|property| property == Property::PayloadFormat(1))
     }
 
     /// The media type of a payload, where the sender names one.
     pub(crate) fn content_type(self) -> Option<&'a str> {
-        self.iter().find_map(|p| if let Property::ContentType(text) = p { Some(text) } else { None })
+        let named = |p| if let Property::ContentType(text) = p { Some(text) } else { None };
+        self.has(CONTENT_TYPE).then(|| self.iter().find_map(named))?
+    }
+
+    /// The number that stands for a topic.
+    pub(super) fn topic_alias(self) -> Option<u16> {
+        let alias = |p| if let Property::TopicAlias(alias) = p { Some(alias) } else { None };
+        self.has(TOPIC_ALIAS).then(|| self.iter().find_map(alias))?
+    }
+
+    fn has(self, id: u8) -> bool {
+        self.seen & (1 << id) != 0
     }
 }
 
@@ -144,10 +164,10 @@ impl Property<'_> {
     }
 }
 
-/// A response topic is a topic name (MQTT-3.3.2-14).
+/// A response topic is a topic name (MQTT-3.3.2-14, MQTT-4.7.3-1).
 fn response_topic<'a>(rest: &mut &'a [u8]) -> Result<&'a str, DecodeError> {
     let topic = text(rest)?;
-    if topic.contains(['+', '#']) { Err(DecodeError::Protocol) } else { Ok(topic) }
+    if topic.is_empty() || topic.contains(['+', '#']) { Err(DecodeError::Protocol) } else { Ok(topic) }
 }
 
 fn property<'a>(rest: &mut &'a [u8]) -> Result<Property<'a>, DecodeError> {
@@ -160,9 +180,9 @@ fn property<'a>(rest: &mut &'a [u8]) -> Result<Property<'a>, DecodeError> {
     };
     let positive = |value: u32| if value == 0 { Err(DecodeError::Protocol) } else { Ok(value) };
     Ok(match id {
-        0x01 => Property::PayloadFormat(flag(rest)?),
-        0x02 => Property::MessageExpiry(u32_be(rest)?),
-        0x03 => Property::ContentType(text(rest)?),
+        PAYLOAD_FORMAT => Property::PayloadFormat(flag(rest)?),
+        MESSAGE_EXPIRY => Property::MessageExpiry(u32_be(rest)?),
+        CONTENT_TYPE => Property::ContentType(text(rest)?),
         0x08 => Property::ResponseTopic(response_topic(rest)?),
         0x09 => Property::CorrelationData(binary(rest)?),
         0x0B => Property::SubscriptionIdentifier(positive(variable(rest)?)?),
@@ -170,12 +190,12 @@ fn property<'a>(rest: &mut &'a [u8]) -> Result<Property<'a>, DecodeError> {
         0x15 => Property::AuthenticationMethod(text(rest)?),
         0x16 => Property::AuthenticationData(binary(rest)?),
         0x17 => Property::RequestProblemInformation(flag(rest)?),
-        0x18 => Property::WillDelay(u32_be(rest)?),
+        WILL_DELAY => Property::WillDelay(u32_be(rest)?),
         0x19 => Property::RequestResponseInformation(flag(rest)?),
         0x1F => Property::ReasonString(text(rest)?),
         0x21 => Property::ReceiveMaximum(positive(u32::from(u16_be(rest)?))? as u16),
         0x22 => Property::TopicAliasMaximum(u16_be(rest)?),
-        0x23 => Property::TopicAlias(u16_be(rest)?),
+        TOPIC_ALIAS => Property::TopicAlias(u16_be(rest)?),
         0x26 => Property::User(text(rest)?, text(rest)?),
         0x27 => Property::MaximumPacketSize(positive(u32_be(rest)?)?),
         _ => return Err(DecodeError::Malformed),

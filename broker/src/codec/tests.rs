@@ -160,6 +160,21 @@ fn a_packet_that_is_too_large_is_known_by_its_length() {
     assert!(frame(&[0x30, 0x80, 0x80], MAX).expect("not yet").is_none());
 }
 
+/// What version 5 refuses and 3.1.1 does not speak of.
+#[test]
+fn version_5_is_strict() {
+    for (wrong, error) in [
+        (&b"\xC0\x80\0"[..], DecodeError::Malformed), // a length in two bytes that needs one: MQTT-1.5.5-1
+        (b"\x30\x05\0\x01a\x80\0", DecodeError::Malformed),
+        (b"\xE0\x01\x05", DecodeError::Protocol), // no such code: MQTT-3.14.2-1
+        (b"\xE0\x01\x8E", DecodeError::Protocol), // one that only a server gives
+        (b"\x30\x07\0\x01a\x03\x08\0\0", DecodeError::Protocol), // a response topic of no character
+    ] {
+        assert_eq!(read_all(wrong, V5), Err(error), "{wrong:02x?}");
+    }
+    assert_eq!(read_all(b"\xC0\x80\0", V4), Ok(1));
+}
+
 /// Bytes from the examples and tables of the specifications.
 #[test]
 fn what_the_server_says_byte_by_byte() {

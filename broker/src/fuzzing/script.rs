@@ -189,8 +189,6 @@ impl Stage<'_> {
     }
 
     async fn connect(&mut self, place: usize, data: &mut Data<'_>) {
-        // What was on its way to an earlier connection of the session is looked at before that is replaced.
-        self.look().await;
         self.seats[place] = None;
         let (who, how, more) = (data.byte(), data.byte(), data.byte());
         let person = usize::from(who) % self.people.len();
@@ -225,6 +223,9 @@ impl Stage<'_> {
         };
         if terms.may_come_in {
             known.durable = may_be_kept || may_go_on;
+        }
+        for other in self.seats.iter_mut().flatten().filter(|it| (it.person, it.name) == (person, name)) {
+            other.under_way.is_old = true;
         }
         self.seats[place] = Some(Seat {
             wire,
