@@ -168,7 +168,7 @@ fn publish<'a>(rest: &mut &'a [u8], flags: u8, version: Version) -> Result<Publi
         _ => return Err(DecodeError::Malformed), // MQTT-3.3.1-4
     };
     let properties = properties(rest, version, Place::Publish)?;
-    let alias = properties.topic_alias();
+    let alias = if version == Version::V5 { properties.topic_alias() } else { None };
     if alias == Some(0) {
         return Err(DecodeError::TopicAlias); // MQTT-3.3.2-8
     }

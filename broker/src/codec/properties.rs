@@ -87,6 +87,7 @@ impl<'a> Properties<'a> {
 
     /// What travels on with a message: all but what is between this client and the server, or is written anew on delivery
     /// (sections 3.3.2.3 and 3.1.3.2).
+    #[inline]
     pub(crate) fn forwarded(self) -> Cow<'a, [u8]> {
         if [MESSAGE_EXPIRY, WILL_DELAY, TOPIC_ALIAS].iter().all(|id| !self.has(*id)) {
             return Cow::Borrowed(self.raw);
@@ -123,11 +124,13 @@ impl<'a> Properties<'a> {
     }
 
     /// The number that stands for a topic.
+    #[inline]
     pub(super) fn topic_alias(self) -> Option<u16> {
         let alias = |p| if let Property::TopicAlias(alias) = p { Some(alias) } else { None };
         self.has(TOPIC_ALIAS).then(|| self.iter().find_map(alias))?
     }
 
+    #[inline]
     fn has(self, id: u8) -> bool {
         self.seen & (1 << id) != 0
     }
