@@ -105,7 +105,7 @@ impl Stage<'_> {
                 let (bytes, exactly_once) = client.publish(people, number, data);
                 let known = self.known.entry((client.person, client.name)).or_default();
                 // Under an id that the server holds it is the same message again (section 4.3.3).
-                if exactly_once.is_some_and(|id| known.held.contains(&id)) {
+                if !known.is_wild && exactly_once.is_some_and(|id| known.held.contains(&id)) {
                     self.never.insert(number);
                 }
                 client.wire.write(&bytes).await;
@@ -360,11 +360,14 @@ impl Seat {
                 }
             }
             Received::Ack { kind: 5, id, code } if *code < 0x80 => {
-                known.held.insert(*id);
+                if !self.under_way.is_old {
+                    known.held.insert(*id);
+                }
                 self.due.push_back((0x62, *id));
             }
+            // A refusal frees the packet id, whatever was under it (section 4.3.3).
+            Received::Ack { kind: 5 | 7, id, .. } => _ = known.held.remove(id),
             Received::Ack { kind: 6, id, .. } => self.due.push_back((0x70, *id)),
-            Received::Ack { kind: 7, id, .. } => _ = known.held.remove(id),
             Received::Suback { id, codes } => {
                 if let Some(filter) = self.asked.remove(id) {
                     let granted = codes.iter().all(|code| *code < 0x80);
