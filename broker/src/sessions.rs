@@ -173,7 +173,7 @@ impl Sessions {
         let generation = state.generation;
         self.save(&session, &state, None);
         drop(state);
-        self.settle(inner);
+        self.hand_on(inner);
         Some(Attached { session, present, generation })
     }
 
@@ -189,7 +189,7 @@ impl Sessions {
         if expiry_s == 0 {
             drop(state);
             self.forget(&mut inner, session);
-            self.settle(inner);
+            self.hand_on(inner);
             return Fate::Over;
         }
         state.expiry_s = expiry_s;

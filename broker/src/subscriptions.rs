@@ -38,11 +38,6 @@ impl<T> Forest<T> {
         }
     }
 
-    /// The subscription of `session` to exactly this filter.
-    pub(crate) fn get(&self, namespace: Namespace, filter: &str, session: u64) -> Option<&T> {
-        self.trees.get(&namespace)?.get(filter, session)
-    }
-
     /// How many subscriptions there are in all.
     pub(crate) fn len(&self) -> usize {
         self.count
@@ -109,11 +104,6 @@ impl<T> Subscriptions<T> {
         if self.root.remove(&levels, session) {
             self.count -= 1;
         }
-    }
-
-    fn get(&self, filter: &str, session: u64) -> Option<&T> {
-        let node = filter.split('/').try_fold(&self.root, |node, level| node.children.get(level))?;
-        node.subscribers.iter().find(|(id, _)| *id == session).map(|(_, value)| value)
     }
 
     /// How many subscriptions there are.

@@ -134,8 +134,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 count => self.written += count,
             }
             self.moved = true;
-            if self.written >= WRITE_LIMIT {
-                // Of a client that always leaves something unread the buffer must not grow for ever.
+            // Of a client that always leaves something unread the buffer must not grow for ever. What is moved is never more
+            // than was written since.
+            if self.written >= WRITE_LIMIT && self.written >= self.output.len() - self.written {
                 self.output.drain(..self.written);
                 self.written = 0;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Subscription;
 use crate::filter::Share;
@@ -21,13 +21,15 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Inner {
     tree: Forest<Arc<Group>>,
-    numbers: HashMap<(Namespace, Box<str>, Box<str>), u64>,
+    named: HashMap<(Namespace, Box<str>, Box<str>), Arc<Group>>,
     next: u64,
 }
 
 /// Whoever shares a subscription.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Group {
+    /// What the tree knows it by.
+    number: u64,
     members: Mutex<Members>,
 }
 
@@ -47,39 +49,37 @@ impl Shared {
     /// Adds a member to a group, or replaces its subscription.
     pub(super) fn join(&self, namespace: Namespace, share: Share<'_>, subscription: Subscription) {
         let mut inner = self.change();
+        let Inner { tree, named, next } = &mut *inner;
         let key = (namespace, share.group.into(), share.filter.into());
-        let known = inner.numbers.get(&key).copied();
-        let number = known.unwrap_or_else(|| {
-            inner.next += 1;
-            let number = inner.next;
-            inner.numbers.insert(key, number);
-            inner.tree.insert(namespace, share.filter, number, Arc::default());
-            self.groups.store(inner.numbers.len(), Ordering::Release);
-            number
+        let group = named.entry(key).or_insert_with(|| {
+            *next += 1;
+            let group = Arc::new(Group { number: *next, members: Mutex::default() });
+            tree.insert(namespace, share.filter, *next, Arc::clone(&group));
+            group
         });
-        inner.with(namespace, share.filter, number, |members| {
-            let session = subscription.session.id;
-            match members.all.iter_mut().find(|member| member.session.id == session) {
-                Some(member) => *member = subscription,
-                None => members.all.push(subscription),
-            }
-        });
+        let mut members = group.lock();
+        let session = subscription.session.id;
+        match members.all.iter_mut().find(|member| member.session.id == session) {
+            Some(member) => *member = subscription,
+            None => members.all.push(subscription),
+        }
+        drop(members);
+        self.groups.store(inner.named.len(), Ordering::Release);
     }
 
     /// Takes a member out of a group; the last one takes the group along.
     pub(super) fn leave(&self, namespace: Namespace, share: Share<'_>, session: u64) {
         let mut inner = self.change();
         let key = (namespace, share.group.into(), share.filter.into());
-        let Some(&number) = inner.numbers.get(&key) else { return };
-        let mut empty = false;
-        inner.with(namespace, share.filter, number, |members| {
-            members.all.retain(|member| member.session.id != session);
-            empty = members.all.is_empty();
-        });
-        if empty {
-            inner.numbers.remove(&key);
-            inner.tree.remove(namespace, share.filter, number);
-            self.groups.store(inner.numbers.len(), Ordering::Release);
+        let Some(group) = inner.named.get(&key).map(Arc::clone) else { return };
+        let mut members = group.lock();
+        members.all.retain(|member| member.session.id != session);
+        let is_empty = members.all.is_empty();
+        drop(members);
+        if is_empty {
+            inner.named.remove(&key);
+            inner.tree.remove(namespace, share.filter, group.number);
+            self.groups.store(inner.named.len(), Ordering::Release);
         }
     }
 
@@ -111,7 +111,7 @@ impl Group {
         message: &Message,
         deliver: &mut impl FnMut(&Subscription, How) -> bool,
     ) {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut members = self.lock();
         members.turn = members.turn.wrapping_add(1);
         let (turn, count) = (members.turn, members.all.len());
         let in_turn = || (0..count).map(|step| &members.all[turn.wrapping_add(step) % count]);
@@ -124,12 +124,8 @@ impl Group {
             })
         });
     }
-}
 
-impl Inner {
-    fn with(&self, namespace: Namespace, filter: &str, number: u64, change: impl FnOnce(&mut Members)) {
-        if let Some(group) = self.tree.get(namespace, filter, number) {
-            change(&mut group.members.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

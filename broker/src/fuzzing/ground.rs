@@ -64,9 +64,9 @@ pub(super) struct Field {
     batches: mpsc::Receiver<Submission>,
 }
 
-/// Filters of free topics that services may publish and subscribe to.
-pub(super) const SERVICE: &str = "mqtt:publish:a/# mqtt:subscribe:a/# devices:read";
-/// What whoever does not sign in may subscribe to.
+/// The scopes of services.
+const SERVICE: &str = "mqtt:publish:a/# mqtt:subscribe:a/# devices:read";
+/// What is left out of all that strangers may subscribe to.
 pub(super) const HIDDEN: &str = "b/secret/#";
 
 impl Default for Ground {

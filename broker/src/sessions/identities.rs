@@ -53,7 +53,7 @@ impl Sessions {
             drop(state);
             self.forget(&mut inner, &session);
         }
-        self.settle(inner);
+        self.hand_on(inner);
     }
 
     /// Tells every connection to end; the sessions stay.

@@ -18,7 +18,7 @@ impl Sessions {
         for session in over {
             self.forget(&mut inner, &session);
         }
-        self.settle(inner);
+        self.hand_on(inner);
         let inner = self.lock();
         for (organization, usage) in &inner.usage {
             let excess = usage.excess();
@@ -41,7 +41,7 @@ impl Sessions {
     }
 
     /// Ends a session: nobody finds it any more, and it gets nothing more. What other members of its groups should have waits
-    /// for [`Sessions::settle`].
+    /// for [`Sessions::hand_on`].
     pub(super) fn forget(&self, inner: &mut Inner, session: &Arc<Session>) {
         if inner.by_key.get(&session.key).is_some_and(|entry| entry.session.id == session.id) {
             inner.by_key.remove(&session.key);
@@ -70,7 +70,7 @@ impl Sessions {
 
     /// Gives what ended sessions left to other members of their groups, outside of the lock since it may be much. It is noted
     /// there before it is forgotten here: a crash in between doubles a message and loses none.
-    pub(super) fn settle(&self, mut inner: MutexGuard<'_, Inner>) {
+    pub(super) fn hand_on(&self, mut inner: MutexGuard<'_, Inner>) {
         let left = std::mem::take(&mut inner.left);
         drop(inner);
         for (session, unfinished) in left {
@@ -95,7 +95,7 @@ impl Sessions {
         for session in inner.by_key.values().map(|e| Arc::clone(&e.session)).collect::<Vec<_>>() {
             self.forget(&mut inner, &session);
         }
-        self.settle(inner);
+        self.hand_on(inner);
     }
 
     /// What all queues are counted to hold, in bytes.
