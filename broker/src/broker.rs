@@ -140,6 +140,7 @@ impl Broker {
                 strangers,
                 background: Handle::current(),
                 patience: Duration::from_secs(config.connect_timeout_s),
+                ended: AtomicU64::new(0),
             },
             metrics: metrics.clone(),
             sessions,

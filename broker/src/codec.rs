@@ -12,7 +12,7 @@ mod properties;
 pub(crate) use decode::{Frame, decode, frame, protocol_version};
 pub(crate) use encode::{
     Ack, Alias, Delivery, Detail, Offer, ack, connack, disconnect, pingresp, publish, publish_size, suback,
-    unsuback,
+    unsuback, with_detail,
 };
 pub(crate) use packet::{Acknowledged, Connect, Filter, Filters, Packet, Publish, Will, reason};
 pub(crate) use properties::{Properties, Property};

@@ -97,6 +97,8 @@ pub struct AddressLimits {
 pub struct DeviceLimits {
     /// Connections of a device at once.
     pub connections: usize,
+    /// Sessions of a device; above it, those longest without a connection are forgotten.
+    pub sessions: usize,
     /// Messages it publishes in a second, with five seconds' worth at once.
     pub messages_per_s: u32,
     /// Bytes of them.
@@ -182,7 +184,7 @@ impl Default for AddressLimits {
 
 impl Default for DeviceLimits {
     fn default() -> Self {
-        Self { connections: 10, messages_per_s: 0, bytes_per_s: 0 }
+        Self { connections: 10, sessions: 20, messages_per_s: 0, bytes_per_s: 0 }
     }
 }
 
@@ -192,12 +194,17 @@ impl Default for Pings {
     }
 }
 
+/// More threads than this serve no machine.
+const MOST_LOOPS: usize = 256;
 /// How many messages may wait in one session: each with QoS 1 or 2 has a packet identifier of its own.
 const MOST_MESSAGES: usize = 60_000;
 
 impl Config {
     /// Says what is wrong with the settings, in words that name the setting.
     pub fn validate(&self) -> Result<(), String> {
+        if self.event_loops > MOST_LOOPS {
+            return Err(format!("mqtt.event_loops must be at most {MOST_LOOPS}"));
+        }
         if self.maximum_packet_size < protocol::MAX_BATCH_BYTES + 1024 {
             return Err(format!(
                 "mqtt.maximum_packet_size must be at least {}, so that a full ping batch fits",

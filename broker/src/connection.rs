@@ -8,6 +8,7 @@ mod flow;
 mod handshake;
 mod link;
 mod publish;
+mod retained;
 mod subscribe;
 mod wire;
 
@@ -25,15 +26,17 @@ use crate::access::Access;
 use crate::codec::{self, Ack, DecodeError, Packet, Version, reason};
 use crate::facts::Observed;
 use crate::front::{Front, Peer};
-use crate::limits::Allowance;
+use crate::limits::{Allowance, Counted};
 use crate::session::{Session, Will};
 
 use aliases::{Aliases, Named};
 use answers::Answers;
 use end::End;
 use handshake::Welcome;
+use retained::HandOut;
 use wire::{Timers, Wire};
 
+pub(crate) use answers::Owed;
 pub(crate) use link::{Link, Reply};
 
 /// Work that a connection waits for, in a box because most never do.
@@ -45,10 +48,11 @@ const TURN: usize = 128 * 1024;
 /// Serves one socket until it ends; never fails, whatever the peer does.
 pub(crate) async fn serve(front: Arc<Front>, socket: TcpStream, peer: Peer) {
     // In a box of its own, since it needs more room than the rest of a connection's life.
-    let Some((mut wire, welcome, _counted)) = Box::pin(handshake::shake(&front, socket, peer)).await else {
+    let Some((mut wire, welcome, mut counted)) = Box::pin(handshake::shake(&front, socket, peer)).await
+    else {
         return;
     };
-    Connection::new(&front, welcome).live(&mut wire).await;
+    Connection::new(&front, welcome).live(&mut wire, &mut counted).await;
 }
 
 /// The same for a stream of which the transport is open already.
@@ -60,7 +64,7 @@ where
     let mut wire = Wire::new(stream);
     if let Some(welcome) = handshake::shake_on(&front, &mut wire, &peer).await {
         peer.counted.welcome();
-        Connection::new(&front, welcome).live(&mut wire).await;
+        Connection::new(&front, welcome).live(&mut wire, &mut peer.counted).await;
     }
 }
 
@@ -117,6 +121,8 @@ struct Connection<'a> {
     settled: bool,
     /// Something waits in the session for which the write buffer had no room.
     more: bool,
+    /// What new subscriptions are still to get, in a box because most of the time there is nothing.
+    hand_out: Option<Box<HandOut>>,
 }
 
 impl<'a> Connection<'a> {
@@ -143,28 +149,28 @@ impl<'a> Connection<'a> {
             allowance: welcome.allowance,
             settled: false,
             more: false,
+            hand_out: None,
         }
     }
 
     /// From the CONNACK to the end.
-    async fn live<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) {
+    async fn live<S>(&mut self, wire: &mut Wire<S>, counted: &mut Counted)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         self.front.metrics.connections.inc();
         self.announce();
-        let end = self.run(wire).await;
+        let mut wait = Step::Done;
+        let end = self.serve(wire, &mut wait).await;
         tracing::debug!(session = self.session.id, ?end, "connection ended");
         self.front.metrics.connections.dec();
         Box::pin(self.leave(&end)).await;
         self.announce();
-        Box::pin(self.say_goodbye(wire, &end)).await;
-    }
-
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) -> End {
-        let mut wait = Step::Done;
-        let end = self.serve(wire, &mut wait).await;
+        let may_linger = counted.goodbye();
+        Box::pin(self.say_goodbye(wire, &end, may_linger)).await;
         if let Step::After(work) = wait {
-            self.front.tasks.spawn(work); // what was begun is finished
+            work.await; // what was begun is finished, and has its place until then
         }
-        end
     }
 
     /// Handles what comes and sends what waits; while there is something to `wait` for, nothing more is taken from the client.
@@ -187,7 +193,13 @@ impl<'a> Connection<'a> {
                 heard = 0;
                 yield_now().await; // whoever sends without end must not keep the others from their turn
             }
-            let wants = wire::Wants { reading: !self.is_paused(), draining: self.more };
+            if self.hand_out_some() {
+                yield_now().await;
+                continue;
+            }
+            // What is written makes room in the session; with nothing to write, its client has to acknowledge something first.
+            let draining = self.more || (self.hand_out.is_some() && !wire.output.is_empty());
+            let wants = wire::Wants { reading: !self.is_paused(), draining };
             match wire.progress(wants, wait, &self.link, &mut self.timers).await {
                 Ok(read) => heard += read,
                 Err(end) => return end,
@@ -195,10 +207,12 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// While this many messages wait for their commit, the socket is not read: back-pressure, not loss. A version 5 client
-    /// knows how many it may send, and breaks the protocol with the next.
+    /// While this many answers wait for a commit, the socket is not read: back-pressure, not loss. A version 5 client knows
+    /// how many messages it may send, and breaks the protocol with the next; it is held back only where it sends more
+    /// than these, such as a PUBREL for each.
     fn is_paused(&self) -> bool {
-        self.version == Version::V4 && self.answers.len() >= usize::from(self.front.config.receive_maximum)
+        let most = usize::from(self.front.config.receive_maximum);
+        self.answers.len() >= if self.version == Version::V4 { most } else { 2 * most }
     }
 
     /// Handles each whole packet in the buffer, or as many as can be without waiting; then answers what to wait for.
@@ -239,7 +253,7 @@ impl<'a> Connection<'a> {
             Packet::PubRel(ack) => self.pubrel(ack),
             Packet::PubComp(ack) => self.pubcomp(ack),
             Packet::Subscribe { id, filters, identifier } => return self.subscribe(id, filters, identifier),
-            Packet::Unsubscribe { id, filters } => self.unsubscribe(id, filters),
+            Packet::Unsubscribe { id, filters } => return Ok(self.unsubscribe(id, filters)),
             Packet::PingReq => codec::pingresp(out),
             Packet::Disconnect(disconnect) => {
                 if let Some(seconds) = disconnect.session_expiry {
@@ -258,24 +272,32 @@ impl<'a> Connection<'a> {
 
     /// Acknowledgements that became known, and messages for the client, into the write buffer.
     fn collect(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
-        let session = &self.session;
-        let answers = &mut self.answers;
-        let closed = self.link.take(&mut |id, code| {
-            if answers.settle(id, code) == Some(Ack::Pubrec) {
+        let (session, answers) = (&self.session, &mut self.answers);
+        let closed = self.link.take(|settled| {
+            answers.settle(settled);
+            if settled.owed == Owed::Ack(Ack::Pubrec) {
                 // A refused QoS 2 message is over: its packet id is free (section 4.3.3).
-                if code >= 0x80 {
-                    session.release(id)
+                if settled.code >= 0x80 {
+                    session.release(settled.id)
                 } else {
-                    session.take_in(id)
+                    session.take_in(settled.id)
                 };
             }
         });
         if let Some(code) = closed {
             return Err(End::Closed(code));
         }
-        self.answers.write(out, self.version);
+        self.answers.write(out, self.version, self.maximum_packet_size);
         self.deliver(out);
         Ok(())
+    }
+
+    /// Counts a refusal for want of quota, and notes it where it is a device's.
+    fn limited(&self, limit: &'static str) {
+        self.front.metrics.refuse(limit);
+        if let Some(observed) = &self.observed {
+            observed.limited(limit, self.front.clock.now());
+        }
     }
 
     /// Counts a refusal, and notes it where it is a device's.

@@ -98,7 +98,7 @@ impl Dispatch {
         let (share, filter) = filter::share(path);
         let namespace = Namespace::of(session.organization, filter);
         match share {
-            Some(share) => self.shared.leave(namespace, share, session.id),
+            Some(share) => self.shared.leave(namespace, share, session),
             None if session.durable => {
                 let mut tree = self.durable.write().unwrap_or_else(PoisonError::into_inner);
                 tree.remove(namespace, filter, session.id);
@@ -113,10 +113,9 @@ impl Dispatch {
         if self.retained.set(message, self.clock.now()) { Ok(()) } else { Err(RetainedFull) }
     }
 
-    /// What to wait for before more is published, while the store is too far behind to take more that must be kept.
+    /// What to wait for before more is asked of us, while the store is too far behind to take more that must be kept.
     pub(crate) fn room(&self) -> Option<Wait> {
-        let keeps = self.durable_count.load(Ordering::Acquire) > 0 || self.shared.any();
-        if !keeps || self.journal.has_room() {
+        if self.journal.has_room() {
             return None;
         }
         let journal = Arc::clone(&self.journal);
@@ -150,19 +149,25 @@ impl Dispatch {
         self.durable_count.load(Ordering::Acquire) + usize::from(self.shared.any())
     }
 
-    /// Sends the retained messages that a new subscription asks for to its session.
-    pub(crate) fn send_retained(&self, session: &Arc<Session>, subscribed: &Subscribed) {
+    /// Sends some of the retained messages that a new subscription asks for to its session, from the topic `from` on; answers
+    /// where to go on, none where that was all.
+    pub(crate) fn send_retained(
+        &self,
+        session: &Arc<Session>,
+        subscribed: &Subscribed,
+        from: Option<&str>,
+    ) -> Option<Box<str>> {
         let namespace = Namespace::of(session.organization, &subscribed.filter);
         let now = self.clock.now();
-        for message in self.retained.matching(namespace, &subscribed.filter, now) {
+        self.retained.give(namespace, &subscribed.filter, from, now, |message| {
             let how = How {
                 qos: Qos::of(subscribed.options),
                 retain: true,
                 identifiers: subscribed.identifier.into_iter().collect(),
                 group: None,
             };
-            session.deliver(&message, self.number(), how, now);
-        }
+            session.deliver(message, self.number(), how, now);
+        })
     }
 
     /// Delivers to durable sessions and shared groups; taken where something may have been written down.

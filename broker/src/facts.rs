@@ -91,6 +91,8 @@ struct Others {
     is_whole: bool,
     /// Whether it is known if the device is connected, and not only what was saved of it.
     is_current: bool,
+    /// Since when each of its connections is open.
+    open: Vec<Timestamp>,
 }
 
 /// No time and no offset.
@@ -143,21 +145,25 @@ impl Observed {
 
     /// A connection of the device is there now.
     pub(crate) fn connected(&self, sign_in: SignIn) {
-        self.lock().is_current = true;
-        self.change(|facts| {
-            facts.connected_since = Some(sign_in.at);
-            facts.sign_in = Some(sign_in);
-        });
+        let mut others = self.lock();
+        others.is_current = true;
+        others.open.push(sign_in.at);
+        others.facts.connected_since = others.open.last().copied();
+        others.facts.sign_in = Some(sign_in);
+        drop(others);
+        self.touch();
     }
 
-    /// The connection that was there since `since` ended; another may be open already.
+    /// A connection that was there since `since` ended; others may be open.
     pub(crate) fn disconnected(&self, since: Timestamp, end: Disconnected) {
-        self.change(|facts| {
-            if facts.connected_since == Some(since) {
-                facts.connected_since = None;
-            }
-            facts.disconnected = Some(end);
-        });
+        let mut others = self.lock();
+        if let Some(index) = others.open.iter().position(|at| *at == since) {
+            others.open.remove(index);
+        }
+        others.facts.connected_since = others.open.last().copied();
+        others.facts.disconnected = Some(end);
+        drop(others);
+        self.touch();
     }
 
     /// The connection that was saved as open ended with the server.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use store::Clock;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ use crate::transport::{Listeners, PeerCertificate, Tls, Transport};
 
 /// How long to wait after the system refused to accept a connection, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a peer may be silent before the system asks whether it is there.
+const WATCHED: Duration = Duration::from_mins(5);
 /// How long connections may wait for the store when the server stops: longer than their goodbyes take.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
 /// How long the client of a durable session may take to come back after a restart before its will is published.
@@ -65,8 +68,16 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) transport: Transport,
     pub(crate) certificate: Option<PeerCertificate>,
+    /// It is a browser that acts for a page of another server.
+    pub(crate) is_foreign: bool,
     /// Its place among the connections of its address.
     pub(crate) counted: Counted,
+}
+
+/// Has the system look whether the peer is still there: a client may ask for no keep-alive and then lose its power.
+fn watch(socket: &TcpStream) {
+    let _ = sockopt::set_socket_keepalive(socket, true);
+    let _ = sockopt::set_tcp_keepidle(socket, WATCHED);
 }
 
 impl Front {
@@ -122,8 +133,9 @@ impl Front {
                 continue;
             };
             let _ = socket.set_nodelay(true);
+            watch(&socket);
             let front = Arc::clone(&self);
-            let peer = Peer { address, transport, certificate: None, counted };
+            let peer = Peer { address, transport, certificate: None, is_foreign: false, counted };
             match self.loops.take(socket) {
                 Ok((socket, there)) => {
                     let life = async move {

@@ -77,7 +77,7 @@ impl Ingest {
         payload: &[u8],
         content_type: Option<&str>,
         reply: Option<Reply>,
-        observed: Option<&Observed>,
+        observed: Option<Arc<Observed>>,
         now: Instant,
     ) -> Option<Wait> {
         let clocks =
@@ -108,9 +108,7 @@ impl Ingest {
         };
         let pings = submission.pings().max(1) as u32;
         let pause = submission.pause.take();
-        if let Some(observed) = observed {
-            submission.note(observed, clocks.received);
-        }
+        submission.observed = observed;
         if let Ok(place) = self.queue.try_reserve()
             && let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(pings)
         {

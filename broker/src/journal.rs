@@ -7,12 +7,12 @@
 mod pending;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use protocol::{OrganizationId, Timestamp};
-use store::{SavedSession, SavedSubscription, Store};
-use tokio::sync::Notify;
+use store::{SavedSession, SavedSubscription, SessionChanges, Store};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::session::Outgoing;
 
-use pending::Pending;
+use pending::{Pending, Replies};
 
 /// How long to wait before a failed commit is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -32,10 +32,14 @@ const LAST_CHANCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pending: Mutex<Pending>,
+    /// Held by whoever notes things that must not be told apart by a crash; a commit takes them when nobody does.
+    gate: RwLock<()>,
     /// There is something to commit.
     changed: Notify,
     /// A commit took what was waiting.
     taken: Notify,
+    /// The next commit is large enough.
+    full: AtomicBool,
     /// Nothing is committed any more, or not in time.
     over: AtomicBool,
 }
@@ -94,9 +98,21 @@ impl Journal {
         self.note(|pending| pending.after(reply, code));
     }
 
+    /// What is noted until this is dropped goes into the same commit. Not to be held while anything is waited for.
+    pub(crate) fn together(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready once everything noted so far is committed; false where that will not be.
+    pub(crate) fn committed(&self) -> impl Future<Output = bool> + use<> {
+        let (told, committed) = oneshot::channel();
+        self.note(|pending| pending.tell(told));
+        async move { committed.await.is_ok() }
+    }
+
     /// Whether more may be noted that is to be kept.
     pub(crate) fn has_room(&self) -> bool {
-        !self.lock().is_full() || self.over.load(Ordering::Acquire)
+        !self.full.load(Ordering::Acquire) || self.over.load(Ordering::Acquire)
     }
 
     /// Waits while too much is waiting for the store.
@@ -144,8 +160,7 @@ impl Journal {
     }
 
     async fn commit(&self, store: &Store, metrics: &Metrics) {
-        let (changes, replies) = std::mem::take(&mut *self.lock()).into_changes();
-        self.taken.notify_waiters();
+        let (changes, replies) = self.take_pending();
         if !changes.is_empty() {
             while let Err(error) = store.save_sessions(&changes).await {
                 metrics.commit_failures.inc();
@@ -154,19 +169,25 @@ impl Journal {
             }
             metrics.session_commits.inc();
         }
-        for (reply, code) in replies {
-            reply.settle(code);
-        }
+        replies.send();
+    }
+
+    fn take_pending(&self) -> (SessionChanges, Replies) {
+        let pending = {
+            let _nobody_in_between = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.lock();
+            self.full.store(false, Ordering::Release);
+            std::mem::take(&mut *pending)
+        };
+        self.taken.notify_waiters();
+        pending.into_changes()
     }
 
     /// Takes out what the next commit would write, and tells whoever waits for it.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn commit_for_tests(&self) -> store::SessionChanges {
-        let (changes, replies) = std::mem::take(&mut *self.lock()).into_changes();
-        self.taken.notify_waiters();
-        for (reply, code) in replies {
-            reply.settle(code);
-        }
+    pub(crate) fn commit_for_tests(&self) -> SessionChanges {
+        let (changes, replies) = self.take_pending();
+        replies.send();
         changes
     }
 
@@ -174,6 +195,9 @@ impl Journal {
         let mut pending = self.lock();
         let first = pending.is_empty();
         change(&mut pending);
+        if pending.is_full() {
+            self.full.store(true, Ordering::Release);
+        }
         drop(pending);
         if first {
             self.changed.notify_one();

@@ -57,6 +57,8 @@ pub(crate) struct Counted {
     share: Arc<Share>,
     /// It has not signed in, and is counted for that too.
     is_new: bool,
+    /// How many of those its address may have.
+    handshakes: usize,
 }
 
 /// What a connection may send.
@@ -84,6 +86,7 @@ impl Limits {
         let mut counted =
             Counted::within(share, config.connections).ok_or(Over("connections_per_address"))?;
         counted.is_new = true;
+        counted.handshakes = config.handshakes;
         let before = counted.share.handshakes.fetch_add(1, Ordering::AcqRel);
         let is_free = config.handshakes == 0 || before < config.handshakes;
         is_free.then_some(counted).ok_or(Over("handshakes_per_address"))
@@ -191,8 +194,18 @@ impl Counted {
         }
     }
 
+    /// It says goodbye, and is counted once more among those that have not signed in: nobody may keep places by not closing.
+    /// False where there are too many of them.
+    pub(crate) fn goodbye(&mut self) -> bool {
+        if !std::mem::replace(&mut self.is_new, true) {
+            let before = self.share.handshakes.fetch_add(1, Ordering::AcqRel);
+            return self.handshakes == 0 || before < self.handshakes;
+        }
+        true
+    }
+
     fn within(share: Arc<Share>, limit: usize) -> Option<Self> {
-        let counted = Self { share, is_new: false };
+        let counted = Self { share, is_new: false, handshakes: 0 };
         let before = counted.share.connections.fetch_add(1, Ordering::AcqRel);
         (limit == 0 || before < limit).then_some(counted)
     }

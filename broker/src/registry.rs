@@ -9,7 +9,7 @@ mod view;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use protocol::{DeviceId, Timestamp};
+use protocol::{DeviceId, KeyId, Timestamp};
 use store::{Registered, Store, StoreError};
 
 pub(crate) use pseudonym::{Pseudonyms, content};
@@ -93,6 +93,11 @@ impl Registry {
         }
         self.reload_venues().await?;
         Ok(changed)
+    }
+
+    /// Those of `keys` that there still are.
+    pub(crate) async fn known_keys(&self, keys: &[KeyId]) -> Result<Vec<KeyId>, StoreError> {
+        if keys.is_empty() { Ok(Vec::new()) } else { self.store.known_keys(keys).await }
     }
 
     fn remove(&self, device: DeviceId) {

@@ -11,6 +11,9 @@ use crate::journal::Journal;
 use crate::message::Message;
 use crate::namespace::Namespace;
 
+/// How many topics are looked at in a row: others have their turn before the next of them.
+const LOOKED_AT: usize = 500;
+
 /// The retained messages by namespace and topic; the store has them too.
 #[derive(Debug)]
 pub(crate) struct Retained {
@@ -76,21 +79,34 @@ impl Retained {
         platform.flat_map(|(_, topics)| topics.messages.values().cloned()).collect()
     }
 
-    /// The retained messages that `filter` matches and that are still of use.
-    pub(crate) fn matching(&self, namespace: Namespace, filter: &str, now: Timestamp) -> Vec<Message> {
+    /// Gives the retained messages that `filter` matches and that are still of use, from the topic `from` on, until [`LOOKED_AT`]
+    /// topics were looked at; answers the topic to go on from, none where that was all.
+    ///
+    /// The table stays locked meanwhile, so that nobody gets a retained message behind a newer one of its topic.
+    pub(crate) fn give(
+        &self,
+        namespace: Namespace,
+        filter: &str,
+        from: Option<&str>,
+        now: Timestamp,
+        mut give: impl FnMut(&Message),
+    ) -> Option<Box<str>> {
         let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(topics) = all.get(&namespace) else { return Vec::new() };
+        let topics = all.get(&namespace)?;
         let is_good = |message: &&Message| message.expires_at().is_none_or(|at| at > now);
         let Some(wild) = filter.find(['+', '#']) else {
-            return topics.messages.get(filter).filter(is_good).cloned().into_iter().collect();
+            topics.messages.get(filter).filter(is_good).into_iter().for_each(give);
+            return None;
         };
         // `a/#` matches `a` too.
         let prefix = filter[..wild].trim_end_matches('/');
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let candidates =
+        let from = (Bound::Included(from.unwrap_or(prefix)), Bound::Unbounded);
+        let mut candidates =
             topics.messages.range::<str, _>(from).take_while(|(topic, _)| topic.starts_with(prefix));
-        let matching = candidates.filter(|(topic, _)| filter::matches(filter, topic));
-        matching.map(|(_, message)| message).filter(is_good).cloned().collect()
+        let some = candidates.by_ref().take(LOOKED_AT);
+        let matching = some.filter(|(topic, _)| filter::matches(filter, topic));
+        matching.map(|(_, message)| message).filter(is_good).for_each(&mut give);
+        candidates.next().map(|(topic, _)| topic.clone())
     }
 
     /// How many there are.

@@ -5,7 +5,7 @@ mod pressure;
 mod unfinished;
 mod usage;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{OrganizationId, Timestamp};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::connection::Link;
+use crate::filter;
 use crate::journal::Journal;
 use crate::message::Message;
 
@@ -66,8 +67,12 @@ pub(crate) struct State {
     last_position: u64,
     /// Positions up to this one have packet ids that nothing older holds.
     free_until: u64,
-    /// Packet ids of QoS 2 messages from the client that it has not released yet.
-    received: BTreeSet<u16>,
+    /// Packet ids of QoS 2 messages from the client that it has not released yet, with the connection they came on.
+    received: BTreeMap<u16, u64>,
+    /// How many of them came on this connection: an older one's do not count against what it may send (section 4.9).
+    received_here: usize,
+    /// Bytes of filters and of the will, which count as what waits does.
+    beside: usize,
     /// Cancelled once the client has taken most of what waits; there while publishers are to wait for that.
     relief: Option<CancellationToken>,
     /// The client did not take enough when publishers waited: they wait no more until it does.
@@ -88,6 +93,10 @@ pub(crate) struct State {
     pub(crate) ended: bool,
 }
 
+/// What a subscription costs beside the bytes of its filter, and each level of it in the trees.
+const SUBSCRIPTION: usize = 128;
+const LEVEL: usize = 128;
+
 /// A subscription of a session.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscribed {
@@ -96,6 +105,13 @@ pub(crate) struct Subscribed {
     /// The options byte of MQTT 5 (section 3.8.3.1).
     pub(crate) options: u8,
     pub(crate) identifier: Option<u32>,
+}
+
+impl Subscribed {
+    /// What a subscription to `filter` holds, in the session and in the trees.
+    pub(crate) fn size(filter: &str) -> usize {
+        SUBSCRIPTION + 2 * filter.len() + LEVEL * filter::levels(filter)
+    }
 }
 
 /// The message to publish for a client that goes without saying so, and how long to wait for it to come back.
@@ -136,6 +152,7 @@ impl Session {
             client_id: self.key.client_id.to_string(),
             expiry_s: state.expiry_s,
             expires_at,
+            sent_through: expires_at.map(|_| state.sent_through()),
             will: state
                 .will
                 .clone()
@@ -145,50 +162,99 @@ impl Session {
 
     /// A QoS 2 message of the client came; false if it came before and was not released yet (section 4.3.3).
     pub(crate) fn take_in(&self, id: u16) -> bool {
-        let is_new = self.state().received.insert(id);
-        if is_new && self.durable {
-            self.journal.received(self.id, id);
+        let mut state = self.state();
+        let generation = state.generation;
+        let is_new = !state.received.contains_key(&id);
+        if is_new {
+            state.received.insert(id, generation);
+            state.received_here += 1;
+            if self.durable {
+                self.journal.received(self.id, id);
+            }
         }
         is_new
     }
 
     /// The client released a QoS 2 message, or it was refused: its packet id is free. False if nothing was held under it.
     pub(crate) fn release(&self, id: u16) -> bool {
-        let held = self.state().received.remove(&id);
-        if held && self.durable {
+        let mut state = self.state();
+        let Some(generation) = state.received.remove(&id) else { return false };
+        state.received_here -= usize::from(generation == state.generation);
+        if self.durable {
             self.journal.completed(self.id, id);
         }
-        held
+        true
     }
 
     /// Whether a QoS 2 message of the client is held under the packet id.
     pub(crate) fn holds(&self, id: u16) -> bool {
-        self.state().received.contains(&id)
+        self.state().received.contains_key(&id)
     }
 
-    /// How many QoS 2 messages of the client are not released yet.
+    /// How many QoS 2 messages of this connection's client are not released yet.
     pub(crate) fn held(&self) -> usize {
-        self.state().received.len()
+        self.state().received_here
     }
 
-    /// Takes back what the store kept, in order.
+    /// Whether so much more may be kept of the session, of its filters or its will.
+    pub(crate) fn has_room(&self, state: &State, more: usize) -> bool {
+        state.beside + more <= self.usage.bounds.session_bytes && self.usage.has_room(more)
+    }
+
+    /// What is published when its client is lost, or nothing.
+    pub(crate) fn set_will(&self, state: &mut State, will: Option<Will>) {
+        let bytes = |will: &Option<Will>| will.as_ref().map_or(0, |will| will.message.size());
+        self.keep_beside(state, bytes(&will));
+        self.drop_beside(state, bytes(&state.will));
+        state.will = will;
+    }
+
+    /// Something is kept beside what waits.
+    pub(crate) fn keep_beside(&self, state: &mut State, bytes: usize) {
+        state.beside += bytes;
+        self.usage.add(bytes);
+    }
+
+    /// It is kept no longer.
+    pub(crate) fn drop_beside(&self, state: &mut State, bytes: usize) {
+        state.beside -= bytes;
+        self.usage.remove(bytes);
+    }
+
+    /// Takes back what the store kept, in order. What lies beyond the position `sent_through` was not sent before the end;
+    /// where that is not known, saying that everything was is what a client can rely on.
     pub(crate) fn restore(
         &self,
         entries: Vec<(SavedEntry, Message)>,
         received: impl IntoIterator<Item = u16>,
+        sent_through: Option<u64>,
+        now: Timestamp,
     ) {
         let mut state = self.state();
-        state.received.extend(received);
+        state.received.extend(received.into_iter().map(|id| (id, 0)));
         for (entry, message) in entries {
             state.last_position = state.last_position.max(entry.position);
+            // Nobody waits for it any more, and whether it was begun is not known (section 3.3.2.3.3).
+            if sent_through.is_none() && entry.qos == 1 && message.expires_at().is_some_and(|at| at <= now) {
+                self.usage.expired.inc();
+                self.journal.dequeued(self.id, entry.position, entry.message);
+                continue;
+            }
+            let stage = match sent_through {
+                _ if entry.released => Stage::Released,
+                Some(through) if entry.position > through => Stage::Queued,
+                _ => Stage::Again,
+            };
+            if let Some(at) = message.expires_at() {
+                state.nothing_over_before = state.nothing_over_before.min(at);
+            }
             let outgoing = Outgoing {
                 message,
                 stored: entry.message,
                 position: entry.position,
                 qos: Qos::of(entry.qos),
                 retain: entry.retain,
-                // Whether it was sent before the end is not known; saying so is what a client can rely on.
-                stage: if entry.released { Stage::Released } else { Stage::Again },
+                stage,
                 identifiers: entry.identifiers,
                 group: None,
             };

@@ -15,8 +15,9 @@ use store::Clock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::access::Identity;
+use crate::access::{Access, Grant, Identity};
 use crate::codec::reason;
+use crate::config;
 use crate::connection::Link;
 use crate::dispatch::Dispatch;
 use crate::journal::{Journal, expiry};
@@ -36,7 +37,11 @@ pub(crate) struct Sessions {
     bounds: Bounds,
     /// How many sessions one identity may have before those without a connection are forgotten, oldest first.
     per_identity: usize,
-    /// What is hidden from those who do not sign in.
+    /// The same for a device.
+    per_device: usize,
+    /// What those may do who do not sign in.
+    strangers: Access,
+    /// What is hidden from them.
     hidden: Arc<[Box<str>]>,
 }
 
@@ -102,8 +107,8 @@ impl Sessions {
         clock: Clock,
         metrics: Metrics,
         bounds: Bounds,
-        per_identity: usize,
-        hidden: Arc<[Box<str>]>,
+        limits: &config::Limits,
+        strangers: &Arc<Grant>,
     ) -> Self {
         Self {
             inner: Mutex::default(),
@@ -113,8 +118,10 @@ impl Sessions {
             clock,
             metrics,
             bounds,
-            per_identity,
-            hidden,
+            per_identity: limits.sessions,
+            per_device: limits.device.sessions,
+            strangers: Access::anonymous(Arc::clone(strangers)),
+            hidden: strangers.hidden(),
         }
     }
 
@@ -122,31 +129,26 @@ impl Sessions {
     /// (MQTT-3.1.4-3); with `clean` the older session is forgotten too (MQTT-3.1.2-4).
     /// None where the identity has as many connections as it may, beside the one it takes over.
     pub(crate) fn attach(&self, key: SessionKey, wish: &Wish, link: &Arc<Link>) -> Option<Attached> {
-        let mut inner = self.lock();
-        let is_connected = |entry: &&Entry| entry.away.is_none() && entry.session.key != key;
-        if let Some(most) = wish.most
-            && inner.entries(key.identity).filter(is_connected).take(most).count() >= most
-        {
-            return None;
-        }
-        let old = inner.by_key.get(&key).map(|entry| (Arc::clone(&entry.session), entry.is_over()));
-        let kept = old.and_then(|(old, is_over)| {
-            let mut state = old.state();
-            if let Some(link) = state.link.take() {
-                link.close(reason::SESSION_TAKEN_OVER);
+        let (mut inner, kept) = loop {
+            let mut inner = self.lock();
+            let is_connected = |entry: &&Entry| entry.away.is_none() && entry.session.key != key;
+            if let Some(most) = wish.most
+                && inner.entries(key.identity).filter(is_connected).take(most).count() >= most
+            {
+                return None;
             }
-            state.generation += 1;
-            // A session that was to end with its connection ends with it, whoever ends the connection.
-            let ends = wish.clean || is_over || state.expiry_s == 0;
-            drop(state);
-            if ends {
-                self.forget(&mut inner, &old);
+            let kept = self.resume(&mut inner, &key, wish.clean);
+            if kept.is_none() {
+                self.make_room(&mut inner, key.identity);
             }
-            (!ends).then_some(old)
-        });
+            if inner.left.is_empty() {
+                break (inner, kept);
+            }
+            // The row of the new session replaces that of the old one, and with it what others should have of it.
+            self.hand_on(inner);
+        };
         let present = kept.is_some();
         let session = kept.unwrap_or_else(|| {
-            self.make_room(&mut inner, key.identity);
             *inner.counts.entry(key.identity).or_default() += 1;
             let birth = Birth {
                 id: self.next_id.fetch_add(1, Ordering::Relaxed),
@@ -165,16 +167,33 @@ impl Sessions {
         state.generation += 1;
         state.expiry_s = wish.expiry_s;
         state.certificate = wish.certificate;
-        state.will = None;
+        session.set_will(&mut state, None);
         if let Some(waits) = state.will_waits.take() {
             waits.notify_one();
         }
-        state.send_again();
+        state.begin();
         let generation = state.generation;
         self.save(&session, &state, None);
+        Some(Attached { session: Arc::clone(&session), present, generation })
+    }
+
+    /// The session of `key` where it goes on; its older connection is told that it was taken over. One that does not go on
+    /// is forgotten.
+    fn resume(&self, inner: &mut Inner, key: &SessionKey, clean: bool) -> Option<Arc<Session>> {
+        let entry = inner.by_key.get(key)?;
+        let (old, is_over) = (Arc::clone(&entry.session), entry.is_over());
+        let mut state = old.state();
+        if let Some(link) = state.link.take() {
+            link.close(reason::SESSION_TAKEN_OVER);
+        }
+        state.generation += 1;
+        // A session that was to end with its connection ends with it, whoever ends the connection.
+        let ends = clean || is_over || state.expiry_s == 0;
         drop(state);
-        self.hand_on(inner);
-        Some(Attached { session, present, generation })
+        if ends {
+            self.forget(inner, &old);
+        }
+        (!ends).then_some(old)
     }
 
     /// The connection `generation` of a session ended; the session lives on for `expiry_s` seconds, and not at all if that is
@@ -206,11 +225,12 @@ impl Sessions {
         Fate::Waits(waits)
     }
 
-    /// What is to be published for a durable session if its client is lost with the whole server; none once that is settled.
+    /// What is to be published for a session if its client is lost, for a durable one with the whole server too; none once that
+    /// is settled.
     pub(crate) fn keep_will(&self, session: &Session, generation: u64, will: Option<Will>) {
         let mut state = session.state();
-        if session.durable && state.generation == generation && !state.ended {
-            state.will = will;
+        if state.generation == generation && !state.ended {
+            session.set_will(&mut state, will);
             let away = state.link.is_none().then_some(state.expiry_s);
             self.save(session, &state, away);
         }

@@ -1,6 +1,7 @@
 //! Who is it? Devices sign in with their secret, services with an API key, and nobody else unless the operator says so.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::{DeviceId, Timestamp};
@@ -45,6 +46,8 @@ pub(crate) struct SignIn {
     pub(crate) background: Handle,
     /// How long it may take.
     pub(crate) patience: Duration,
+    /// How often credentials were ended.
+    pub(crate) ended: AtomicU64,
 }
 
 /// What is open to those who do not sign in.
@@ -55,6 +58,16 @@ pub(crate) struct Strangers {
 }
 
 impl SignIn {
+    /// A number that is another one when credentials were ended meanwhile.
+    pub(crate) fn changes(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Credentials are about to be looked for that are no longer good: whoever signs in now looks again.
+    pub(crate) fn note_change(&self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// A user name that is a device id signs in that device and nothing else; any other name is a service's.
     pub(crate) async fn sign_in(
         &self,
@@ -95,6 +108,11 @@ impl SignIn {
     /// A certificate counts while the registry has it: what our authority signed and nobody entered, or somebody revoked,
     /// opens nothing.
     async fn certified(&self, id: DeviceId, certificate: &PeerCertificate) -> Result<SignedIn, Refusal> {
+        // A TLS session that is resumed does not look at the certificate again.
+        let left = remaining(certificate.not_after, self.clock.now());
+        if left.is_zero() {
+            return Err(Refusal::CertificateRevoked);
+        }
         let reporter = self.reporter(id).await?;
         let (store, fingerprint) = (self.store.clone(), certificate.fingerprint);
         let entered = self.ask(async move { store.certificate(&fingerprint).await }).await?;
@@ -102,7 +120,6 @@ impl SignIn {
         if entered.device != id || entered.revoked_at.is_some() {
             return Err(Refusal::CertificateRevoked);
         }
-        let left = remaining(certificate.not_after, self.clock.now());
         let access = Access::device(id, reporter.organization);
         let expires_at = Instant::now().checked_add(left);
         Ok(SignedIn { access, expires_at, certificate: Some(certificate.fingerprint) })
@@ -141,7 +158,8 @@ impl SignIn {
     fn stranger(&self, password: Option<&[u8]>, peer: &Peer) -> Result<SignedIn, Refusal> {
         let Strangers { grant, remote } = &self.strangers;
         let is_near = peer.address.ip().to_canonical().is_loopback();
-        if password.is_some() || grant.is_empty() || !(is_near || *remote) {
+        // Any page in a browser on this machine comes from near.
+        if password.is_some() || grant.is_empty() || !(*remote || (is_near && !peer.is_foreign)) {
             return Err(Refusal::NotAuthorized);
         }
         Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None, certificate: None })

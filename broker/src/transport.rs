@@ -1,6 +1,7 @@
 //! What MQTT travels on: TCP, TLS, WebSocket, and WebSocket over TLS.
 
 mod certificate;
+mod gate;
 mod tls;
 mod websocket;
 
@@ -116,11 +117,12 @@ pub(crate) async fn open(
     socket: TcpStream,
     tls: Option<&Tls>,
     largest: usize,
+    first: usize,
 ) -> Result<(Stream, Option<PeerCertificate>), OpenError> {
     let tls = tls.filter(|_| transport.is_secure());
     let Some(tls) = tls else {
         let stream = if transport.is_web() {
-            Stream::WebSocket(Box::new(WebSocket::accept(socket, largest).await?))
+            Stream::WebSocket(Box::new(WebSocket::accept(socket, largest, first).await?))
         } else {
             Stream::Tcp(socket)
         };
@@ -133,11 +135,31 @@ pub(crate) async fn open(
         .map(|der| PeerCertificate::read(der).ok_or(OpenError::Certificate))
         .transpose()?;
     let stream = if transport.is_web() {
-        Stream::SecureWebSocket(Box::new(WebSocket::accept(socket, largest).await?))
+        Stream::SecureWebSocket(Box::new(WebSocket::accept(socket, largest, first).await?))
     } else {
         Stream::Tls(Box::new(socket))
     };
     Ok((stream, certificate))
+}
+
+impl Stream {
+    /// The client has signed in, and may send packets of any size it was offered.
+    pub(crate) fn open(&mut self) {
+        match self {
+            Self::Tcp(_) | Self::Tls(_) => {}
+            Self::WebSocket(stream) => stream.open(),
+            Self::SecureWebSocket(stream) => stream.open(),
+        }
+    }
+
+    /// Whether a browser acts for a page of another server.
+    pub(crate) fn is_foreign(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Tls(_) => false,
+            Self::WebSocket(stream) => stream.is_foreign(),
+            Self::SecureWebSocket(stream) => stream.is_foreign(),
+        }
+    }
 }
 
 macro_rules! with {

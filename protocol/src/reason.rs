@@ -41,6 +41,8 @@ pub enum Limit {
     PingsPerMinute,
     /// Batches of one device in a minute, whatever they hold.
     BatchesPerMinute,
+    /// Boots of one device in a minute.
+    BootsPerMinute,
 }
 
 /// A word that is no reason.
@@ -64,6 +66,7 @@ impl Reason {
         Self::NotPlaced,
         Self::RateLimited(Limit::PingsPerMinute),
         Self::RateLimited(Limit::BatchesPerMinute),
+        Self::RateLimited(Limit::BootsPerMinute),
     ];
 
     /// The word for it in receipts.
@@ -82,12 +85,20 @@ impl Reason {
             Self::NotPlaced => "not_placed",
             Self::RateLimited(Limit::PingsPerMinute) => "rate_limited:pings_per_minute",
             Self::RateLimited(Limit::BatchesPerMinute) => "rate_limited:batches_per_minute",
+            Self::RateLimited(Limit::BootsPerMinute) => "rate_limited:boots_per_minute",
         }
     }
 
     /// Whether the same number may be sent again unchanged and be accepted then.
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited(_))
+    }
+}
+
+impl Reason {
+    /// Whether the number that was refused is remembered as one that should come again, as far as it may.
+    pub const fn is_remembered(self) -> bool {
+        !matches!(self, Self::RateLimited(Limit::BatchesPerMinute | Limit::BootsPerMinute))
     }
 }
 

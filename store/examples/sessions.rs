@@ -23,6 +23,7 @@ async fn main() -> store::Result<()> {
         client_id: format!("client {id}"),
         expiry_s: 3_600,
         expires_at: None,
+        sent_through: None,
         will: None,
     };
     let sessions = (0..SESSIONS).map(session).collect();

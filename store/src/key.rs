@@ -93,6 +93,24 @@ impl Store {
         row.map(ApiKey::from).ok_or(StoreError::NotFound)
     }
 
+    /// Those of `ids` that are keys still, expired ones included; for whoever let their holders in.
+    pub async fn known_keys(&self, ids: &[KeyId]) -> Result<Vec<KeyId>> {
+        const SQLITE: &str =
+            "SELECT id FROM api_keys WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+        const POSTGRES: &str = "SELECT id FROM api_keys WHERE id = ANY($1)";
+        let ids = ids.iter().map(KeyId::as_uuid);
+        let known: Vec<Uuid> = match self {
+            Self::Sqlite(sqlite) => {
+                let ids: Vec<String> = ids.map(|id| id.simple().to_string()).collect();
+                sqlx::query_scalar(SQLITE).bind(Json(ids)).fetch_all(&sqlite.readers).await?
+            }
+            Self::Postgres(postgres) => {
+                sqlx::query_scalar(POSTGRES).bind(ids.collect::<Vec<_>>()).fetch_all(&postgres.pool).await?
+            }
+        };
+        Ok(known.into_iter().map(KeyId::from_uuid).collect())
+    }
+
     /// The keys of an organization, expired ones included.
     pub async fn keys(&self, organization: OrganizationId, page: Page) -> Result<Listed<ApiKey>> {
         const SQL: &str = "SELECT id, organization, name, scopes, created_at, expires_at FROM api_keys

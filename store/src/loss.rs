@@ -2,7 +2,7 @@
 
 mod rows;
 
-use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Timestamp};
+use protocol::{Boot, DeviceId, OrganizationId, Reason, Timestamp};
 use uuid::Uuid;
 
 use crate::engine::Store;
@@ -48,7 +48,7 @@ impl Loss {
     /// Whether some of its batches may still come again, unchanged and under the same numbers, and be counted as recovered.
     /// Those over the limit of batches are not remembered one by one, so nobody could tell that they came.
     pub fn is_open(&self) -> bool {
-        let is_remembered = self.cause != Reason::RateLimited(Limit::BatchesPerMinute);
+        let is_remembered = self.cause.is_remembered();
         self.boot.is_some() && self.cause.is_retryable() && is_remembered && self.recovered < self.batches
     }
 

@@ -88,7 +88,9 @@ impl fmt::Display for Scope {
 /// Whether it is an MQTT topic filter (MQTT 5.0 section 4.7) without white space, which separates scopes in tokens.
 fn is_filter(text: &str) -> bool {
     let levels = text.split('/').count();
+    // In the configuration a `!` leaves topics out of a filter, which no scope does.
     !text.is_empty()
+        && !text.starts_with('!')
         && text.len() <= 256
         && !text.contains(|character: char| character.is_whitespace() || character.is_control())
         && text.split('/').enumerate().all(|(index, level)| match level {
@@ -217,6 +219,7 @@ mod tests {
             "mqtt:publish:",
             "mqtt:publish:a/#/b",
             "mqtt:publish:a+",
+            "mqtt:subscribe:!a/#",
             "mqtt:publish:a\tb",
         ] {
             assert_eq!(word.parse::<Scope>(), Err(ScopeError(word.into())), "{word}");

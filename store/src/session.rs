@@ -46,6 +46,9 @@ pub struct SavedSession {
     pub expiry_s: u32,
     /// When it ends; none while its client is connected, so that after a crash its time begins anew.
     pub expires_at: Option<Timestamp>,
+    /// The position up to which everything was sent to its client at least once; none where that is not known, as while it
+    /// is connected.
+    pub sent_through: Option<u64>,
     /// What is published for it when its client is lost.
     pub will: Option<SavedWill>,
 }

@@ -50,8 +50,8 @@ impl Messaging {
             clock.clone(),
             metrics.clone(),
             config.queues.bounds(),
-            config.limits.sessions,
-            strangers.grant.hidden(),
+            &config.limits,
+            &strangers.grant,
         ));
         Self { journal, dispatch, sessions, strangers }
     }

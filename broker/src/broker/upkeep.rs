@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{DeviceId, Timestamp};
+use protocol::{DeviceId, KeyId, Timestamp};
 use store::{Change, Clock, Live, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::reason;
 use crate::front::Front;
 use crate::registry::{Registry, has_ended};
-use crate::sessions::Sessions;
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
@@ -32,7 +31,7 @@ pub(super) async fn keep_registry(
         let outcome = tokio::select! {
             () = shutdown.cancelled() => return,
             change = changes.next() => match change {
-                Some(change) => follow(&registry, &front.sessions, change).await,
+                Some(change) => follow(&registry, &front, change).await,
                 None => return,
             },
             _ = tick.tick() => {
@@ -42,7 +41,7 @@ pub(super) async fn keep_registry(
                 front.metrics.retained.set(front.dispatch.retained.len() as i64);
                 front.metrics.sessions.set(front.sessions.len() as i64);
                 let from = std::mem::replace(&mut since, clock.now());
-                let outcome = catch_up(&registry, &front.sessions, from).await;
+                let outcome = catch_up(&registry, &front, from).await;
                 if outcome.is_err() {
                     since = from; // what was not looked at is looked at next time
                 }
@@ -55,41 +54,56 @@ pub(super) async fn keep_registry(
     }
 }
 
-/// Looks at everything that changed since a moment.
-async fn catch_up(registry: &Registry, sessions: &Sessions, since: Timestamp) -> Result<(), StoreError> {
+/// Looks at everything that changed since a moment, and whether the keys are still there that services signed in with: none of
+/// this may hang on a notice that can get lost.
+async fn catch_up(registry: &Registry, front: &Front, since: Timestamp) -> Result<(), StoreError> {
     for (device, ended) in registry.catch_up(since).await? {
-        if ended {
-            sessions.close_device(device, reason::NOT_AUTHORIZED);
-        } else {
-            end_revoked(registry, sessions, device).await?;
-        }
+        after_change(registry, front, device, ended).await?;
+    }
+    let keys = front.sessions.keys();
+    let known = registry.known_keys(&keys).await?;
+    for key in keys.into_iter().filter(|key| !known.contains(key)) {
+        end_key(front, key);
     }
     Ok(())
 }
 
-/// Ends the connections of a device whose certificates were revoked.
-async fn end_revoked(registry: &Registry, sessions: &Sessions, device: DeviceId) -> Result<(), StoreError> {
-    for certificate in sessions.certificates(device) {
-        if !registry.is_good(device, &certificate).await? {
-            sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
-        }
-    }
-    Ok(())
-}
-
-async fn follow(registry: &Registry, sessions: &Sessions, change: Change) -> Result<(), StoreError> {
+async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<(), StoreError> {
     match change {
         Change::Device(device) => {
             let before = registry.view().reporter(device);
             let after = registry.reload(device).await?;
-            if has_ended(before.as_deref(), after.as_deref()) {
-                sessions.close_device(device, reason::NOT_AUTHORIZED);
-            } else {
-                end_revoked(registry, sessions, device).await?;
-            }
+            let ended = has_ended(before.as_deref(), after.as_deref());
+            after_change(registry, front, device, ended).await?;
         }
         Change::Venue(_) => registry.reload_venues().await?,
-        Change::Key(key) => sessions.close_key(key, reason::NOT_AUTHORIZED),
+        Change::Key(key) => end_key(front, key),
     }
     Ok(())
+}
+
+/// Ends the connections of a device whose credentials ended, or those whose certificates were revoked.
+async fn after_change(
+    registry: &Registry,
+    front: &Front,
+    device: DeviceId,
+    ended: bool,
+) -> Result<(), StoreError> {
+    // Before we look for what is open: who is about to sign in looks again.
+    front.sign_in.note_change();
+    if ended {
+        front.sessions.close_device(device, reason::NOT_AUTHORIZED);
+        return Ok(());
+    }
+    for certificate in front.sessions.certificates(device) {
+        if !registry.is_good(device, &certificate).await? {
+            front.sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
+        }
+    }
+    Ok(())
+}
+
+fn end_key(front: &Front, key: KeyId) {
+    front.sign_in.note_change();
+    front.sessions.close_key(key, reason::NOT_AUTHORIZED);
 }

@@ -44,6 +44,22 @@ impl<'a> Detail<'a> {
     }
 }
 
+/// Writes a packet with `detail`, or without it where the packet would be larger than the client takes (MQTT-3.2.2-19,
+/// MQTT-3.4.2-2 and the like).
+pub(crate) fn with_detail(
+    out: &mut Vec<u8>,
+    maximum: usize,
+    detail: Option<Detail<'_>>,
+    write: impl Fn(&mut Vec<u8>, Option<Detail<'_>>),
+) {
+    let before = out.len();
+    write(out, detail);
+    if detail.is_some() && out.len() - before > maximum {
+        out.truncate(before);
+        write(out, None);
+    }
+}
+
 /// CONNACK (section 3.2). `offer` is left out of a refusal, `detail` of a welcome.
 pub(crate) fn connack(
     out: &mut Vec<u8>,

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::link::Settled;
 use crate::codec::{self, Ack, Detail, Version, reason};
 
 /// What a connection owes its client.
@@ -29,6 +30,23 @@ enum What {
     Packet(Vec<u8>),
 }
 
+/// Which kind of answer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owed {
+    Ack(Ack),
+    /// A SUBACK or UNSUBACK.
+    Packet,
+}
+
+impl What {
+    fn owed(&self) -> Owed {
+        match self {
+            Self::Ack(ack) => Owed::Ack(*ack),
+            Self::Packet(_) => Owed::Packet,
+        }
+    }
+}
+
 impl Answers {
     /// An acknowledgement whose code is known, or comes with [`Answers::settle`].
     pub(super) fn owe(&mut self, ack: Ack, id: u16, code: Option<u8>) {
@@ -46,24 +64,26 @@ impl Answers {
         self.queue.push_back(Answer { id, what: What::Packet(packet), code, limit: None });
     }
 
-    /// The first answer to `id` that still waits may be given; says what kind of acknowledgement it is.
-    pub(super) fn settle(&mut self, id: u16, code: u8) -> Option<Ack> {
-        let answer = self.queue.iter_mut().find(|answer| answer.id == id && answer.code.is_none())?;
-        answer.code = Some(code);
-        match answer.what {
-            What::Ack(ack) => Some(ack),
-            What::Packet(_) => None,
+    /// The first such answer that still waits may be given.
+    pub(super) fn settle(&mut self, settled: Settled) {
+        let Settled { owed, id, code } = settled;
+        let is_meant =
+            |answer: &&mut Answer| answer.id == id && answer.code.is_none() && answer.what.owed() == owed;
+        if let Some(answer) = self.queue.iter_mut().find(is_meant) {
+            answer.code = Some(code);
         }
     }
 
     /// Writes all that may be said before the first that may not.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, version: Version) {
+    /// No packet gets larger than `maximum` by telling why.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>, version: Version, maximum: usize) {
         while let Some(&Answer { id, ref what, code: Some(code), limit }) = self.queue.front() {
             match what {
                 What::Ack(ack) => {
                     self.pubacks -= usize::from(*ack == Ack::Puback);
-                    let detail = limit.map(Detail::over);
-                    codec::ack(out, version, *ack, id, code, detail);
+                    codec::with_detail(out, maximum, limit.map(Detail::over), |out, detail| {
+                        codec::ack(out, version, *ack, id, code, detail);
+                    });
                 }
                 What::Packet(packet) => out.extend_from_slice(packet),
             }

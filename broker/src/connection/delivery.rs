@@ -22,18 +22,22 @@ impl Connection<'_> {
                 return Sent::Written;
             }
             let message = &outgoing.message;
-            let delivery = Delivery {
+            let mut delivery = Delivery {
                 qos: outgoing.qos,
                 id: outgoing.packet_id(),
                 retain: outgoing.retain,
                 dup: outgoing.stage == Stage::Again,
                 alias: if version == Version::V5 { aliases.of(message.topic()) } else { codec::Alias::None },
-                // What is left of it, which is never nothing: it would have been given up (section 3.3.2.3.3).
+                // What is left of it, which is nothing only where it is sent again (section 3.3.2.3.3).
                 expiry: message.expires_at().map(|at| (at.since(now).max(0) as u64).div_ceil(1000) as u32),
                 identifiers: &outgoing.identifiers,
             };
             if codec::publish_size(version, message, &delivery) > maximum {
-                return Sent::TooLarge;
+                // An alias that is new makes the packet longer, and is our choice.
+                delivery.alias = codec::Alias::None;
+                if codec::publish_size(version, message, &delivery) > maximum {
+                    return Sent::TooLarge;
+                }
             }
             codec::publish(out, version, message, &delivery);
             aliases.used(message.topic(), delivery.alias);

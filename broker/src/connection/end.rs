@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 
 use super::Connection;
 use super::wire::Wire;
@@ -68,6 +69,11 @@ impl Connection<'_> {
             let (at, cause) = (self.front.clock.now(), end.in_words().to_owned());
             observed.disconnected(self.since, Disconnected { at, cause });
         }
+        // Who comes back to their session finds there what they were promised, as far as it has room.
+        while self.session.durable && self.hand_out.is_some() {
+            self.hand_out_next();
+            yield_now().await;
+        }
         let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);
         let delay_s = will.as_ref().map_or(0, |will| will.delay_s);
         match (will, fate) {
@@ -87,17 +93,27 @@ impl Connection<'_> {
         &mut self,
         wire: &mut Wire<S>,
         end: &End,
+        may_linger: bool,
     ) {
         let (code, cause) = end.told();
         if let Some(cause) = cause {
-            self.refuse(cause);
+            // Of how a connection ended there is a fact of its own; a refusal is of something that was sent.
+            if matches!(end, End::Broken(_) | End::Refused(..)) {
+                self.refuse(cause);
+            } else {
+                self.front.metrics.refuse(cause);
+            }
         }
         if let Some(code) = code {
             // What is known by now is said before the goodbye.
-            self.answers.write(&mut wire.output, self.version);
+            self.answers.write(&mut wire.output, self.version, self.maximum_packet_size);
             codec::disconnect(&mut wire.output, self.version, code, None);
         }
-        let patience = if self.front.shutdown.is_cancelled() { AT_SHUTDOWN } else { GOODBYE };
+        let patience = match self.front.shutdown.is_cancelled() {
+            _ if !may_linger => Duration::ZERO,
+            true => AT_SHUTDOWN,
+            false => GOODBYE,
+        };
         wire.finish(patience).await;
     }
 }

@@ -1,5 +1,8 @@
 //! The acknowledgements of both directions (section 4.3).
 
+use std::sync::Arc;
+
+use super::answers::Owed;
 use super::{Connection, Reply};
 use crate::codec::{Ack, Acknowledged, Version, reason};
 
@@ -44,11 +47,11 @@ impl Connection<'_> {
         let waits = self.session.durable;
         self.answers.owe(ack, id, (!waits).then_some(reason::SUCCESS));
         if waits {
-            self.front.journal.after(self.reply(id), reason::SUCCESS);
+            self.front.journal.after(self.reply(Owed::Ack(ack), id), reason::SUCCESS);
         }
     }
 
-    pub(super) fn reply(&self, id: u16) -> Reply {
-        Reply { link: std::sync::Arc::clone(&self.link), id }
+    pub(super) fn reply(&self, owed: Owed, id: u16) -> Reply {
+        Reply { link: Arc::clone(&self.link), owed, id }
     }
 }

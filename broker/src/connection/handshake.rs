@@ -49,6 +49,8 @@ pub(super) struct Welcome {
 
 /// The largest CONNECT taken: a will and a password of 64 KiB each. Whoever has not signed in gets no more of our memory.
 const MAX_CONNECT: usize = 132 * 1024;
+/// What the request for a WebSocket may have beside it.
+const MAX_REQUEST: usize = 16 * 1024;
 /// The longest client id taken; the standard asks for 23 bytes at least and leaves the rest to the server.
 const MAX_CLIENT_ID: usize = 256;
 /// How long a refused peer may take to read why.
@@ -63,14 +65,16 @@ pub(super) async fn shake(
 ) -> Option<(Wire<Stream>, Welcome, Counted)> {
     let deadline = Instant::now() + Duration::from_secs(front.config.connect_timeout_s);
     let largest = front.config.maximum_packet_size;
+    let opening = transport::open(peer.transport, socket, front.tls.as_deref(), largest, MAX_CONNECT + MAX_REQUEST);
     let opened = tokio::select! {
         biased;
-        opened = timeout_at(deadline, transport::open(peer.transport, socket, front.tls.as_deref(), largest)) => opened,
+        opened = timeout_at(deadline, opening) => opened,
         () = front.shutdown.cancelled() => return None,
     };
     let stream = match opened {
         Ok(Ok((stream, certificate))) => {
             peer.certificate = certificate;
+            peer.is_foreign = stream.is_foreign();
             stream
         }
         Ok(Err(error)) => {
@@ -86,6 +90,7 @@ pub(super) async fn shake(
     let mut wire = Wire::new(stream);
     let welcome = welcome(front, &mut wire, &peer, deadline).await?;
     peer.counted.welcome();
+    wire.stream().open();
     Some((wire, welcome, peer.counted))
 }
 
@@ -129,7 +134,7 @@ where
     };
     let packet = codec::decode(&wire.input, frame, version);
     let admitted = match &packet {
-        Ok(Packet::Connect(connect)) => admit(front, connect, version, peer).await,
+        Ok(Packet::Connect(connect)) => admit(front, connect, version, peer, deadline).await,
         Ok(_) => Err(Refused::new(reason::PROTOCOL_ERROR, 0, DecodeError::Protocol.cause())),
         // 3.1.1 has no code for a malformed CONNECT and just closes (MQTT-4.8.0-1).
         Err(error) => Err(Refused::new(error.reason(), 0, error.cause())),
@@ -159,7 +164,11 @@ where
             tracing::debug!(cause, "sign-in refused");
             let code = if version == Version::V5 { v5 } else { v4 };
             if code != 0 {
-                refuse(wire, version, code, Some(cause)).await;
+                let maximum = match &packet {
+                    Ok(Packet::Connect(connect)) => Asked::read(connect).map_or(0, |it| it.maximum_packet_size),
+                    _ => 0,
+                };
+                refuse(wire, version, code, Some((cause, maximum))).await;
             }
             None
         }
@@ -202,11 +211,23 @@ impl Refused {
     }
 }
 
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::BadCredentials => Self::new(reason::BAD_CREDENTIALS, 4, "bad_credentials"),
+            Refusal::CertificateRevoked => Self::new(reason::NOT_AUTHORIZED, 5, "certificate_revoked"),
+            Refusal::NotAuthorized => Self::new(reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
+            Refusal::Unavailable => Self::new(reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
+        }
+    }
+}
+
 async fn admit(
     front: &Arc<Front>,
     connect: &Connect<'_>,
     version: Version,
     peer: &Peer,
+    deadline: Instant,
 ) -> Result<(Welcome, Vec<u8>), Refused> {
     let asked = Asked::read(connect)?;
     if connect.client_id.len() > MAX_CLIENT_ID {
@@ -219,13 +240,9 @@ async fn admit(
     let limited = |Over(limit)| Refused::new(reason::QUOTA_EXCEEDED, 3, limit);
     let too_often = |Over(limit)| Refused::new(reason::CONNECTION_RATE_EXCEEDED, 3, limit);
     peer.counted.sign_in().map_err(too_often)?;
-    let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await;
-    let SignedIn { access, expires_at, certificate } = signed_in.map_err(|refusal| match refusal {
-        Refusal::BadCredentials => Refused::new(reason::BAD_CREDENTIALS, 4, "bad_credentials"),
-        Refusal::CertificateRevoked => Refused::new(reason::NOT_AUTHORIZED, 5, "certificate_revoked"),
-        Refusal::NotAuthorized => Refused::new(reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
-        Refusal::Unavailable => Refused::new(reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
-    })?;
+    let changes = front.sign_in.changes();
+    let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await?;
+    let SignedIn { access, expires_at, certificate } = signed_in;
     if let Some(will) = &connect.will {
         if access.publish(will.topic) != Some(Route::Free) {
             return Err(Refused::new(reason::NOT_AUTHORIZED, 5, "will_not_authorized"));
@@ -262,12 +279,23 @@ async fn admit(
     if front.shutdown.is_cancelled() {
         link.close(reason::SERVER_SHUTTING_DOWN); // the round that tells everybody may have passed already
     }
-    let since = front.clock.now();
-    let observed = observe(front, &access, &attached.session, version, peer, since);
     let will = connect.will.as_ref().map(|will| read_will(will, &access, &attached.session));
     if will.is_some() {
         front.sessions.keep_will(&attached.session, attached.generation, will.clone());
     }
+    if front.sign_in.changes() != changes
+        && let Err(refusal) = front.sign_in.sign_in(connect.user_name, connect.password, peer).await
+    {
+        // The round that ends what these credentials opened may have passed before the session was there.
+        front.sessions.detach(&attached.session, attached.generation, 0);
+        return Err(refusal.into());
+    }
+    if attached.session.durable && !is_committed(front, deadline).await {
+        front.sessions.detach(&attached.session, attached.generation, session_expiry_s);
+        return Err(Refusal::Unavailable.into());
+    }
+    let since = front.clock.now();
+    let observed = observe(front, &access, &attached.session, version, peer, since);
     let server_keep_alive = front.server_keep_alive(version, connect.keep_alive);
     let mut answer = Vec::with_capacity(64);
     let offer = codec::Offer {
@@ -307,6 +335,15 @@ async fn admit(
     Ok((welcome, answer))
 }
 
+/// Whether all that was noted of sessions is committed in time. Until then nothing is said to a client that comes back: it
+/// would be told again, and believe, what a crash could still undo (decision 0012).
+async fn is_committed(front: &Front, deadline: Instant) -> bool {
+    tokio::select! {
+        committed = timeout_at(deadline, front.journal.committed()) => committed.unwrap_or(false),
+        () = front.shutdown.cancelled() => false,
+    }
+}
+
 /// Notes that a device signed in.
 fn observe(
     front: &Front,
@@ -342,8 +379,8 @@ fn read_will(will: &codec::Will<'_>, access: &Access, session: &Session) -> Will
         payload: will.payload,
         qos: will.qos,
         retain: will.retain,
-        // Its time begins when it is published (section 3.1.3.2.4).
-        expires_at: will.properties.message_expiry().map(|seconds| expiry(Timestamp(0), seconds)),
+        // Its time begins when it is published (section 3.1.3.2.4), and one of no seconds is over at once.
+        expires_at: will.properties.message_expiry().map(|s| expiry(Timestamp(0), s).max(Timestamp(1))),
     });
     Will { message, delay_s: will.properties.iter().find_map(delay).unwrap_or(0) }
 }
@@ -369,12 +406,15 @@ fn hex(bytes: [u8; 32]) -> String {
     })
 }
 
-async fn refuse<S>(wire: &mut Wire<S>, version: Version, code: u8, limit: Option<&str>)
+/// Tells the code; beside it the limit that was hit, as far as the client takes packets of that size.
+async fn refuse<S>(wire: &mut Wire<S>, version: Version, code: u8, limit: Option<(&str, usize)>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limit = limit.filter(|_| code == reason::QUOTA_EXCEEDED || code == reason::CONNECTION_RATE_EXCEEDED);
-    let detail = limit.map(Detail::over);
-    codec::connack(&mut wire.output, version, false, code, None, detail);
+    let (detail, maximum) = limit.map_or((None, 0), |(limit, maximum)| (Some(Detail::over(limit)), maximum));
+    codec::with_detail(&mut wire.output, maximum, detail, |out, detail| {
+        codec::connack(out, version, false, code, None, detail);
+    });
     wire.finish(REFUSAL).await;
 }

@@ -1,10 +1,13 @@
 //! What other tasks may tell a connection.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
+
+use super::answers::Owed;
 
 /// The connection's letter box: what became of messages it waits for, the order to close, and the knock that there is
 /// something.
@@ -17,21 +20,36 @@ pub(crate) struct Link {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    settled: Vec<(u16, u8)>,
+    settled: Vec<Settled>,
     close: Option<u8>,
 }
 
-/// Whom to tell, and under which packet id, that something is safe.
+thread_local! {
+    /// What is taken out of a box comes here, so that it can be used once the box is free.
+    static TAKEN: RefCell<Vec<Settled>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whom to tell that something is safe, and which answer that is: client and server number their packets apart, so that a
+/// packet id alone does not say.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) link: Arc<Link>,
+    pub(crate) owed: Owed,
     pub(crate) id: u16,
+}
+
+/// An answer that may be given now, with its version 5 reason code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) owed: Owed,
+    pub(crate) id: u16,
+    pub(crate) code: u8,
 }
 
 impl Reply {
     /// It is dealt with; `code` is its version 5 reason code.
     pub(crate) fn settle(&self, code: u8) {
-        self.link.settle(self.id, code);
+        self.link.settle(Settled { owed: self.owed, id: self.id, code });
     }
 }
 
@@ -44,8 +62,8 @@ impl Link {
         }
     }
 
-    fn settle(&self, id: u16, code: u8) {
-        self.lock().settled.push((id, code));
+    fn settle(&self, settled: Settled) {
+        self.lock().settled.push(settled);
         self.wake();
     }
 
@@ -61,19 +79,23 @@ impl Link {
         if self.knocked.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Empties the box: calls `settle` for each acknowledgement, and returns the order to close if there is one.
-    pub(super) fn take(&self, settle: &mut impl FnMut(u16, u8)) -> Option<u8> {
-        let mut inbox = self.lock();
-        for (id, code) in inbox.settled.drain(..) {
-            settle(id, code);
-        }
-        inbox.close
+    /// Empties the box: calls `settle` for each answer that may be given, and returns the order to close if there is one.
+    pub(super) fn take(&self, mut settle: impl FnMut(Settled)) -> Option<u8> {
+        TAKEN.with_borrow_mut(|taken| {
+            let mut inbox = self.lock();
+            std::mem::swap(&mut inbox.settled, taken);
+            let close = inbox.close;
+            // Whoever holds a session may be about to close this connection, and waits for the box.
+            drop(inbox);
+            taken.drain(..).for_each(&mut settle);
+            close
+        })
     }
 
-    /// What was settled so far.
+    /// The ids of what was settled so far, with their codes.
     #[cfg(test)]
-    pub(crate) fn take_for_tests(&self, settled: &mut Vec<(u16, u8)>) {
-        self.take(&mut |id, code| settled.push((id, code)));
+    pub(crate) fn take_for_tests(&self, told: &mut Vec<(u16, u8)>) {
+        self.take(|settled| told.push((settled.id, settled.code)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use protocol::Topic;
 use tokio::time::{Instant, sleep};
 
+use super::answers::Owed;
 use super::{Connection, End, Step, Wait};
 use crate::access::{Identity, Route};
 use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
@@ -31,57 +32,71 @@ impl Connection<'_> {
         if !is_open {
             return self.refuse_publish(publish, reason::NOT_AUTHORIZED, "publish_not_authorized");
         }
-        if let Some(id) = publish.id {
-            self.check_quota(id)?;
+        // What came before is answered as before, whatever it would cost now. A batch is known by its number instead: sent
+        // again, it is acknowledged again after its commit.
+        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && !pings);
+        if let Some(id) = exactly_once.filter(|id| self.session.holds(*id)) {
+            self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
+            return Ok(Step::Done);
+        }
+        if publish.id.is_some() {
+            self.check_quota()?;
         }
         let pause = match self.allowance.take(topic.len() + publish.payload.len()) {
             Ok(pause) => pause,
+            // A batch can be named in a receipt when it is refused, but waiting loses nothing.
+            Err(Over(limit)) if pings => return Ok(self.wait(limit)),
             Err(Over(limit)) => return self.over(publish, limit),
         };
         if publish.properties.claims_text() && std::str::from_utf8(publish.payload).is_err() {
             let error = DecodeError::PayloadFormat;
             return self.refuse_publish(publish, error.reason(), error.cause());
         }
-        // A batch is known by its number: sent again, it is acknowledged again after its commit.
-        if let (Qos::ExactlyOnce, Some(id), false) = (publish.qos, publish.id, pings)
-            && !self.session.take_in(id)
-        {
-            self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
-            return Ok(Step::Done);
-        }
         match self.access.identity {
             Identity::Device(device) if pings => {
-                let reply = publish.id.map(|id| self.reply(id));
+                let reply = publish.id.map(|id| self.reply(Owed::Ack(acknowledgement(publish.qos)), id));
                 if let Some(id) = publish.id {
                     self.answers.owe(acknowledgement(publish.qos), id, None);
                 }
                 let content_type = publish.properties.content_type();
                 let ingest = &self.front.ingest;
-                let observed = self.observed.as_deref();
+                let observed = self.observed.clone();
                 let wait =
                     ingest.take(device, publish.payload, content_type, reply, observed, Instant::now());
                 Ok(after(wait, pause))
             }
-            _ => self.forward(publish, topic, pause),
+            _ => {
+                // A crash between the two would lose the message: its client would be told that it is here.
+                let _together = exactly_once.map(|_| self.front.journal.together());
+                if let Some(id) = exactly_once {
+                    self.session.take_in(id);
+                }
+                self.forward(publish, topic, pause)
+            }
         }
     }
 
     /// The message would have to wait too long: version 5 is told so. Of whom cannot be told, a QoS 0 message is given up and
     /// others wait all the same.
     fn over(&mut self, publish: &Publish<'_>, limit: &'static str) -> Result<Step, End> {
-        if let Some(observed) = &self.observed {
-            observed.limited(limit, self.front.clock.now());
-        }
         match publish.id {
             Some(_) if self.version == Version::V5 => {
                 self.refuse_publish(publish, reason::QUOTA_EXCEEDED, limit)
             }
-            Some(_) => Ok(Step::Again(Box::pin(sleep(PATIENCE)))),
+            Some(_) => Ok(self.wait(limit)),
             None => {
-                self.front.metrics.refuse(limit);
+                self.limited(limit);
                 Ok(Step::Done)
             }
         }
+    }
+
+    /// The same packet again, after a while.
+    fn wait(&self, limit: &'static str) -> Step {
+        if let Some(observed) = &self.observed {
+            observed.limited(limit, self.front.clock.now());
+        }
+        Step::Again(Box::pin(sleep(PATIENCE)))
     }
 
     fn forward(&mut self, publish: &Publish<'_>, topic: &str, pause: Duration) -> Result<Step, End> {
@@ -110,19 +125,20 @@ impl Connection<'_> {
         kept |= stored;
         if let Some(id) = publish.id {
             kept |= publish.qos == Qos::ExactlyOnce && self.session.durable;
-            self.answers.owe(acknowledgement(publish.qos), id, (!kept).then_some(reason::SUCCESS));
+            let ack = acknowledgement(publish.qos);
+            self.answers.owe(ack, id, (!kept).then_some(reason::SUCCESS));
             if kept {
-                front.journal.after(self.reply(id), reason::SUCCESS);
+                front.journal.after(self.reply(Owed::Ack(ack), id), reason::SUCCESS);
             }
         }
         Ok(after(wait, pause))
     }
 
     /// A version 5 client that has more under way than it was offered breaks the protocol (MQTT-3.3.4-7, section 4.9).
-    fn check_quota(&self, id: u16) -> Result<(), End> {
+    fn check_quota(&self) -> Result<(), End> {
         let under_way = self.answers.pubacks() + self.session.held();
         let maximum = usize::from(self.front.config.receive_maximum);
-        if self.version == Version::V5 && under_way >= maximum && !self.session.holds(id) {
+        if self.version == Version::V5 && under_way >= maximum {
             return Err(End::Broken(DecodeError::ReceiveMaximum));
         }
         Ok(())
@@ -132,9 +148,10 @@ impl Connection<'_> {
     fn refuse_publish(&mut self, publish: &Publish<'_>, code: u8, cause: &'static str) -> Result<Step, End> {
         match publish.id {
             Some(id) if self.version == Version::V5 => {
-                self.refuse(cause);
+                let is_limit = code == reason::QUOTA_EXCEEDED;
+                if is_limit { self.limited(cause) } else { self.refuse(cause) }
                 self.session.release(id);
-                let limit = (code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause);
+                let limit = (is_limit && self.explains).then_some(cause);
                 self.answers.refuse(acknowledgement(publish.qos), id, code, limit);
                 Ok(Step::Done)
             }

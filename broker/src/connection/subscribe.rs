@@ -2,6 +2,7 @@
 
 use tokio::task::yield_now;
 
+use super::answers::Owed;
 use super::{Connection, End, Step};
 use crate::access::Identity;
 use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
@@ -19,6 +20,9 @@ impl Connection<'_> {
         filters: Filters<'_>,
         identifier: Option<u32>,
     ) -> Result<Step, End> {
+        if let Some(room) = self.front.dispatch.room() {
+            return Ok(Step::Again(room));
+        }
         if !std::mem::replace(&mut self.settled, true)
             && let Some(settled) = self.front.dispatch.settle(&self.session)
         {
@@ -43,40 +47,47 @@ impl Connection<'_> {
                     codes.push(asked.qos() as u8);
                 }
                 Err((code, cause)) => {
-                    self.refuse(cause);
-                    limit = limit.or((code == reason::QUOTA_EXCEEDED && self.explains).then_some(cause));
+                    let is_limit = code == reason::QUOTA_EXCEEDED;
+                    if is_limit { self.limited(cause) } else { self.refuse(cause) }
+                    limit = limit.or((is_limit && self.explains).then_some(cause));
                     codes.push(if self.version == Version::V5 { code } else { reason::UNSPECIFIED });
                 }
             }
         }
         let detail = limit.map(Detail::over);
         let mut packet = Vec::with_capacity(8 + codes.len());
-        codec::suback(&mut packet, self.version, id, &codes, detail);
+        codec::with_detail(&mut packet, self.maximum_packet_size, detail, |packet, detail| {
+            codec::suback(packet, self.version, id, &codes, detail);
+        });
         self.answer_after_commit(id, packet);
         for (subscribed, known) in fresh {
-            self.send_retained(&subscribed, known);
             self.send_receipts(&subscribed.filter);
+            self.ask_for_retained(subscribed, known);
         }
-        // Many filters with many retained messages are much work, and others have their turn before the next of it.
+        // Many filters are much work, and others have their turn before the next of it.
         Ok(Step::After(Box::pin(yield_now())))
     }
 
-    pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) {
+    pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) -> Step {
+        if let Some(room) = self.front.dispatch.room() {
+            return Step::Again(room);
+        }
         let unsubscribe = |Filter { path, .. }| {
-            let removed = self.front.sessions.unsubscribe(&self.session, path);
+            let removed = self.front.sessions.unsubscribe(&self.session, self.generation, path);
             if removed { reason::SUCCESS } else { reason::NO_SUBSCRIPTION_EXISTED }
         };
         let codes: Vec<u8> = filters.map(unsubscribe).collect();
         let mut packet = Vec::with_capacity(8 + codes.len());
         codec::unsuback(&mut packet, self.version, id, &codes);
         self.answer_after_commit(id, packet);
+        Step::After(Box::pin(yield_now()))
     }
 
     /// What is answered holds after a crash too, where the session does.
     fn answer_after_commit(&mut self, id: u16, packet: Vec<u8>) {
         self.answers.owe_packet(id, packet, self.session.durable);
         if self.session.durable {
-            self.front.journal.after(self.reply(id), reason::SUCCESS);
+            self.front.journal.after(self.reply(Owed::Packet, id), reason::SUCCESS);
         }
     }
 
@@ -95,18 +106,10 @@ impl Connection<'_> {
         if !known && state.subscriptions.len() >= self.front.config.limits.subscriptions {
             return Err(TOO_MANY);
         }
-        Ok(())
-    }
-
-    /// Retain handling of version 5 (section 3.8.3.1): 0 always, 1 for a new subscription only, 2 never. Shared
-    /// subscriptions get none (section 4.8.2).
-    fn send_retained(&self, subscribed: &Subscribed, known: bool) {
-        let handling = subscribed.options >> 4 & 3;
-        let shared = filter::share(&subscribed.filter).0.is_some();
-        if handling == 2 || (handling == 1 && known) || shared {
-            return;
+        if !known && !self.session.has_room(&state, Subscribed::size(asked.path)) {
+            return Err((reason::QUOTA_EXCEEDED, "subscription_bytes"));
         }
-        self.front.dispatch.send_retained(&self.session, subscribed);
+        Ok(())
     }
 
     fn send_receipts(&self, path: &str) {

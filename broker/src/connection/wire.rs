@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{End, Link, Step};
+use crate::codec::reason;
 
 /// How long a peer may accept nothing of what it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -58,6 +59,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Self { socket, input: BytesMut::new(), output: Vec::new(), written: 0, moved: false }
     }
 
+    pub(super) fn stream(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
     /// Reads more of what comes; none where the peer is gone.
     pub(super) async fn read(&mut self) -> Option<usize> {
         let Self { socket, input, .. } = self;
@@ -75,6 +80,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ) -> Result<usize, End> {
         if self.input.is_empty() && self.input.capacity() > 0 {
             self.input = BytesMut::new(); // an idle connection holds no buffer
+        }
+        if timers.is_over() {
+            return Err(End::Closed(reason::NOT_AUTHORIZED)); // however much more it sends
         }
         poll_fn(|context| {
             let is_written = match self.poll_write(context) {
@@ -196,6 +204,11 @@ impl Timers {
         Poll::Pending
     }
 
+    /// Whether the credentials ended.
+    fn is_over(&self) -> bool {
+        self.expires_at.is_some_and(|at| at <= Instant::now())
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let silent = self.keep_alive.map(|every| self.heard_at + every);
         let stalled = self.stalled_at.map(|since| since + WRITE_TIMEOUT);
@@ -204,7 +217,7 @@ impl Timers {
 
     fn passed(&self, now: Instant) -> Option<End> {
         if self.expires_at.is_some_and(|at| at <= now) {
-            Some(End::Closed(crate::codec::reason::NOT_AUTHORIZED))
+            Some(End::Closed(reason::NOT_AUTHORIZED))
         } else if self.stalled_at.is_some_and(|since| since + WRITE_TIMEOUT <= now) {
             Some(End::Lost)
         } else if self.keep_alive.is_some_and(|every| self.heard_at + every <= now) {

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use protocol::OrganizationId;
+
 use super::Subscription;
 use crate::filter::Share;
 use crate::message::Message;
 use crate::namespace::Namespace;
-use crate::session::How;
+use crate::session::{How, Session};
 use crate::subscriptions::Forest;
 
 /// The groups, by namespace, name and filter.
@@ -21,7 +23,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Inner {
     tree: Forest<Arc<Group>>,
-    named: HashMap<(Namespace, Box<str>, Box<str>), Arc<Group>>,
+    /// The organization is in it since `$SYS` is the same for all.
+    named: HashMap<(OrganizationId, Namespace, Box<str>, Box<str>), Arc<Group>>,
     next: u64,
 }
 
@@ -50,7 +53,8 @@ impl Shared {
     pub(super) fn join(&self, namespace: Namespace, share: Share<'_>, subscription: Subscription) {
         let mut inner = self.change();
         let Inner { tree, named, next } = &mut *inner;
-        let key = (namespace, share.group.into(), share.filter.into());
+        let organization = subscription.session.organization;
+        let key = (organization, namespace, share.group.into(), share.filter.into());
         let group = named.entry(key).or_insert_with(|| {
             *next += 1;
             let group = Arc::new(Group { number: *next, members: Mutex::default() });
@@ -68,12 +72,12 @@ impl Shared {
     }
 
     /// Takes a member out of a group; the last one takes the group along.
-    pub(super) fn leave(&self, namespace: Namespace, share: Share<'_>, session: u64) {
+    pub(super) fn leave(&self, namespace: Namespace, share: Share<'_>, session: &Session) {
         let mut inner = self.change();
-        let key = (namespace, share.group.into(), share.filter.into());
+        let key = (session.organization, namespace, share.group.into(), share.filter.into());
         let Some(group) = inner.named.get(&key).map(Arc::clone) else { return };
         let mut members = group.lock();
-        members.all.retain(|member| member.session.id != session);
+        members.all.retain(|member| member.session.id != session.id);
         let is_empty = members.all.is_empty();
         drop(members);
         if is_empty {

@@ -147,6 +147,7 @@ impl Ground {
                 strangers,
                 background: self.loops.all()[0].clone(),
                 patience: Duration::from_secs(5),
+                ended: AtomicU64::new(0),
             },
             metrics,
             sessions,
@@ -174,7 +175,7 @@ impl Field {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let counted = self.front.limits.enter(address.ip()).expect("no limit is set");
-        let peer = Peer { address, transport: Transport::Tcp, certificate: None, counted };
+        let peer = Peer { address, transport: Transport::Tcp, certificate: None, is_foreign: false, counted };
         self.front.tasks.spawn(connection::serve_stream(Arc::clone(&self.front), theirs, peer));
         ours
     }
@@ -262,6 +263,6 @@ fn config() -> Config {
     config.queues.retained_bytes = 1000;
     config.limits.subscriptions = 4;
     config.limits.sessions = 1;
-    config.limits.address.handshakes = 2;
+    config.limits.address.handshakes = 1000;
     config
 }

@@ -1,14 +1,14 @@
 //! The commit: whatever queued up during the last one goes into the raw log as one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Boot, DeviceId, OrganizationId, Reason, Refused, VenueId};
+use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused, Timestamp, VenueId};
 use store::segment::{BatchHead, SegmentBuilder};
 use store::{Append, Clock, NewSegment, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Committed;
@@ -18,6 +18,7 @@ use super::prepare::{Content, Place, Submission, Verdict};
 use super::receipts::{Note, Receipts};
 use crate::codec::reason;
 use crate::connection::Reply;
+use crate::facts::Observed;
 use crate::metrics::Metrics;
 
 /// How many batches go into one transaction at the most, so that it stays short.
@@ -113,21 +114,31 @@ impl Appender {
 
     /// Puts one batch where it belongs: into its segments, or among the refusals.
     async fn sort_in(&mut self, group: &mut Group, submission: Submission) {
-        let Submission { device, organization, content, reply, room, .. } = submission;
+        let Submission { device, organization, content, reply, room, offset_ms, rate, observed, .. } = submission;
         group.rooms.extend(room);
+        let now = self.clock.now();
+        let observed = observed.as_deref();
+        if let (Some(observed), Some(offset_ms)) = (observed, offset_ms) {
+            observed.skewed(offset_ms);
+        }
         let (boot, seq, first, verdict) = match content {
             Content::Numbered { boot, seq, first, verdict } => (boot, seq, first, verdict),
             Content::Unreadable(reason) => {
-                self.metrics.refuse(reason.as_str());
-                self.enter(organization, (device, None), reason, 0).await;
-                group.notes.entry((device, None)).or_default().push(Refused::Whole { reason });
-                group.replies.extend(reply.map(|reply| (reply, reason::PAYLOAD_FORMAT_INVALID)));
+                self.refuse_unnumbered(group, organization, device, reason, observed).await;
+                group.replies.extend(reply.map(|reply| (reply, refusal_code(reason))));
                 return;
             }
         };
+        let may_be_new = || rate.take_boot(Instant::now());
         let mark = loop {
-            match self.marks.of(&self.store, organization, device, boot).await {
-                Ok(mark) => break mark,
+            match self.marks.of(&self.store, organization, device, boot, may_be_new).await {
+                Ok(Some(mark)) => break mark,
+                Ok(None) => {
+                    let reason = Reason::RateLimited(Limit::BootsPerMinute);
+                    self.refuse_unnumbered(group, organization, device, reason, observed).await;
+                    group.replies.extend(reply.map(|reply| (reply, refusal_code(reason))));
+                    return;
+                }
                 Err(StoreError::Corrupt(what)) => {
                     // One boot must not stop all: not acknowledged, and the next boot of the device is another.
                     tracing::error!(%device, %boot, what, "what is stored of a boot is damaged");
@@ -148,6 +159,7 @@ impl Appender {
             }
             Outcome::Refused(reason) => {
                 self.metrics.refuse(reason.as_str());
+                note_refusal(observed, reason, now);
                 self.enter(organization, key, reason, seq).await;
                 // Those that may come again are named by the mark, for as long as they have not.
                 if !reason.is_retryable() {
@@ -164,7 +176,13 @@ impl Appender {
                     unreachable!("judged as new")
                 };
                 group.batches += 1;
+                if let Some(observed) = observed {
+                    observed.batch(now, places.iter().map(|place| place.newest).max());
+                }
                 if !refused.is_empty() {
+                    for reason in refused.iter().map(|(_, reason)| *reason).collect::<BTreeSet<_>>() {
+                        note_refusal(observed, reason, now);
+                    }
                     list_refused(group.notes.entry(key).or_default(), &self.metrics, seq, &refused);
                 }
                 for place in places {
@@ -227,6 +245,21 @@ impl Appender {
 }
 
 impl Appender {
+    /// Refuses a message of which no number is remembered.
+    async fn refuse_unnumbered(
+        &mut self,
+        group: &mut Group,
+        organization: OrganizationId,
+        device: DeviceId,
+        reason: Reason,
+        observed: Option<&Observed>,
+    ) {
+        self.metrics.refuse(reason.as_str());
+        note_refusal(observed, reason, self.clock.now());
+        self.enter(organization, (device, None), reason, 0).await;
+        group.notes.entry((device, None)).or_default().push(Refused::Whole { reason });
+    }
+
     /// Enters a refusal in the loss ledger.
     async fn enter(
         &mut self,
@@ -280,6 +313,15 @@ impl Group {
             segment.builder.push_ping(ping);
         }
         self.pings += place.pings.len() as u64;
+    }
+}
+
+/// Notes that something of a device was refused, or that it hit a limit.
+fn note_refusal(observed: Option<&Observed>, reason: Reason, now: Timestamp) {
+    let Some(observed) = observed else { return };
+    match reason.as_str().strip_prefix("rate_limited:") {
+        Some(limit) => observed.limited(limit, now),
+        None => observed.refused(reason.as_str(), now),
     }
 }
 

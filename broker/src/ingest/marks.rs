@@ -54,14 +54,15 @@ pub(super) enum Outcome {
 }
 
 impl Marks {
-    /// The mark of a boot, read from the store the first time.
+    /// The mark of a boot, read from the store the first time; none for a boot that is new where `may_be_new` says no.
     pub(super) async fn of(
         &mut self,
         store: &Store,
         organization: OrganizationId,
         device: DeviceId,
         boot: Boot,
-    ) -> Result<&mut Mark, StoreError> {
+        may_be_new: impl FnOnce() -> bool,
+    ) -> Result<Option<&mut Mark>, StoreError> {
         let key = (device, boot);
         let group = self.group;
         let mark = match self.boots.entry(key) {
@@ -74,6 +75,8 @@ impl Marks {
                     mark.limited = waiting.flat_map(|&(from, to)| from..=to).collect();
                     let chunks = saved.chunks.into_iter();
                     mark.hashes = chunks.map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
+                } else if !may_be_new() {
+                    return Ok(None);
                 }
                 place.insert(mark)
             }
@@ -82,7 +85,7 @@ impl Marks {
             mark.group = group;
             self.touched.push(key);
         }
-        Ok(mark)
+        Ok(Some(mark))
     }
 
     /// A new group begins; the marks touched from here on are its own.

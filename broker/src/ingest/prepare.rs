@@ -22,6 +22,8 @@ use crate::registry::{Heard, Rate, Reporter, View, content};
 const TOLERATED_OFFSET_MS: i64 = 5_000;
 /// Beyond this a clock is wrong rather than off.
 const CORRECTED_OFFSET_MS: i64 = 10 * 60_000;
+/// For how long nothing more is read from a device that sent more than it may.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How far ahead of the server a ping may be.
 const AHEAD_MS: i64 = 5 * 60_000;
 
@@ -48,6 +50,10 @@ pub(crate) struct Submission {
     pub(super) pause: Option<Duration>,
     /// The server's clock minus the device's, where it told its own.
     pub(super) offset_ms: Option<i64>,
+    /// How much its device may send.
+    pub(super) rate: Arc<Rate>,
+    /// Where it is noted what becomes of it.
+    pub(super) observed: Option<Arc<Observed>>,
 }
 
 impl Submission {
@@ -56,22 +62,6 @@ impl Submission {
     pub(crate) fn settle(self) {
         if let Some(reply) = self.reply {
             reply.settle(crate::codec::reason::SUCCESS);
-        }
-    }
-
-    /// Notes what it tells of the device.
-    pub(super) fn note(&self, observed: &Observed, now: Timestamp) {
-        let Content::Numbered { verdict, .. } = &self.content else { return };
-        match verdict {
-            Verdict::Accept { places, over: None, .. } => {
-                let newest = places.iter().map(|place| place.newest).max();
-                observed.batch(now, newest);
-            }
-            Verdict::Accept { .. } => observed.limited("pings_per_minute", now),
-            Verdict::Refuse { reason, .. } => observed.refused(reason.as_str(), now),
-        }
-        if let Some(offset_ms) = self.offset_ms {
-            observed.skewed(offset_ms);
         }
     }
 
@@ -144,10 +134,20 @@ pub(super) fn prepare(
             offset_ms = decoded.batch.sent.map(|sent| clocks.received.since(sent));
             numbered(view, reporter, decoded, clocks, metrics)
         }
-        Err(error) => (unusable(&error), None),
+        Err(error) => (unusable(&error), charge(&reporter.rate, 1, clocks.now).1),
     };
     let (device, organization) = (reporter.id, reporter.organization);
-    Submission { device, organization, content, reply, room: None, pause, offset_ms }
+    let rate = Arc::clone(&reporter.rate);
+    Submission { device, organization, content, reply, room: None, pause, offset_ms, rate, observed: None }
+}
+
+/// Takes from what the device may send, also for what is refused: that costs as much. Answers whether there was enough, and
+/// for how long nothing more should be read.
+fn charge(rate: &Rate, count: usize, now: Instant) -> (bool, Option<Duration>) {
+    match rate.take(count.max(1), now) {
+        Some(wait) => (true, (!wait.is_zero()).then_some(wait)),
+        None => (false, Some(PAUSE)),
+    }
 }
 
 fn unusable(error: &BatchError) -> Content {
@@ -167,7 +167,6 @@ fn numbered(
     clocks: Clocks,
     metrics: &Metrics,
 ) -> (Content, Option<Duration>) {
-    let mut pause = None;
     let Decoded { batch, mut refused } = decoded;
     let Batch { boot, seq, first, sent, pings } = batch;
     let count = pings.len() + refused.len();
@@ -209,17 +208,15 @@ fn numbered(
     metrics.ignore("not_admitted", resolver.not_admitted);
     metrics.ignore("infrastructure", resolver.infrastructure);
     let hash = resolver.hasher.finish();
+    let (is_within, pause) = charge(&reporter.rate, count, clocks.now);
     let verdict = if skewed {
         Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
     } else if let Some(reason) = only_reason(&refused).filter(|_| nothing_left) {
         Verdict::Refuse { hash: Some(hash), reason }
     } else {
-        let count = count.max(1);
-        let taken = reporter.rate.take(count, clocks.now);
-        pause = taken.filter(|wait| !wait.is_zero());
-        let over = || Over { rate: Arc::clone(&reporter.rate), count, now: clocks.now };
+        let over = || Over { rate: Arc::clone(&reporter.rate), count: count.max(1), now: clocks.now };
         let places = if nothing_left { Vec::new() } else { resolver.places };
-        Verdict::Accept { hash, places, refused, nothing_left, over: taken.is_none().then(over) }
+        Verdict::Accept { hash, places, refused, nothing_left, over: (!is_within).then(over) }
     };
     (Content::Numbered { boot, seq, first, verdict }, pause)
 }

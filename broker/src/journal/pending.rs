@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use protocol::OrganizationId;
 use store::{SavedEntry, SavedMessage, SavedRetained, SavedSession, SavedSubscription, SessionChanges};
+use tokio::sync::oneshot;
 
 use crate::connection::Reply;
 use crate::message::Message;
@@ -12,7 +13,7 @@ use crate::session::{Outgoing, Stage};
 
 /// How much a group takes before publishers wait: the memory that a store which does not keep up can cost.
 const BYTES: usize = 8 * 1024 * 1024;
-/// Places in queues that one commit changes; with more it would take longer than others should wait for the store.
+/// Places in queues, subscriptions and retained topics that one commit changes; with more it would take longer than others should wait for the store.
 const ROWS: usize = 2000;
 
 /// A group that is being collected.
@@ -24,9 +25,16 @@ pub(super) struct Pending {
     queue: HashMap<(u64, u64), Queued>,
     received: HashMap<(u64, u16), bool>,
     retained: HashMap<(OrganizationId, Box<str>), Option<Message>>,
-    replies: Vec<(Reply, u8)>,
-    /// What the new messages hold.
+    replies: Replies,
+    /// What the new messages, filters and topics hold.
     bytes: usize,
+}
+
+/// Whom to tell when a group is committed.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    answers: Vec<(Reply, u8)>,
+    tasks: Vec<oneshot::Sender<()>>,
 }
 
 /// What becomes of a place in a queue.
@@ -49,11 +57,18 @@ impl Pending {
 
     pub(super) fn subscribed(&mut self, subscription: SavedSubscription) {
         let key = (subscription.session, subscription.filter.as_str().into());
-        self.subscriptions.insert(key, Some(subscription));
+        self.note_subscription(key, Some(subscription));
     }
 
     pub(super) fn unsubscribed(&mut self, session: u64, filter: &str) {
-        self.subscriptions.insert((session, filter.into()), None);
+        self.note_subscription((session, filter.into()), None);
+    }
+
+    fn note_subscription(&mut self, key: (u64, Box<str>), subscription: Option<SavedSubscription>) {
+        let bytes = key.1.len();
+        if self.subscriptions.insert(key, subscription).is_none() {
+            self.bytes += bytes;
+        }
     }
 
     pub(super) fn queued(&mut self, session: u64, position: u64, outgoing: &Outgoing) {
@@ -99,18 +114,25 @@ impl Pending {
     }
 
     pub(super) fn retained(&mut self, organization: OrganizationId, topic: &str, message: Option<&Message>) {
-        self.bytes += message.map_or(0, Message::size);
-        let old = self.retained.insert((organization, topic.into()), message.cloned());
-        self.bytes -= old.flatten().map_or(0, |old| old.size());
+        let bytes = |message: Option<&Message>| topic.len() + message.map_or(0, Message::size);
+        self.bytes += bytes(message);
+        if let Some(old) = self.retained.insert((organization, topic.into()), message.cloned()) {
+            self.bytes -= bytes(old.as_ref());
+        }
     }
 
     pub(super) fn after(&mut self, reply: Reply, code: u8) {
-        self.replies.push((reply, code));
+        self.replies.answers.push((reply, code));
+    }
+
+    pub(super) fn tell(&mut self, told: oneshot::Sender<()>) {
+        self.replies.tasks.push(told);
     }
 
     /// Whether the next commit would be too large with more: in bytes, or in rows.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= BYTES || self.queue.len() >= ROWS
+        let rows = self.queue.len() + self.subscriptions.len() + self.retained.len();
+        self.bytes >= BYTES || rows >= ROWS
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -120,11 +142,12 @@ impl Pending {
             && self.queue.is_empty()
             && self.received.is_empty()
             && self.retained.is_empty()
-            && self.replies.is_empty()
+            && self.replies.answers.is_empty()
+            && self.replies.tasks.is_empty()
     }
 
     /// The rows to write, and whom to tell then.
-    pub(super) fn into_changes(self) -> (SessionChanges, Vec<(Reply, u8)>) {
+    pub(super) fn into_changes(self) -> (SessionChanges, Replies) {
         let mut changes = SessionChanges::default();
         let mut bodies: HashMap<u64, Message> = HashMap::new();
         // Nothing is written for a session that ends in the same group.
@@ -171,5 +194,17 @@ impl Pending {
             bodies.map(|(id, message)| SavedMessage { id, body: message.into_frame() }).collect();
         changes.ended = self.ended.into_iter().collect();
         (changes, self.replies)
+    }
+}
+
+impl Replies {
+    /// Tells everybody that the commit is done.
+    pub(super) fn send(self) {
+        for (reply, code) in self.answers {
+            reply.settle(code);
+        }
+        for told in self.tasks {
+            let _ = told.send(()); // whoever does not wait any more need not know
+        }
     }
 }

@@ -12,17 +12,30 @@ const BURST_S: f64 = 60.0;
 /// good what it lost while it goes on sending.
 const BACK_FILL: f64 = 0.25;
 
+/// How often a device may start anew.
+const BOOTS_PER_MINUTE: f64 = 60.0;
+
 /// The pace of one device, and that of its slower lane.
 #[derive(Debug)]
 pub(crate) struct Rate {
     live: Pace,
     back_fill: Pace,
+    boots: Pace,
 }
 
 impl Rate {
     pub(crate) fn new(per_minute: u32) -> Self {
         let per_s = f64::from(per_minute) / 60.0;
-        Self { live: Pace::new(per_s, BURST_S), back_fill: Pace::new(per_s * BACK_FILL, BURST_S) }
+        Self {
+            live: Pace::new(per_s, BURST_S),
+            back_fill: Pace::new(per_s * BACK_FILL, BURST_S),
+            boots: Pace::new(BOOTS_PER_MINUTE / 60.0, BURST_S),
+        }
+    }
+
+    /// Takes a boot that was never heard of, if there is one: each is remembered for days.
+    pub(crate) fn take_boot(&self, now: Instant) -> bool {
+        self.boots.take(1.0, Duration::ZERO, now).is_some()
     }
 
     /// Takes `count`, if need be from what is still to come; answers for how long nothing more should be read. None where

@@ -296,9 +296,21 @@ impl State {
         self.pending.len() + self.inflight.len()
     }
 
+    /// A new connection begins.
+    pub(crate) fn begin(&mut self) {
+        self.received_here = 0;
+        self.send_again();
+    }
+
+    /// The position up to which everything was sent once. What waits is sent in the order of its positions.
+    pub(super) fn sent_through(&self) -> u64 {
+        let first = self.pending.iter().find(|it| it.position != 0 && it.stage == Stage::Queued);
+        first.map_or(self.last_position, |it| it.position - 1)
+    }
+
     /// What was sent and is not done with goes out again before anything else, in its first order (MQTT-4.4.0-1,
     /// MQTT-4.6.0-1), and no more of it at once than the new connection takes.
-    pub(crate) fn send_again(&mut self) {
+    pub(super) fn send_again(&mut self) {
         while let Some(mut outgoing) = self.inflight.pop_back() {
             if outgoing.stage == Stage::Queued {
                 outgoing.stage = Stage::Again;

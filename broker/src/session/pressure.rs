@@ -44,6 +44,11 @@ impl Session {
         Some(Pressure { session: Arc::clone(self), relief })
     }
 
+    /// Whether less waits than publishers would be held up for.
+    pub(crate) fn takes_more(&self) -> bool {
+        !self.holds_more_than(&self.state(), 4)
+    }
+
     /// Lets publishers go on, once enough was sent.
     pub(super) fn relieve(&self, state: &mut State) {
         if (state.slow || state.relief.is_some()) && !self.holds_more_than(state, 8) {

@@ -6,7 +6,7 @@ use store::SessionChanges;
 
 use super::*;
 use crate::access::NOBODY;
-use crate::connection::Reply;
+use crate::connection::{Owed, Reply};
 use crate::message::Draft;
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -254,7 +254,7 @@ fn a_restart_changes_no_packet_id() {
     assert_eq!(entries.len(), 2, "one is done with");
     let restored = Table::new(true);
     let entries = entries.into_iter().map(|entry| (entry, message.clone())).collect();
-    restored.session.restore(entries, [9]);
+    restored.session.restore(entries, [9], None, NOW);
     let sent: Vec<_> = restored.sent(9, NOW).into_iter().map(|(_, id, stage)| (id, stage)).collect();
     assert_eq!(sent, [(2, Stage::Released), (3, Stage::Again)]);
     assert!(restored.session.holds(9));
@@ -266,7 +266,7 @@ fn a_restart_changes_no_packet_id() {
 fn replies_wait_for_the_commit() {
     let table = Table::new(true);
     let link: Arc<Link> = Arc::default();
-    table.journal.after(Reply { link: Arc::clone(&link), id: 3 }, 0);
+    table.journal.after(Reply { link: Arc::clone(&link), owed: Owed::Packet, id: 3 }, 0);
     let mut told = Vec::new();
     link.take_for_tests(&mut told);
     assert!(told.is_empty());

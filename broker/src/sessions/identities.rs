@@ -37,6 +37,20 @@ impl Sessions {
         }
     }
 
+    /// The API keys that open connections signed in with.
+    pub(crate) fn keys(&self) -> Vec<KeyId> {
+        let inner = self.lock();
+        let connected = inner.by_key.iter().filter(|(_, entry)| entry.away.is_none());
+        let mut keys: Vec<KeyId> = connected
+            .filter_map(|(key, _)| match key.identity {
+                Identity::Service(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        keys.dedup(); // they come in the order of their identities
+        keys
+    }
+
     /// Ends the connections that signed in with an API key.
     pub(crate) fn close_key(&self, key: KeyId, reason: u8) {
         self.close(Identity::Service(key), reason);

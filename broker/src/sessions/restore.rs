@@ -69,6 +69,8 @@ impl Sessions {
             session.restore(
                 queues.remove(&saved.id).unwrap_or_default(),
                 held.remove(&saved.id).unwrap_or_default(),
+                saved.sent_through,
+                now,
             );
             let mut state = session.state();
             state.expiry_s = saved.expiry_s;
@@ -85,7 +87,7 @@ impl Sessions {
                 let will = Will { message, delay_s: will.delay_s };
                 let waits = Arc::new(Notify::new());
                 state.will_waits = Some(Arc::clone(&waits));
-                state.will = Some(will.clone());
+                session.set_will(&mut state, Some(will.clone()));
                 wills.push(WaitingWill {
                     session: Arc::clone(&session),
                     generation: state.generation,
@@ -108,7 +110,16 @@ impl Sessions {
                 options: saved.options,
                 identifier: saved.identifier,
             };
-            session.state().subscriptions.push(subscribed.clone());
+            // The configuration may open less to strangers than when they subscribed.
+            let is_stranger = session.key.identity == Identity::Anonymous;
+            if is_stranger && !self.strangers.subscribe(&subscribed.filter) {
+                self.journal.unsubscribed(session.id, &subscribed.filter);
+                continue;
+            }
+            let mut state = session.state();
+            session.keep_beside(&mut state, Subscribed::size(&subscribed.filter));
+            state.subscriptions.push(subscribed.clone());
+            drop(state);
             if !matches!(session.key.identity, Identity::Device(_)) {
                 self.dispatch.subscribe(session, &subscribed);
             }

@@ -25,6 +25,7 @@ impl Sessions {
         let replaced = known.map(|known| known.clone_from(subscribed)).is_some();
         if !replaced {
             state.subscriptions.push(subscribed.clone());
+            session.keep_beside(&mut state, Subscribed::size(&subscribed.filter));
         }
         if session.durable {
             self.journal.subscribed(SavedSubscription {
@@ -46,17 +47,18 @@ impl Sessions {
         Some(replaced)
     }
 
-    /// Takes a subscription away; false where there was none.
-    pub(crate) fn unsubscribe(&self, session: &Session, path: &str) -> bool {
+    /// Takes a subscription away; false where there was none, or the connection was taken over.
+    pub(crate) fn unsubscribe(&self, session: &Session, generation: u64, path: &str) -> bool {
         let mut state = session.state();
-        let before = state.subscriptions.len();
-        state.subscriptions.retain(|known| *known.filter != *path);
-        let removed = state.subscriptions.len() < before;
-        if removed && session.durable {
+        let known = state.subscriptions.iter().position(|known| *known.filter == *path);
+        let Some(index) = known.filter(|_| state.generation == generation) else { return false };
+        state.subscriptions.remove(index);
+        session.drop_beside(&mut state, Subscribed::size(path));
+        if session.durable {
             self.journal.unsubscribed(session.id, path);
         }
         drop(state);
         self.dispatch.unsubscribe(session, path);
-        removed
+        true
     }
 }

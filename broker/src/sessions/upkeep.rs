@@ -6,7 +6,7 @@ use protocol::OrganizationId;
 
 use super::{Entry, Inner, Sessions};
 use crate::access::Identity;
-use crate::session::Session;
+use crate::session::{Session, Subscribed, Unfinished};
 
 impl Sessions {
     /// Forgets the sessions whose time is over, and empties the queues of those away longest where an organization is about
@@ -30,7 +30,9 @@ impl Sessions {
 
     /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
     pub(super) fn make_room(&self, inner: &mut Inner, identity: Identity) {
-        if inner.counts.get(&identity).is_none_or(|count| *count < self.per_identity) {
+        let most =
+            if matches!(identity, Identity::Device(_)) { self.per_device } else { self.per_identity };
+        if inner.counts.get(&identity).is_none_or(|count| *count < most) {
             return;
         }
         let away = |entry: &Entry| Some((entry.away?.since, Arc::clone(&entry.session)));
@@ -52,6 +54,10 @@ impl Sessions {
             return;
         }
         let subscriptions = std::mem::take(&mut state.subscriptions);
+        for subscribed in &subscriptions {
+            session.drop_beside(&mut state, Subscribed::size(&subscribed.filter));
+        }
+        session.set_will(&mut state, None);
         let unfinished = state.unfinished();
         if let Some(waits) = state.will_waits.take() {
             waits.notify_one();
@@ -62,7 +68,7 @@ impl Sessions {
             self.dispatch.unsubscribe(session, &subscribed.filter);
         }
         if unfinished.is_empty() {
-            self.bury(session);
+            self.bury(session, &unfinished);
         } else {
             inner.left.push((Arc::clone(session), unfinished));
         }
@@ -74,15 +80,17 @@ impl Sessions {
         let left = std::mem::take(&mut inner.left);
         drop(inner);
         for (session, unfinished) in left {
-            for (group, message) in unfinished {
-                self.dispatch.hand_on(&group, &message);
+            for (group, message) in &unfinished {
+                self.dispatch.hand_on(group, message);
             }
-            self.bury(&session);
+            self.bury(&session, &unfinished);
         }
     }
 
-    fn bury(&self, session: &Session) {
-        session.empty(&mut session.state());
+    /// What others did not get goes with the session.
+    fn bury(&self, session: &Session, handed_on: &Unfinished) {
+        let left = session.empty(&mut session.state());
+        self.metrics.dropped.inc_by((left - handed_on.len()) as u64);
         if session.durable {
             self.journal.ended(session.id);
         }

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::OpenError;
+use super::gate::Gate;
 
 /// Where MQTT is found.
 const PATH: &str = "/mqtt";
@@ -29,24 +30,51 @@ const WRITE_BUFFER: usize = FRAME + 1024;
 /// A WebSocket that reads and writes like a plain socket.
 #[derive(Debug)]
 pub(crate) struct WebSocket<S> {
-    frames: WebSocketStream<S>,
+    frames: WebSocketStream<Gate<S>>,
     /// The rest of the frame that is being read.
     rest: Bytes,
+    /// A page of another server asked for it.
+    is_foreign: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Answers the client's request; `largest` is the most bytes that one message may have.
-    pub(super) async fn accept(socket: S, largest: usize) -> Result<Self, OpenError> {
+    /// Answers the client's request; `largest` is the most bytes that one message may have, `first` how many may come in all
+    /// until the gate is opened.
+    pub(super) async fn accept(socket: S, largest: usize, first: usize) -> Result<Self, OpenError> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest));
-        let frames = accept_hdr_async_with_config(socket, welcome, Some(config)).await;
+        let mut is_foreign = false;
+        let answer = |request: &Request, response| {
+            is_foreign = comes_from_elsewhere(request);
+            welcome(request, response)
+        };
+        let frames =
+            accept_hdr_async_with_config(Gate::new(socket, first), answer, Some(config)).await;
         let frames = frames.map_err(|error| OpenError::WebSocket(Box::new(error)))?;
-        Ok(Self { frames, rest: Bytes::new() })
+        Ok(Self { frames, rest: Bytes::new(), is_foreign })
     }
+
+    /// The client has signed in.
+    pub(super) fn open(&mut self) {
+        self.frames.get_mut().open();
+    }
+
+    /// Whether a page of another server made a browser ask for it (RFC 6455 section 10.2).
+    pub(super) fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+}
+
+/// Browsers say which page they act for; other programs say nothing.
+fn comes_from_elsewhere(request: &Request) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
+    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    !page.zip(host).is_some_and(|((_, page), host)| page.eq_ignore_ascii_case(host))
 }
 
 /// The answer to the request: only MQTT is spoken here.

@@ -16,7 +16,8 @@ use crate::error::{Result, StoreError};
 impl Tx {
     pub(super) async fn load_sessions(&mut self) -> Result<SavedState> {
         const SESSIONS: &str =
-            "SELECT id, organization, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s
+            "SELECT id, organization, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s,
+                sent_through
             FROM sessions ORDER BY id";
         const SUBSCRIPTIONS: &str =
             "SELECT session, filter, options, identifier FROM session_subscriptions ORDER BY session, key";
@@ -88,6 +89,7 @@ struct SessionRow {
     expires_at: Option<i64>,
     will: Option<Vec<u8>>,
     will_delay_s: Option<i64>,
+    sent_through: Option<i64>,
 }
 
 impl TryFrom<SessionRow> for SavedSession {
@@ -102,6 +104,7 @@ impl TryFrom<SessionRow> for SavedSession {
             client_id: row.client_id,
             expiry_s: row.expiry_s as u32,
             expires_at: row.expires_at.map(Timestamp),
+            sent_through: row.sent_through.map(|position| position as u64),
             will: will.map(|(body, delay)| SavedWill { body, delay_s: delay as u32 }),
         })
     }

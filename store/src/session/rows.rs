@@ -87,22 +87,25 @@ impl Tx {
 
     async fn put_some_sessions(&mut self, sessions: &[(Uuid, &SavedSession)]) -> Result<()> {
         const SQLITE: &str = "INSERT INTO sessions
-                (id, organization, key, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s)
+                (id, organization, key, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s,
+                sent_through)
             SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), value ->> 3, unhex(value ->> 4),
-                CAST(unhex(value ->> 5) AS TEXT), value ->> 6, value ->> 7, unhex(value ->> 8), value ->> 9
+                CAST(unhex(value ->> 5) AS TEXT), value ->> 6, value ->> 7, unhex(value ->> 8), value ->> 9,
+                value ->> 10
             FROM json_each($1) WHERE true
             ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, key = excluded.key,
                 holder = excluded.holder, holder_id = excluded.holder_id, client_id = excluded.client_id,
                 expiry_s = excluded.expiry_s, expires_at = excluded.expires_at, will = excluded.will,
-                will_delay_s = excluded.will_delay_s";
+                will_delay_s = excluded.will_delay_s, sent_through = excluded.sent_through";
         const POSTGRES: &str = "INSERT INTO sessions
-                (id, organization, key, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s)
+                (id, organization, key, holder, holder_id, client_id, expiry_s, expires_at, will, will_delay_s,
+                sent_through)
             SELECT * FROM UNNEST($1::BIGINT[], $2::UUID[], $3::UUID[], $4::TEXT[], $5::UUID[], $6::TEXT[],
-                $7::BIGINT[], $8::BIGINT[], $9::BYTEA[], $10::BIGINT[])
+                $7::BIGINT[], $8::BIGINT[], $9::BYTEA[], $10::BIGINT[], $11::BIGINT[])
             ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, key = excluded.key,
                 holder = excluded.holder, holder_id = excluded.holder_id, client_id = excluded.client_id,
                 expiry_s = excluded.expiry_s, expires_at = excluded.expires_at, will = excluded.will,
-                will_delay_s = excluded.will_delay_s";
+                will_delay_s = excluded.will_delay_s, sent_through = excluded.sent_through";
         match self {
             Self::Sqlite(tx) => {
                 let mut rows = Rows::new();
@@ -117,6 +120,7 @@ impl Tx {
                         row.optional(session.expires_at.map(|at| at.0));
                         row.optional_bytes(will.map(|will| will.body.as_slice()));
                         row.optional(will.map(|will| i64::from(will.delay_s)));
+                        row.optional(session.sent_through.map(|position| position as i64));
                     });
                 }
                 sqlx::query(SQLITE).bind(rows.finish()).execute(&mut **tx).await?;
@@ -134,7 +138,8 @@ impl Tx {
                 let will = column(sessions, |session| session.will.as_ref().map(|will| will.body.as_slice()));
                 let delay =
                     column(sessions, |session| session.will.as_ref().map(|will| i64::from(will.delay_s)));
-                query.bind(will).bind(delay).execute(&mut **tx).await?;
+                let sent = column(sessions, |session| session.sent_through.map(|position| position as i64));
+                query.bind(will).bind(delay).bind(sent).execute(&mut **tx).await?;
             }
         }
         Ok(())

@@ -27,6 +27,7 @@ fn session(id: u64, client_id: &str) -> SavedSession {
         client_id: client_id.into(),
         expiry_s: 3_600,
         expires_at: None,
+        sent_through: None,
         will: None,
     }
 }
@@ -157,7 +158,10 @@ async fn the_same_changes_twice_are_the_same_as_once() {
         store.save_sessions(&three_sessions()).await.unwrap();
         let changes = SessionChanges {
             ended: vec![3, 99],
-            sessions: vec![SavedSession { expires_at: Some(NOON), ..session(1, "one") }, session(4, "two")],
+            sessions: vec![
+                SavedSession { expires_at: Some(NOON), sent_through: Some(9), ..session(1, "one") },
+                session(4, "two"),
+            ],
             unsubscribed: vec![(1, "a/#".into()), (1, "none".into())],
             subscribed: vec![SavedSubscription { options: 2, ..subscription(4, "b") }, subscription(1, "c")],
             released: vec![(4, 0)],
