@@ -40,20 +40,20 @@ impl EventLoops {
         let mut running = Threads { stop: stop.clone(), ended: ended.clone(), handles: Vec::new() };
         for index in 0..count {
             let (stop, ended) = (stop.clone(), ended.clone());
-            let (began, begun) = std::sync::mpsc::sync_channel(1);
+            let (tell, told) = std::sync::mpsc::sync_channel(1);
             // Made there: one that no thread takes could not be dropped here, where others run.
             let thread = thread::Builder::new().name(format!("event-loop-{index}")).spawn(move || {
                 let _ended = ended.drop_guard();
                 let runtime = match Builder::new_current_thread().enable_all().build() {
                     Ok(runtime) => runtime,
-                    Err(error) => return drop(began.send(Err(error))),
+                    Err(error) => return drop(tell.send(Err(error))),
                 };
-                let _ = began.send(Ok(runtime.handle().clone()));
+                let _ = tell.send(Ok(runtime.handle().clone()));
                 runtime.block_on(stop.cancelled());
                 runtime.shutdown_background();
             })?;
             running.handles.push(thread);
-            handles.push(begun.recv().map_err(io::Error::other)??);
+            handles.push(told.recv().map_err(io::Error::other)??);
         }
         Ok((Self { handles: handles.into(), next: Arc::default() }, running))
     }

@@ -213,3 +213,46 @@ impl Journal {
 pub(crate) fn expiry(now: Timestamp, seconds: u32) -> Timestamp {
     now.plus(i64::from(seconds) * 1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A QoS 2 message and the places it goes to: a crash between two commits would lose it.
+    #[test]
+    fn what_is_noted_together_is_committed_together() {
+        let journal = Arc::new(Journal::default());
+        let together = journal.together();
+        journal.received(1, 5);
+        let committing = {
+            let journal = Arc::clone(&journal);
+            std::thread::spawn(move || journal.commit_for_tests())
+        };
+        while !committing.is_finished() && journal.gate.try_read().is_ok() {
+            std::thread::yield_now(); // until it stands at the gate
+        }
+        journal.completed(1, 6);
+        drop(together);
+        let changes = committing.join().expect("committed");
+        assert_eq!((changes.received, changes.completed), (vec![(1, 5)], vec![(1, 6)]));
+    }
+
+    #[test]
+    fn filters_and_cleared_topics_fill_a_group_too() {
+        let journal = Journal::default();
+        let nobody = crate::access::NOBODY;
+        for number in 0..10_000 {
+            if !journal.has_room() {
+                break;
+            }
+            if number % 2 == 0 {
+                journal.unsubscribed(1, &number.to_string());
+            } else {
+                journal.retained(nobody, &number.to_string(), None);
+            }
+        }
+        assert!(!journal.has_room());
+        journal.commit_for_tests();
+        assert!(journal.has_room());
+    }
+}

@@ -297,6 +297,23 @@ mod tests {
     }
 
     #[test]
+    fn a_goodbye_counts_as_a_handshake_again() {
+        let limits = limits(|config| config.address.handshakes = 2);
+        let mut leaving = limits.enter(NEAR).expect("free");
+        leaving.welcome();
+        let other = limits.enter(NEAR).expect("free");
+        assert!(leaving.goodbye() && limits.handshakes() == 2);
+        assert!(limits.enter(NEAR).is_err(), "both places are taken");
+        drop(other);
+        let mut more = limits.enter(NEAR).expect("free");
+        more.welcome();
+        let _third = limits.enter(NEAR).expect("free");
+        assert!(!more.goodbye(), "it may not linger");
+        drop((leaving, more));
+        assert_eq!(limits.handshakes(), 1);
+    }
+
+    #[test]
     fn rates_make_wait_and_then_refuse() {
         let limits = limits(|config| {
             config.device.messages_per_s = 10;

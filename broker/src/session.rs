@@ -240,7 +240,7 @@ impl Session {
                 self.journal.dequeued(self.id, entry.position, entry.message);
                 continue;
             }
-            let stage = match sent_through {
+            let how_far = match sent_through {
                 _ if entry.released => Stage::Released,
                 Some(through) if entry.position > through => Stage::Queued,
                 _ => Stage::Again,
@@ -254,7 +254,7 @@ impl Session {
                 position: entry.position,
                 qos: Qos::of(entry.qos),
                 retain: entry.retain,
-                stage,
+                stage: how_far,
                 identifiers: entry.identifiers,
                 group: None,
             };

@@ -1,14 +1,14 @@
 //! The data directory, which one process at a time may serve from.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 
 use crate::config::Config;
@@ -79,6 +79,23 @@ impl DataDir {
         config.database.url.is_some() || self.path.join("promenade.db").is_file()
     }
 
+    /// The files that others on this machine can read; there should be none, since the keys of the pseudonyms are among them.
+    pub fn open_to_others(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = std::fs::metadata(&self.path)?;
+        if !is_open(&folder) {
+            return Ok(Vec::new());
+        }
+        let mut open = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_file() && is_open(&metadata) {
+                open.push(entry.path());
+            }
+        }
+        Ok(open)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -93,6 +110,11 @@ impl DataDir {
             .open(self.path.join("lock"))
             .with_context(|| format!("{} is not writable", self.path.display()))
     }
+}
+
+/// Whether others than the owner may do anything with it.
+fn is_open(metadata: &Metadata) -> bool {
+    Mode::from_raw_mode(metadata.permissions().mode()).intersects(Mode::RWXG | Mode::RWXO)
 }
 
 #[cfg(test)]
@@ -110,6 +132,22 @@ mod tests {
         assert!(error.contains("another promenade"), "{error}");
         drop(lock);
         data.lock().expect("free again");
+    }
+
+    #[test]
+    fn what_others_can_read_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(folder.path()).expect("made");
+        let open = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("allowed");
+        };
+        for (name, mode) in [("promenade.db", 0o644), ("lock", 0o600)] {
+            std::fs::write(folder.path().join(name), "").expect("written");
+            open(&folder.path().join(name), mode);
+        }
+        assert!(data.open_to_others().expect("read").is_empty(), "nobody else can enter");
+        open(folder.path(), 0o755);
+        assert_eq!(data.open_to_others().expect("read"), [folder.path().join("promenade.db")]);
     }
 
     #[test]

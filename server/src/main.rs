@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use server::Config;
 use server::config::Address;
 
@@ -91,6 +93,8 @@ impl Serving {
 }
 
 fn main() -> ExitCode {
+    // Keys of pseudonyms and devices are among what is written, and the data directory may be an old one that others can enter.
+    umask(Mode::RWXG | Mode::RWXO);
     let outcome = match Cli::parse().command {
         Command::Serve(serving) => command::serve(&serving),
         Command::Demo(demo) => demo.run(),

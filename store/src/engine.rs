@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use protocol::OrganizationId;
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -44,6 +45,15 @@ pub struct Sqlite {
 pub struct Postgres {
     pub(crate) pool: PgPool,
     pub(crate) installation_key: [u8; 32],
+}
+
+/// What a program opens a database for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// To serve from it: it is made and brought up to date.
+    Serve,
+    /// To work beside a server: it is taken as it is.
+    Join,
 }
 
 /// Runs one expression against whichever engine is open; reads only, because `SQLite` hands out its readers here.
@@ -90,10 +100,20 @@ impl Store {
     /// The first opening makes the installation key. It lives in the database, so that a backup is complete and several
     /// programs agree on it.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, Opening::Serve).await
+    }
+
+    /// Opens a database as a server left it, for programs beside a server: nothing is made and nothing brought up to date, since
+    /// the server may be of another version. [`StoreError::Schema`] where this program could not work with it.
+    pub async fn join(url: &str) -> Result<Self> {
+        Self::open_with(url, Opening::Join).await
+    }
+
+    async fn open_with(url: &str, opening: Opening) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Postgres::open(url).await.map(Self::Postgres)
+            Postgres::open(url, opening).await.map(Self::Postgres)
         } else if url.starts_with("sqlite:") {
-            Sqlite::open(url).await.map(Self::Sqlite)
+            Sqlite::open(url, opening).await.map(Self::Sqlite)
         } else {
             Err(StoreError::Invalid("the database is neither sqlite: nor postgres://".into()))
         }
@@ -188,15 +208,17 @@ impl Tx {
 }
 
 const INSTALL: &str = "INSERT INTO installation (id, key) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+/// The migrations that ran, the newest.
+const APPLIED: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
 const INSTALLATION_KEY: &str = "SELECT key FROM installation WHERE id = 1";
 
 impl Sqlite {
     /// Readers are few: they share the machine with ingest, and each keeps a page cache and its statements.
     const READERS: u32 = 3;
 
-    async fn open(url: &str) -> Result<Self> {
+    async fn open(url: &str, opening: Opening) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
+            .create_if_missing(opening == Opening::Serve)
             .journal_mode(SqliteJournalMode::Wal)
             // NORMAL would lose acknowledged batches in a power cut.
             .synchronous(SqliteSynchronous::Full)
@@ -217,8 +239,17 @@ impl Sqlite {
         };
         let writer =
             pool().max_connections(1).connect_with(options.clone().pragma("cache_size", "-4096")).await?;
-        sqlx::migrate!("../migrations/sqlite").run(&writer).await?;
-        sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&writer).await?;
+        let migrations = sqlx::migrate!("../migrations/sqlite");
+        match opening {
+            Opening::Serve => {
+                migrations.run(&writer).await?;
+                sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&writer).await?;
+            }
+            Opening::Join => {
+                let found = sqlx::query_scalar(APPLIED).fetch_one(&writer).await;
+                check_schema(&migrations, found)?;
+            }
+        }
         let key: Vec<u8> = sqlx::query_scalar(INSTALLATION_KEY).fetch_one(&writer).await?;
         let readers = pool()
             .max_connections(Self::READERS)
@@ -232,7 +263,7 @@ impl Sqlite {
 impl Postgres {
     const CONNECTIONS: u32 = 16;
 
-    async fn open(url: &str) -> Result<Self> {
+    async fn open(url: &str, opening: Opening) -> Result<Self> {
         let options =
             PgConnectOptions::from_str(url)?.statement_cache_capacity(256).disable_statement_logging();
         let pool = PgPoolOptions::new()
@@ -240,11 +271,30 @@ impl Postgres {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        sqlx::migrate!("../migrations/postgres").run(&pool).await?;
-        sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&pool).await?;
+        let migrations = sqlx::migrate!("../migrations/postgres");
+        match opening {
+            Opening::Serve => {
+                migrations.run(&pool).await?;
+                sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&pool).await?;
+            }
+            Opening::Join => {
+                let found = sqlx::query_scalar(APPLIED).fetch_one(&pool).await;
+                check_schema(&migrations, found)?;
+            }
+        }
         let key: Vec<u8> = sqlx::query_scalar(INSTALLATION_KEY).fetch_one(&pool).await?;
         Ok(Self { pool, installation_key: installation_key(&key)? })
     }
+}
+
+/// Whether the database is of this program's version; one without the table of migrations has none.
+fn check_schema(migrations: &Migrator, found: sqlx::Result<i64>) -> Result<()> {
+    let found = match found {
+        Err(sqlx::Error::Database(_)) => 0,
+        found => found?,
+    };
+    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    if found == known { Ok(()) } else { Err(StoreError::Schema { found, known }) }
 }
 
 fn installation_key(bytes: &[u8]) -> Result<[u8; 32]> {

@@ -18,12 +18,28 @@ pub enum StoreError {
     /// The engine cannot be reached or is too busy: the same call may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The tables are those of another version of the program.
+    #[error("the database has version {found} of the tables, this program needs {known}: {}", advice(*found, *known))]
+    Schema {
+        /// The newest migration that the database has seen; 0 for none.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
     /// The engine refused the statement.
     #[error("the database refused a statement")]
     Sql(#[source] sqlx::Error),
     /// A stored value cannot be read back; the text names which.
     #[error("the stored {0} cannot be read")]
     Corrupt(&'static str),
+}
+
+fn advice(found: i64, known: i64) -> &'static str {
+    if found < known {
+        "start `promenade serve` of this version once, which brings it up to date"
+    } else {
+        "use the program of the server's version"
+    }
 }
 
 impl StoreError {

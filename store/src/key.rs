@@ -95,8 +95,7 @@ impl Store {
 
     /// Those of `ids` that are keys still, expired ones included; for whoever let their holders in.
     pub async fn known_keys(&self, ids: &[KeyId]) -> Result<Vec<KeyId>> {
-        const SQLITE: &str =
-            "SELECT id FROM api_keys WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+        const SQLITE: &str = "SELECT id FROM api_keys WHERE id IN (SELECT unhex(value) FROM json_each($1))";
         const POSTGRES: &str = "SELECT id FROM api_keys WHERE id = ANY($1)";
         let ids = ids.iter().map(KeyId::as_uuid);
         let known: Vec<Uuid> = match self {

@@ -107,3 +107,40 @@ async fn from_never_seen_to_gone() -> anyhow::Result<()> {
     ensure!(!ok && text.is_empty(), "{text}");
     Ok(())
 }
+
+/// What the ingest log refuses is found, not only what the front does.
+#[tokio::test]
+async fn what_the_log_refuses_is_told() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let shop = Shop::open(&world).await?;
+    let (gateway, device) = (&shop.gateway, shop.gateway.device);
+    let mut client = Client::connect(&world, hello(gateway, &gateway.secret)).await?;
+    let now = store::Clock::System.now();
+    let topic = gateway.pings_topic();
+    assert_eq!(client.publish(&topic, batch(0, [now]).to_json(), 1, false).await?, 0);
+    // Firmware that counts anew without a new boot.
+    assert_eq!(client.publish(&topic, batch(0, [now.plus(1)]).to_json(), 1, false).await?, 0x99);
+    assert_eq!(client.publish(&topic, "rubbish", 1, false).await?, 0x99);
+    let refused = found(&world, device, "content_refused").await?;
+    for cause in ["sequence_reused", "unreadable"] {
+        assert_eq!(refused["refusals"][cause]["count"], 1, "{cause}: {refused}");
+    }
+    assert_eq!(refused["healthy"], false, "{refused}");
+
+    // Of two connections the newer one ends: it is still connected, and how one ended is no refusal.
+    let mut second = Connect::new(5, "second").user(device.to_string()).password(&gateway.secret);
+    second.keep_alive = 1;
+    let second = Client::connect(&world, second).await?;
+    eventually("the second ends for its silence", async || {
+        let explanation = world.api().get(&format!("/devices/{device}/explain")).await?;
+        Ok((explanation["disconnected"]["cause"] == "keep_alive_timeout").then_some(explanation))
+    })
+    .await
+    .and_then(|explanation| {
+        ensure!(explanation["connected"] == true, "{explanation}");
+        ensure!(explanation["refusals"].get("keep_alive_timeout").is_none(), "{explanation}");
+        Ok(())
+    })?;
+    drop(second);
+    client.ping().await
+}

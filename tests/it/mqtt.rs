@@ -97,6 +97,11 @@ impl Wire {
         Ok(self.socket.write_all(&web::frame(kind, is_last, payload)).await?)
     }
 
+    /// Bytes as they are, past all frames.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        Ok(self.socket.write_all(bytes).await?)
+    }
+
     /// Says that nothing more will come.
     pub(crate) async fn finish(&mut self) -> anyhow::Result<()> {
         Ok(self.socket.shutdown().await?)

@@ -1,8 +1,9 @@
 //! From the first byte to the CONNACK: who is it, may they come in, and which session is theirs.
 
 mod asked;
+mod observed;
+mod refusal;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use asked::Asked;
+use observed::{note_refusal, observe};
+use refusal::{Refused, check_client_id, check_will, refuse};
 
 use super::Link;
 use super::wire::{Timers, Wire};
-use crate::access::{Access, Identity, Route};
-use crate::codec::{self, Connect, DecodeError, Detail, Packet, Property, Version, reason};
-use crate::facts::{Observed, RefusedSignIn, SignIn};
+use crate::access::Access;
+use crate::codec::{self, Connect, DecodeError, Packet, Property, Version, reason};
+use crate::facts::Observed;
 use crate::front::{Front, Peer};
 use crate::journal::expiry;
 use crate::limits::{Allowance, Counted, Over, origin};
@@ -51,10 +54,6 @@ pub(super) struct Welcome {
 const MAX_CONNECT: usize = 132 * 1024;
 /// What the request for a WebSocket may have beside it.
 const MAX_REQUEST: usize = 16 * 1024;
-/// The longest client id taken; the standard asks for 23 bytes at least and leaves the rest to the server.
-const MAX_CLIENT_ID: usize = 256;
-/// How long a refused peer may take to read why.
-const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Opens the transport and reads the CONNECT within one deadline, and answers it. `None`: the peer was refused or went, and
 /// has been told.
@@ -65,7 +64,8 @@ pub(super) async fn shake(
 ) -> Option<(Wire<Stream>, Welcome, Counted)> {
     let deadline = Instant::now() + Duration::from_secs(front.config.connect_timeout_s);
     let largest = front.config.maximum_packet_size;
-    let opening = transport::open(peer.transport, socket, front.tls.as_deref(), largest, MAX_CONNECT + MAX_REQUEST);
+    let opening =
+        transport::open(peer.transport, socket, front.tls.as_deref(), largest, MAX_CONNECT + MAX_REQUEST);
     let opened = tokio::select! {
         biased;
         opened = timeout_at(deadline, opening) => opened,
@@ -165,7 +165,9 @@ where
             let code = if version == Version::V5 { v5 } else { v4 };
             if code != 0 {
                 let maximum = match &packet {
-                    Ok(Packet::Connect(connect)) => Asked::read(connect).map_or(0, |it| it.maximum_packet_size),
+                    Ok(Packet::Connect(connect)) => {
+                        Asked::read(connect).map_or(0, |it| it.maximum_packet_size)
+                    }
                     _ => 0,
                 };
                 refuse(wire, version, code, Some((cause, maximum))).await;
@@ -198,30 +200,6 @@ where
     }
 }
 
-/// The version 5 code, the 3.1.1 code (0: just close) and the cause counted.
-struct Refused {
-    v5: u8,
-    v4: u8,
-    cause: &'static str,
-}
-
-impl Refused {
-    fn new(v5: u8, v4: u8, cause: &'static str) -> Self {
-        Self { v5, v4, cause }
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::BadCredentials => Self::new(reason::BAD_CREDENTIALS, 4, "bad_credentials"),
-            Refusal::CertificateRevoked => Self::new(reason::NOT_AUTHORIZED, 5, "certificate_revoked"),
-            Refusal::NotAuthorized => Self::new(reason::NOT_AUTHORIZED, 5, "sign_in_missing"),
-            Refusal::Unavailable => Self::new(reason::SERVER_UNAVAILABLE, 3, "store_unavailable"),
-        }
-    }
-}
-
 async fn admit(
     front: &Arc<Front>,
     connect: &Connect<'_>,
@@ -230,13 +208,7 @@ async fn admit(
     deadline: Instant,
 ) -> Result<(Welcome, Vec<u8>), Refused> {
     let asked = Asked::read(connect)?;
-    if connect.client_id.len() > MAX_CLIENT_ID {
-        return Err(Refused::new(reason::CLIENT_IDENTIFIER_NOT_VALID, 2, "client_id_too_long"));
-    }
-    // An empty client id in 3.1.1 is for clean sessions alone (MQTT-3.1.3-8).
-    if version == Version::V4 && connect.client_id.is_empty() && !connect.clean {
-        return Err(Refused::new(reason::CLIENT_IDENTIFIER_NOT_VALID, 2, "client_id_missing"));
-    }
+    check_client_id(connect, version)?;
     let limited = |Over(limit)| Refused::new(reason::QUOTA_EXCEEDED, 3, limit);
     let too_often = |Over(limit)| Refused::new(reason::CONNECTION_RATE_EXCEEDED, 3, limit);
     peer.counted.sign_in().map_err(too_often)?;
@@ -244,12 +216,7 @@ async fn admit(
     let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await?;
     let SignedIn { access, expires_at, certificate } = signed_in;
     if let Some(will) = &connect.will {
-        if access.publish(will.topic) != Some(Route::Free) {
-            return Err(Refused::new(reason::NOT_AUTHORIZED, 5, "will_not_authorized"));
-        }
-        if will.properties.claims_text() && std::str::from_utf8(will.payload).is_err() {
-            return Err(Refused::new(reason::PAYLOAD_FORMAT_INVALID, 0, DecodeError::PayloadFormat.cause()));
-        }
+        check_will(will, &access)?;
     }
     let assigned = connect.client_id.is_empty().then(|| front.assign_client_id());
     let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
@@ -344,30 +311,6 @@ async fn is_committed(front: &Front, deadline: Instant) -> bool {
     }
 }
 
-/// Notes that a device signed in.
-fn observe(
-    front: &Front,
-    access: &Access,
-    session: &Session,
-    version: Version,
-    peer: &Peer,
-    since: Timestamp,
-) -> Option<Arc<Observed>> {
-    let Identity::Device(device) = access.identity else { return None };
-    let observed = front.facts.of(access.organization, device);
-    let certificate = session.state().certificate;
-    let sign_in = SignIn {
-        at: since,
-        address: peer.address.ip().to_canonical().to_string(),
-        transport: peer.transport.name().to_owned(),
-        version: if version == Version::V4 { "3.1.1" } else { "5" }.to_owned(),
-        client_id: session.key.client_id.to_string(),
-        certificate: certificate.map(hex),
-    };
-    observed.connected(sign_in);
-    Some(observed)
-}
-
 /// The will as it is published, should it be.
 fn read_will(will: &codec::Will<'_>, access: &Access, session: &Session) -> Will {
     let delay = |property| if let Property::WillDelay(delay_s) = property { Some(delay_s) } else { None };
@@ -383,38 +326,4 @@ fn read_will(will: &codec::Will<'_>, access: &Access, session: &Session) -> Will
         expires_at: will.properties.message_expiry().map(|s| expiry(Timestamp(0), s).max(Timestamp(1))),
     });
     Will { message, delay_s: will.properties.iter().find_map(delay).unwrap_or(0) }
-}
-
-/// Notes that a sign-in of a device that exists was refused.
-fn note_refusal(front: &Front, user_name: Option<&str>, peer: &Peer, cause: &str) {
-    let named = user_name.or(peer.certificate.as_ref().and_then(|it| it.common_name.as_deref()));
-    let Some(device) = named.and_then(|name| name.parse().ok()) else { return };
-    let Some(reporter) = front.sign_in.registry.view().reporter(device) else { return };
-    let refused = RefusedSignIn {
-        at: front.clock.now(),
-        address: peer.address.ip().to_canonical().to_string(),
-        cause: cause.to_owned(),
-    };
-    let observed = front.facts.of(reporter.organization, device);
-    observed.change(|facts| facts.refused_sign_in = Some(refused));
-}
-
-fn hex(bytes: [u8; 32]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Tells the code; beside it the limit that was hit, as far as the client takes packets of that size.
-async fn refuse<S>(wire: &mut Wire<S>, version: Version, code: u8, limit: Option<(&str, usize)>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let limit = limit.filter(|_| code == reason::QUOTA_EXCEEDED || code == reason::CONNECTION_RATE_EXCEEDED);
-    let (detail, maximum) = limit.map_or((None, 0), |(limit, maximum)| (Some(Detail::over(limit)), maximum));
-    codec::with_detail(&mut wire.output, maximum, detail, |out, detail| {
-        codec::connack(out, version, false, code, None, detail);
-    });
-    wire.finish(REFUSAL).await;
 }

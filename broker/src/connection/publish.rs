@@ -149,7 +149,11 @@ impl Connection<'_> {
         match publish.id {
             Some(id) if self.version == Version::V5 => {
                 let is_limit = code == reason::QUOTA_EXCEEDED;
-                if is_limit { self.limited(cause) } else { self.refuse(cause) }
+                if is_limit {
+                    self.limited(cause);
+                } else {
+                    self.refuse(cause);
+                }
                 self.session.release(id);
                 let limit = (is_limit && self.explains).then_some(cause);
                 self.answers.refuse(acknowledgement(publish.qos), id, code, limit);

@@ -48,7 +48,11 @@ impl Connection<'_> {
                 }
                 Err((code, cause)) => {
                     let is_limit = code == reason::QUOTA_EXCEEDED;
-                    if is_limit { self.limited(cause) } else { self.refuse(cause) }
+                    if is_limit {
+                        self.limited(cause);
+                    } else {
+                        self.refuse(cause);
+                    }
                     limit = limit.or((is_limit && self.explains).then_some(cause));
                     codes.push(if self.version == Version::V5 { code } else { reason::UNSPECIFIED });
                 }

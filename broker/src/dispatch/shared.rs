@@ -23,10 +23,12 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Inner {
     tree: Forest<Arc<Group>>,
-    /// The organization is in it since `$SYS` is the same for all.
-    named: HashMap<(OrganizationId, Namespace, Box<str>, Box<str>), Arc<Group>>,
+    named: HashMap<Name, Arc<Group>>,
     next: u64,
 }
+
+/// Whose group it is, since `$SYS` is the same for all; its name and its filter.
+type Name = (OrganizationId, Namespace, Box<str>, Box<str>);
 
 /// Whoever shares a subscription.
 #[derive(Debug)]
@@ -131,5 +133,64 @@ impl Group {
 
     fn lock(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::access::{Identity, NOBODY};
+    use crate::codec::Qos;
+    use crate::journal::Journal;
+    use crate::message::Draft;
+    use crate::session::{Birth, Bounds, SessionKey, Subscribed, Usage};
+
+    fn member(organization: OrganizationId, id: u64) -> Subscription {
+        let bounds = Bounds { session_bytes: 1, session_messages: 1, organization_bytes: 1 };
+        let birth = Birth {
+            id,
+            key: SessionKey { identity: Identity::Anonymous, client_id: "c".into() },
+            organization,
+            durable: false,
+            hidden: Arc::default(),
+            usage: Arc::new(Usage::new(bounds, Counter::default(), Counter::default())),
+        };
+        let session = Arc::new(Session::new(birth, Arc::new(Journal::default())));
+        let filter = "$share/g/$SYS/#".into();
+        Subscription::new(session, &Subscribed { filter, options: 0, identifier: None })
+    }
+
+    /// `$SYS` is the same for all, and its groups are not.
+    #[test]
+    fn groups_of_two_organizations_take_nothing_from_each_other() {
+        let (groups, share) = (Shared::default(), Share { group: "g", filter: "$SYS/#" });
+        let members = [1, 2].map(|id| member(OrganizationId::from_uuid(Uuid::from_u128(id.into())), id));
+        for member in &members {
+            groups.join(Namespace::System, share, member.clone());
+        }
+        let message = Message::new(Draft {
+            organization: NOBODY,
+            publisher: 0,
+            topic: "$SYS/broker/uptime",
+            properties: &[],
+            payload: b"1",
+            qos: Qos::AtMostOnce,
+            retain: false,
+            expires_at: None,
+        });
+        let mut taken = Vec::new();
+        groups.pick(&message, |member, _| {
+            taken.push(member.session.id);
+            true
+        });
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        groups.leave(Namespace::System, share, &members[0].session);
+        assert!(groups.any());
+        groups.leave(Namespace::System, share, &members[1].session);
+        assert!(!groups.any());
     }
 }

@@ -114,7 +114,8 @@ impl Appender {
 
     /// Puts one batch where it belongs: into its segments, or among the refusals.
     async fn sort_in(&mut self, group: &mut Group, submission: Submission) {
-        let Submission { device, organization, content, reply, room, offset_ms, rate, observed, .. } = submission;
+        let Submission { device, organization, content, reply, room, offset_ms, rate, observed, .. } =
+            submission;
         group.rooms.extend(room);
         let now = self.clock.now();
         let observed = observed.as_deref();

@@ -67,6 +67,14 @@ mod tests {
     }
 
     #[test]
+    fn boots_have_a_pace_of_their_own() {
+        let rate = Rate::new(1);
+        let start = Instant::now();
+        assert!((0..60).all(|_| rate.take_boot(start)) && !rate.take_boot(start));
+        assert!(rate.take_boot(start + Duration::from_secs(1)));
+    }
+
+    #[test]
     fn what_was_refused_has_a_lane_of_its_own() {
         let rate = Rate::new(600);
         let start = Instant::now();

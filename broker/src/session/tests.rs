@@ -297,3 +297,65 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_what_came_on_this_connection_counts_against_its_quota() {
+    let table = Table::new(false);
+    assert!(table.session.take_in(5) && table.session.take_in(6));
+    assert_eq!(table.session.held(), 2);
+    let mut state = table.session.state();
+    state.generation += 1;
+    state.begin();
+    drop(state);
+    assert!(table.session.holds(5) && table.session.held() == 0);
+    assert!(table.session.take_in(7) && table.session.release(5));
+    assert_eq!(table.session.held(), 1, "an old one is no room for a new one");
+    assert!(table.session.release(7) && table.session.release(6));
+    assert_eq!(table.session.held(), 0);
+}
+
+#[test]
+fn what_was_not_sent_before_a_restart_expires_after_it() {
+    let table = Table::new(true);
+    let soon = Some(Timestamp(NOW.0 + 10));
+    table.give("sent", Qos::AtLeastOnce, soon);
+    table.give("sent", Qos::ExactlyOnce, soon);
+    table.sent(2, NOW);
+    table.give("waits", Qos::AtLeastOnce, soon);
+    table.give("waits", Qos::ExactlyOnce, None);
+    let sent_through = table.session.row(&table.session.state(), Some(NOW)).sent_through;
+    assert_eq!(sent_through, Some(2));
+    assert_eq!(table.session.row(&table.session.state(), None).sent_through, None, "it may send more");
+    let state = table.session.state();
+    let messages: Vec<_> = state.inflight.iter().chain(&state.pending).map(|it| it.message.clone()).collect();
+    drop(state);
+    let mut entries = table.changes().queued;
+    entries.sort_unstable_by_key(|entry| entry.position);
+    let restored = |sent_through| {
+        let restored = Table::new(true);
+        let entries = entries.iter().cloned().zip(messages.iter().cloned()).collect();
+        restored.session.restore(entries, [], sent_through, Timestamp(NOW.0 + 20));
+        let sent = restored.sent(9, Timestamp(NOW.0 + 20));
+        sent.into_iter().map(|(_, id, stage)| (id, stage)).collect::<Vec<_>>()
+    };
+    assert_eq!(restored(sent_through), [(1, Stage::Again), (2, Stage::Again), (4, Stage::Queued)]);
+    assert_eq!(
+        restored(None),
+        [(2, Stage::Again), (4, Stage::Again)],
+        "whether it was begun is not known, and twice is allowed"
+    );
+}
+
+#[test]
+fn filters_and_wills_use_room_until_they_go() {
+    let table = Table::with(false, Bounds { session_bytes: 2_000, organization_bytes: 10_000, ..BOUNDS });
+    let mut state = table.session.state();
+    assert!(table.session.has_room(&state, Subscribed::size("a/b")));
+    assert!(!table.session.has_room(&state, Subscribed::size(&"a".repeat(1_000))));
+    assert!(!table.session.has_room(&state, Subscribed::size(&"a/".repeat(30))), "levels cost, too");
+    table.session.keep_beside(&mut state, 1_500);
+    assert!(!table.session.has_room(&state, 600));
+    assert_eq!(table.usage.bytes(), 1_500);
+    table.session.drop_beside(&mut state, 1_500);
+    assert_eq!(table.usage.bytes(), 0);
+}

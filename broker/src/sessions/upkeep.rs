@@ -30,8 +30,7 @@ impl Sessions {
 
     /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
     pub(super) fn make_room(&self, inner: &mut Inner, identity: Identity) {
-        let most =
-            if matches!(identity, Identity::Device(_)) { self.per_device } else { self.per_identity };
+        let most = if matches!(identity, Identity::Device(_)) { self.per_device } else { self.per_identity };
         if inner.counts.get(&identity).is_none_or(|count| *count < most) {
             return;
         }

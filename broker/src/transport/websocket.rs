@@ -48,12 +48,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest));
         let mut is_foreign = false;
+        #[expect(clippy::result_large_err, reason = "the library's signature")]
         let answer = |request: &Request, response| {
             is_foreign = comes_from_elsewhere(request);
             welcome(request, response)
         };
-        let frames =
-            accept_hdr_async_with_config(Gate::new(socket, first), answer, Some(config)).await;
+        let frames = accept_hdr_async_with_config(Gate::new(socket, first), answer, Some(config)).await;
         let frames = frames.map_err(|error| OpenError::WebSocket(Box::new(error)))?;
         Ok(Self { frames, rest: Bytes::new(), is_foreign })
     }

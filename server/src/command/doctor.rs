@@ -59,6 +59,10 @@ async fn examine(config: &Config) -> Vec<Finding> {
             return findings;
         }
     };
+    findings.extend(data.open_to_others().unwrap_or_default().iter().map(|path| {
+        let path = path.display();
+        Finding::Wrong(format!("others on this machine can read {path}: `chmod go= {path}`"))
+    }));
     let served = data.is_served();
     findings.push(match &served {
         Ok(true) => Finding::Fine(format!("a server is running from {}", data.path().display())),
@@ -103,7 +107,10 @@ fn certificate(files: &TlsFiles, now: Timestamp) -> Finding {
 }
 
 async fn database(config: &Config, data: &DataDir) -> Vec<Finding> {
-    let store = match Store::open(&data.database_url(config)).await {
+    if !data.has_database(config) {
+        return vec![Finding::Note("there is no database yet; `promenade serve` makes it".into())];
+    }
+    let store = match Store::join(&data.database_url(config)).await {
         Ok(store) => store,
         Err(error) => return vec![Finding::Wrong(format!("the database cannot be opened: {error}"))],
     };

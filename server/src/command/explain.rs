@@ -39,7 +39,7 @@ impl Explain {
     }
 
     async fn explain(&self, config: &Config, data: &DataDir) -> anyhow::Result<String> {
-        let store = Store::open(&data.database_url(config)).await.context("the database cannot be opened")?;
+        let store = Store::join(&data.database_url(config)).await.context("the database cannot be opened")?;
         let text = match store.registered(self.device).await? {
             Some(registered) => {
                 let organization = registered.device.organization;

@@ -44,8 +44,11 @@ impl Token {
         let data = DataDir::open(&config.data)?;
         let scopes: ScopeSet = self.scope.iter().cloned().collect();
         let secret = runtime()?.block_on(async {
+            let url = data.database_url(&config);
+            // In a new directory there is nothing that a server could find changed.
             let store =
-                Store::open(&data.database_url(&config)).await.context("the database cannot be opened")?;
+                if data.has_database(&config) { Store::join(&url).await } else { Store::open(&url).await };
+            let store = store.context("the database cannot be opened")?;
             let now = Clock::System.now();
             let first = store.default_organization(now).await?;
             let organization = match self.organization {

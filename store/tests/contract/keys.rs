@@ -52,9 +52,8 @@ async fn a_deleted_key_is_void() {
 async fn it_is_told_which_keys_there_still_are() {
     each_engine(async |store| {
         let organization = store.default_organization(NOON).await.unwrap().id;
-        let make = async || {
-            store.create_key(organization, "key", &scopes("admin"), None, NOON).await.unwrap().0.id
-        };
+        let make =
+            async || store.create_key(organization, "key", &scopes("admin"), None, NOON).await.unwrap().0.id;
         let (kept, deleted) = (make().await, make().await);
         store.delete_key(organization, deleted).await.unwrap();
         assert_eq!(store.known_keys(&[kept, deleted]).await.unwrap(), [kept]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sqlx::{Connection, PgConnection, SqliteConnection};
-use store::Store;
+use store::{Store, StoreError};
 
 use crate::engines::{Database, sqlite_url};
 
@@ -86,5 +86,35 @@ async fn both_engines_have_the_same_tables_and_indexes() {
 
     sqlite.close().await.unwrap();
     postgres.close().await.unwrap();
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn beside_a_server_the_database_is_taken_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = sqlite_url(&directory);
+    assert!(Store::join(&url).await.is_err(), "nothing is made");
+    assert!(!directory.path().join("promenade.db").exists());
+    let database = Database::create().await;
+    let empty = Store::join(&database.url).await;
+    assert!(matches!(empty, Err(StoreError::Schema { found: 0, .. })), "{empty:?}");
+    for url in [&url, &database.url] {
+        Store::open(url).await.unwrap().close().await;
+        Store::join(url).await.unwrap().close().await;
+    }
+    // As another version would leave it.
+    const OLDER: &str =
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    let mut sqlite = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(OLDER).execute(&mut sqlite).await.unwrap();
+    let mut postgres = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query(OLDER).execute(&mut postgres).await.unwrap();
+    sqlite.close().await.unwrap();
+    postgres.close().await.unwrap();
+    for url in [&url, &database.url] {
+        let joined = Store::join(url).await;
+        let Err(StoreError::Schema { found, known }) = joined else { panic!("{joined:?}") };
+        assert_eq!(found + 1, known);
+    }
     database.drop().await;
 }

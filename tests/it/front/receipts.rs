@@ -179,3 +179,31 @@ async fn they_name_single_pings() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Each boot is remembered for days, so that a device may not begin as many as it likes.
+#[tokio::test]
+async fn a_device_may_not_start_anew_all_the_time() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let shop = Shop::open(&world).await?;
+    let mut reporter = Reporter::connect(&world, 5, &shop.gateway).await?;
+    let mut refused = None;
+    for number in 0..200 {
+        let mut new = batch(0, [Clock::System.now()]);
+        new.boot = format!("boot{number}").parse()?;
+        if reporter.deliver(&new).await? == 0x97 {
+            refused = Some(new);
+            break;
+        }
+    }
+    let refused = refused.context("every boot was taken")?;
+    let reason = Reason::RateLimited(Limit::BootsPerMinute);
+    loop {
+        let receipt = reporter.receipt().await?;
+        if receipt.refused.contains(&Refused::Whole { reason }) {
+            ensure!(receipt.boot.is_none(), "{receipt:?}");
+            break;
+        }
+    }
+    // Nothing of it is remembered, so that it comes through when there is room again.
+    reporter.deliver_until_accepted(&refused).await
+}

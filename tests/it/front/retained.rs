@@ -1,8 +1,10 @@
 //! Retained messages: set, replaced, cleared, and told to whoever subscribes later.
 
+use std::collections::BTreeSet;
+
 use super::hello::Hello;
 use crate::mqtt::{Client, LEVELS};
-use crate::world::{Key, World};
+use crate::world::{Engine, Key, World};
 
 #[tokio::test]
 async fn the_last_one_is_kept_until_it_is_cleared() -> anyhow::Result<()> {
@@ -73,6 +75,32 @@ async fn the_flag_is_seen_as_published_where_it_is_asked_for() -> anyhow::Result
         assert_eq!(client.delivery().await?.retain, retain);
         publisher.publish("free/plain", "x", 1, retain).await?;
         assert!(!client.delivery().await?.retain);
+    }
+    Ok(())
+}
+
+/// There may be more of them than may wait in a session: a client that reads gets them all.
+#[tokio::test]
+async fn more_than_may_wait_reaches_a_client_that_reads() -> anyhow::Result<()> {
+    const RETAINED: usize = 3000;
+    let world = World::with(Engine::Sqlite, &[("PROMENADE_MQTT__QUEUES__SESSION_MESSAGES", "100")]).await?;
+    let key = Key::free(&world).await?;
+    let mut publisher = Client::connect(&world, Hello::new(5, "publisher").with_key(&key)).await?;
+    for number in 0..RETAINED {
+        publisher.publish(&format!("free/many/{number}"), number.to_string(), 1, true).await?;
+    }
+    for level in LEVELS {
+        for qos in [0, 1] {
+            let mut late = Client::connect(&world, Hello::new(level, "late").with_key(&key)).await?;
+            late.subscribe(&[("free/many/+", qos), ("free/end", 0)]).await?;
+            let mut heard = BTreeSet::new();
+            for _ in 0..RETAINED {
+                let delivery = late.delivery().await?;
+                assert!(delivery.retain && heard.insert(delivery.payload), "once each, and as retained");
+            }
+            publisher.publish("free/end", "end", 1, false).await?;
+            assert_eq!(late.payloads_until("end").await?, [""; 0], "version {level}, QoS {qos}");
+        }
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Sessions that outlive their connection, and those that do not.
 
 use super::hello::Hello;
-use crate::mqtt::{Client, LEVELS};
-use crate::world::{Key, World};
+use crate::mqtt::{Client, LEVELS, Publish};
+use crate::world::{Engine, Key, World};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|number| number.to_string()).collect()
@@ -159,5 +159,26 @@ async fn the_same_client_id_of_two_identities_is_two_sessions() -> anyhow::Resul
             Client::connect(&world, Hello::new(level, "same").with_key(key)).await?.leave(None).await?;
         }
     }
+    Ok(())
+}
+
+/// A connection that is taken over while its messages are being acknowledged keeps nobody from anything.
+#[tokio::test]
+async fn taking_over_amid_acknowledgements_blocks_nobody() -> anyhow::Result<()> {
+    let world = World::with(Engine::Sqlite, &[("PROMENADE_MQTT__EVENT_LOOPS", "2")]).await?;
+    let key = Key::free(&world).await?;
+    let mut kept = Client::connect(&world, Hello::new(5, "kept").with_key(&key).resuming()).await?;
+    kept.subscribe(&[("free/kept", 2)]).await?;
+    kept.leave(None).await?;
+    for round in 0..40 {
+        let hello = Hello::new(5, "same").with_key(&key).resuming();
+        let mut client = Client::connect(&world, hello).await?;
+        for id in 1..=200 {
+            let message = Publish::new("free/kept", round.to_string()).qos(2).id(id);
+            client.send_bytes(&message.bytes(5)).await?;
+        }
+    }
+    let mut other = Client::connect(&world, Hello::new(5, "other").with_key(&key)).await?;
+    other.publish("free/kept", "end", 2, false).await?;
     Ok(())
 }

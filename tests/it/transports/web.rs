@@ -5,7 +5,7 @@ use anyhow::ensure;
 use crate::mqtt::{
     Client, Connect, LEVELS, PUBACK, Publish, SUBACK, Socket, TLS_VERSIONS, Wire, packet, subscribe_to, web,
 };
-use crate::world::{Key, Transport, World};
+use crate::world::{Engine, Key, Transport, World};
 
 const WEB: [Transport; 2] = [Transport::Ws, Transport::Wss];
 
@@ -105,5 +105,46 @@ async fn text_ends_the_connection() -> anyhow::Result<()> {
             ensure!(answer.head == 0xE0, "over {transport}: {answer:?} to text");
         }
     }
+    Ok(())
+}
+
+/// What is open to this machine without signing in is not open to every page that a browser on it shows.
+#[tokio::test]
+async fn pages_of_others_do_not_come_from_near() -> anyhow::Result<()> {
+    let settings =
+        [("PROMENADE_LISTEN__WS", "127.0.0.1:0"), ("PROMENADE_MQTT__ANONYMOUS__SUBSCRIBE", "[\"#\"]")];
+    let world = World::with(Engine::Sqlite, &settings).await?;
+    for (origin, code) in [
+        (None, 0),
+        (Some("http://localhost"), 0),
+        (Some("https://example.org"), 0x87),
+        (Some("http://localhost.example.org"), 0x87),
+        (Some("null"), 0x87),
+    ] {
+        let mut socket = Socket::plain(world.address(Transport::Ws)?).await?;
+        let line = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+        let request = web::request("/mqtt", Some("mqtt"));
+        let request = request.replacen("Upgrade: websocket\r\n", &format!("Upgrade: websocket\r\n{line}"), 1);
+        socket.write_all(request.as_bytes()).await?;
+        assert_eq!(web::status(&web::answer(&mut socket).await?)?, 101, "{origin:?}");
+        socket.write_all(&web::frame(web::BINARY, true, &Connect::new(5, "page").bytes())).await?;
+        let (_, connack) = web::read_frame(&mut socket).await?;
+        assert_eq!((connack[0], connack[3]), (0x20, code), "{origin:?}");
+    }
+    Ok(())
+}
+
+/// Whoever has not signed in makes the server keep no more than a CONNECT may have, whatever a frame may.
+#[tokio::test]
+async fn frames_of_strangers_are_not_collected() -> anyhow::Result<()> {
+    let world = World::secure(&[]).await?;
+    for transport in WEB {
+        let mut wire = Wire::over(&world, transport, None).await?;
+        // The first third of a frame of 900,000 bytes, which holds nothing of a CONNECT before it is whole.
+        let frame = web::frame(web::BINARY, true, &vec![0x10; 900_000]);
+        let _ = wire.send_raw(&frame[..300_000]).await; // it may be closed while we write
+        ensure!(!matches!(wire.receive().await, Ok(Some(_))), "answered over {transport}");
+    }
+    assert_eq!(world.refusals("connect_timeout").await?, 0, "it was ended, and not waited for");
     Ok(())
 }
