@@ -149,8 +149,8 @@ impl Dispatch {
         self.durable_count.load(Ordering::Acquire) + usize::from(self.shared.any())
     }
 
-    /// Sends some of the retained messages that a new subscription asks for to its session, from the topic `from` on; answers
-    /// where to go on, none where that was all.
+    /// Sends some of the retained messages that a new subscription asks for to its session, from the topic `from` on, as many as
+    /// it takes; answers where to go on, none where that was all.
     pub(crate) fn send_retained(
         &self,
         session: &Arc<Session>,
@@ -167,6 +167,7 @@ impl Dispatch {
                 group: None,
             };
             session.deliver(message, self.number(), how, now);
+            session.takes_more()
         })
     }
 

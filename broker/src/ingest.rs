@@ -12,7 +12,7 @@ mod receipts;
 
 use std::sync::Arc;
 
-use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
+use protocol::{DeviceId, Limit, OrganizationId, Timestamp, VenueId};
 use store::Clock;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep};
@@ -45,6 +45,18 @@ pub(crate) struct Ingest {
     room: Arc<Semaphore>,
 }
 
+/// A message of pings as it came.
+pub(crate) struct Incoming<'a> {
+    pub(crate) payload: &'a [u8],
+    pub(crate) content_type: Option<&'a str>,
+    /// Whom to answer.
+    pub(crate) reply: Option<Reply>,
+    /// Where it is noted what becomes of it.
+    pub(crate) observed: Option<Arc<Observed>>,
+    /// What the device used up before, so that nothing of it is stored.
+    pub(crate) limit: Option<Limit>,
+}
+
 /// A committed segment on its way to the worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Committed {
@@ -69,35 +81,18 @@ impl Ingest {
         (Self { registry, clock, acceptance_window_ms, metrics, receipts, queue, room }, receiver)
     }
 
-    /// Takes a batch in; answers what to wait for while the ingest log is full. The answer comes through `reply`, after the
+    /// Takes a batch in; answers what to wait for while the ingest log is full. The answer comes through its reply, after the
     /// commit.
-    pub(crate) fn take(
-        &self,
-        device: DeviceId,
-        payload: &[u8],
-        content_type: Option<&str>,
-        reply: Option<Reply>,
-        observed: Option<Arc<Observed>>,
-        now: Instant,
-    ) -> Option<Wait> {
+    pub(crate) fn take(&self, device: DeviceId, incoming: Incoming<'_>, now: Instant) -> Option<Wait> {
         let clocks =
             Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
         // Looked up for each batch: the device may have been moved since it signed in.
         let submission = {
             let view = self.registry.view();
             let reporter = view.reporter(device);
-            reporter.map(|reporter| {
-                prepare::prepare(
-                    &view,
-                    &reporter,
-                    payload,
-                    content_type,
-                    clocks,
-                    &self.metrics,
-                    reply.clone(),
-                )
-            })
+            reporter.map(|reporter| prepare::prepare(&view, &reporter, &incoming, clocks, &self.metrics))
         };
+        let Incoming { reply, observed, .. } = incoming;
         let Some(mut submission) = submission else {
             // Deleted a moment ago: not acknowledged, and the connection ends.
             self.metrics.refuse("device_deleted");
@@ -108,7 +103,7 @@ impl Ingest {
         };
         let pings = submission.pings().max(1) as u32;
         let pause = submission.pause.take();
-        submission.observed = observed;
+        (submission.reply, submission.observed) = (reply, observed);
         if let Ok(place) = self.queue.try_reserve()
             && let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(pings)
         {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use protocol::OrganizationId;
+use protocol::{Limit, OrganizationId, Reason};
 use tokio::time::Instant;
 
 use crate::access::Identity;
@@ -50,6 +50,22 @@ struct Share {
 /// A limit that was hit: the name that refusals carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Over(pub(crate) &'static str);
+
+impl Over {
+    /// As receipts and the loss ledger name it; none for what has nothing to do with messages.
+    pub(crate) fn of_messages(self) -> Option<Limit> {
+        let named = |limit: &Limit| {
+            Reason::RateLimited(*limit).as_str().strip_prefix("rate_limited:") == Some(self.0)
+        };
+        let all = [
+            Limit::MessagesPerSecond,
+            Limit::BytesPerSecond,
+            Limit::OrganizationMessagesPerSecond,
+            Limit::OrganizationBytesPerSecond,
+        ];
+        all.into_iter().find(named)
+    }
+}
 
 /// A connection that is counted for as long as this lives.
 #[derive(Debug)]

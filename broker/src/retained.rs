@@ -79,8 +79,8 @@ impl Retained {
         platform.flat_map(|(_, topics)| topics.messages.values().cloned()).collect()
     }
 
-    /// Gives the retained messages that `filter` matches and that are still of use, from the topic `from` on, until [`LOOKED_AT`]
-    /// topics were looked at; answers the topic to go on from, none where that was all.
+    /// Gives the retained messages that `filter` matches and that are still of use, from the topic `from` on, until `give` has
+    /// enough or [`LOOKED_AT`] topics were looked at; answers the topic to go on from, none where that was all.
     ///
     /// The table stays locked meanwhile, so that nobody gets a retained message behind a newer one of its topic.
     pub(crate) fn give(
@@ -89,24 +89,28 @@ impl Retained {
         filter: &str,
         from: Option<&str>,
         now: Timestamp,
-        mut give: impl FnMut(&Message),
+        mut give: impl FnMut(&Message) -> bool,
     ) -> Option<Box<str>> {
         let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
         let topics = all.get(&namespace)?;
-        let is_good = |message: &&Message| message.expires_at().is_none_or(|at| at > now);
+        let is_good = |message: &Message| message.expires_at().is_none_or(|at| at > now);
         let Some(wild) = filter.find(['+', '#']) else {
-            topics.messages.get(filter).filter(is_good).into_iter().for_each(give);
+            topics.messages.get(filter).filter(|message| is_good(message)).map(give);
             return None;
         };
         // `a/#` matches `a` too.
         let prefix = filter[..wild].trim_end_matches('/');
         let from = (Bound::Included(from.unwrap_or(prefix)), Bound::Unbounded);
-        let mut candidates =
+        let candidates =
             topics.messages.range::<str, _>(from).take_while(|(topic, _)| topic.starts_with(prefix));
-        let some = candidates.by_ref().take(LOOKED_AT);
-        let matching = some.filter(|(topic, _)| filter::matches(filter, topic));
-        matching.map(|(_, message)| message).filter(is_good).for_each(&mut give);
-        candidates.next().map(|(topic, _)| topic.clone())
+        let mut has_enough = false;
+        for (looked_at, (topic, message)) in candidates.enumerate() {
+            if has_enough || looked_at == LOOKED_AT {
+                return Some(topic.clone());
+            }
+            has_enough = filter::matches(filter, topic) && is_good(message) && !give(message);
+        }
+        None
     }
 
     /// How many there are.

@@ -43,6 +43,14 @@ pub enum Limit {
     BatchesPerMinute,
     /// Boots of one device in a minute.
     BootsPerMinute,
+    /// Messages of one device in a second, of whatever kind.
+    MessagesPerSecond,
+    /// Bytes of them.
+    BytesPerSecond,
+    /// Messages of all devices and services of an organization in a second.
+    OrganizationMessagesPerSecond,
+    /// Bytes of them.
+    OrganizationBytesPerSecond,
 }
 
 /// A word that is no reason.
@@ -67,6 +75,10 @@ impl Reason {
         Self::RateLimited(Limit::PingsPerMinute),
         Self::RateLimited(Limit::BatchesPerMinute),
         Self::RateLimited(Limit::BootsPerMinute),
+        Self::RateLimited(Limit::MessagesPerSecond),
+        Self::RateLimited(Limit::BytesPerSecond),
+        Self::RateLimited(Limit::OrganizationMessagesPerSecond),
+        Self::RateLimited(Limit::OrganizationBytesPerSecond),
     ];
 
     /// The word for it in receipts.
@@ -86,6 +98,12 @@ impl Reason {
             Self::RateLimited(Limit::PingsPerMinute) => "rate_limited:pings_per_minute",
             Self::RateLimited(Limit::BatchesPerMinute) => "rate_limited:batches_per_minute",
             Self::RateLimited(Limit::BootsPerMinute) => "rate_limited:boots_per_minute",
+            Self::RateLimited(Limit::MessagesPerSecond) => "rate_limited:messages_per_s",
+            Self::RateLimited(Limit::BytesPerSecond) => "rate_limited:bytes_per_s",
+            Self::RateLimited(Limit::OrganizationMessagesPerSecond) => {
+                "rate_limited:organization_messages_per_s"
+            }
+            Self::RateLimited(Limit::OrganizationBytesPerSecond) => "rate_limited:organization_bytes_per_s",
         }
     }
 

@@ -70,8 +70,7 @@ impl Connection<'_> {
             observed.disconnected(self.since, Disconnected { at, cause });
         }
         // Who comes back to their session finds there what they were promised, as far as it has room.
-        while self.session.durable && self.hand_out.is_some() {
-            self.hand_out_next();
+        while self.session.durable && self.hand_out_some() {
             yield_now().await;
         }
         let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);

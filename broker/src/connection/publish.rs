@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use protocol::Topic;
+use protocol::{DeviceId, Limit, Topic};
 use tokio::time::{Instant, sleep};
 
 use super::answers::Owed;
-use super::{Connection, End, Step, Wait};
+use super::{Connection, End, Reply, Step, Wait};
 use crate::access::{Identity, Route};
 use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
+use crate::ingest::Incoming;
 use crate::journal::expiry;
-use crate::limits::{Over, PATIENCE};
+use crate::limits::PATIENCE;
 use crate::message::{Draft, Message};
 
 impl Connection<'_> {
@@ -44,9 +45,14 @@ impl Connection<'_> {
         }
         let pause = match self.allowance.take(topic.len() + publish.payload.len()) {
             Ok(pause) => pause,
-            // A batch can be named in a receipt when it is refused, but waiting loses nothing.
-            Err(Over(limit)) if pings => return Ok(self.wait(limit)),
-            Err(Over(limit)) => return self.over(publish, limit),
+            Err(over) => {
+                let is_refused = publish.id.is_none() || self.version == Version::V5;
+                if let (Identity::Device(device), true) = (self.access.identity, pings && is_refused) {
+                    // Entered among the losses of the device and in its receipt, so that it can be sent again.
+                    self.take_batch(device, publish, None, over.of_messages());
+                }
+                return self.over(publish, over.0);
+            }
         };
         if publish.properties.claims_text() && std::str::from_utf8(publish.payload).is_err() {
             let error = DecodeError::PayloadFormat;
@@ -58,12 +64,7 @@ impl Connection<'_> {
                 if let Some(id) = publish.id {
                     self.answers.owe(acknowledgement(publish.qos), id, None);
                 }
-                let content_type = publish.properties.content_type();
-                let ingest = &self.front.ingest;
-                let observed = self.observed.clone();
-                let wait =
-                    ingest.take(device, publish.payload, content_type, reply, observed, Instant::now());
-                Ok(after(wait, pause))
+                Ok(after(self.take_batch(device, publish, reply, None), pause))
             }
             _ => {
                 // A crash between the two would lose the message: its client would be told that it is here.
@@ -74,6 +75,24 @@ impl Connection<'_> {
                 self.forward(publish, topic, pause)
             }
         }
+    }
+
+    /// Hands a batch of the device's own pings to ingest; one over a `limit` only to be refused there.
+    fn take_batch(
+        &self,
+        device: DeviceId,
+        publish: &Publish<'_>,
+        reply: Option<Reply>,
+        limit: Option<Limit>,
+    ) -> Option<Wait> {
+        let incoming = Incoming {
+            payload: publish.payload,
+            content_type: publish.properties.content_type(),
+            reply,
+            observed: self.observed.clone(),
+            limit,
+        };
+        self.front.ingest.take(device, incoming, Instant::now())
     }
 
     /// The message would have to wait too long: version 5 is told so. Of whom cannot be told, a QoS 0 message is given up and

@@ -28,16 +28,10 @@ impl Connection<'_> {
 
     /// Hands out some more, if there are more and the session has room; false otherwise.
     pub(super) fn hand_out_some(&mut self) -> bool {
-        let goes_on = self.hand_out.is_some() && self.session.takes_more();
-        if goes_on {
-            self.hand_out_next();
+        let Some(HandOut { queue, from }) = self.hand_out.as_deref_mut() else { return false };
+        if !self.session.takes_more() {
+            return false;
         }
-        goes_on
-    }
-
-    /// Hands out the next of them, whether or not there is room.
-    pub(super) fn hand_out_next(&mut self) {
-        let Some(HandOut { queue, from }) = self.hand_out.as_deref_mut() else { return };
         if let Some(subscribed) = queue.front() {
             *from = self.front.dispatch.send_retained(&self.session, subscribed, from.as_deref());
         }
@@ -47,5 +41,6 @@ impl Connection<'_> {
         if queue.is_empty() {
             self.hand_out = None;
         }
+        true
     }
 }

@@ -159,8 +159,10 @@ impl Appender {
                 reason::SUCCESS
             }
             Outcome::Refused(reason) => {
-                self.metrics.refuse(reason.as_str());
-                note_refusal(observed, reason, now);
+                if !is_counted(reason) {
+                    self.metrics.refuse(reason.as_str());
+                    note_refusal(observed, reason, now);
+                }
                 self.enter(organization, key, reason, seq).await;
                 // Those that may come again are named by the mark, for as long as they have not.
                 if !reason.is_retryable() {
@@ -315,6 +317,19 @@ impl Group {
         }
         self.pings += place.pings.len() as u64;
     }
+}
+
+/// Whether the front has counted the refusal, whose limit it was.
+fn is_counted(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::RateLimited(
+            Limit::MessagesPerSecond
+                | Limit::BytesPerSecond
+                | Limit::OrganizationMessagesPerSecond
+                | Limit::OrganizationBytesPerSecond
+        )
+    )
 }
 
 /// Notes that something of a device was refused, or that it hit a limit.

@@ -1,12 +1,12 @@
 //! Which batches of a boot were dealt with: the memory that makes a repeat harmless.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused};
 use store::{BootRow, HashChunk, Numbers, SequenceSet, Store, StoreError};
 
-use super::prepare::Verdict;
+use super::prepare::{Over, Verdict};
 
 /// How many batches back of a boot a number that comes again is compared by content.
 const REMEMBERED: u64 = 1024;
@@ -32,7 +32,7 @@ pub(super) struct Mark {
     numbers: Numbers,
     /// Refused for want of quota: named in every receipt until they come again or are given up, since one receipt may get
     /// lost and a reporter would then let go of what was never stored.
-    limited: BTreeSet<u64>,
+    limited: BTreeMap<u64, Limit>,
     hashes: HashMap<u64, Box<[u64; HashChunk::LEN]>>,
     dirty_chunks: Vec<u64>,
     /// Hashes before this chunk are gone from the store.
@@ -72,7 +72,11 @@ impl Marks {
                 if let Some(saved) = store.boot(organization, device, boot).await? {
                     mark.numbers = saved.numbers;
                     let waiting = mark.numbers.waiting.ranges().iter();
-                    mark.limited = waiting.flat_map(|&(from, to)| from..=to).collect();
+                    // For want of which limit is not saved: most often it is this one.
+                    mark.limited = waiting
+                        .flat_map(|&(from, to)| from..=to)
+                        .map(|seq| (seq, Limit::PingsPerMinute))
+                        .collect();
                     let chunks = saved.chunks.into_iter();
                     mark.hashes = chunks.map(|chunk| (chunk.number, Box::new(chunk.hashes))).collect();
                 } else if !may_be_new() {
@@ -130,7 +134,7 @@ impl Mark {
             (base, None) => base.or(Some(seq)),
         };
         if let Some(base) = self.numbers.base
-            && self.limited.first().is_some_and(|&lowest| lowest < base)
+            && self.limited.first_key_value().is_some_and(|(&lowest, _)| lowest < base)
         {
             self.limited = self.limited.split_off(&base);
         }
@@ -152,38 +156,43 @@ impl Mark {
         }
         self.numbers.settled.insert(seq);
         match verdict {
-            Verdict::Accept { over: Some(over), .. }
-                if !(self.limited.contains(&seq) && over.rate.take_again(over.count, over.now)) =>
-            {
-                self.limited.insert(seq);
-                Outcome::Refused(Reason::RateLimited(Limit::PingsPerMinute))
+            Verdict::Accept { over: Some(over), .. } if !self.has_lane(seq, over) => {
+                self.limited.insert(seq, over.limit);
+                Outcome::Refused(Reason::RateLimited(over.limit))
             }
             Verdict::Accept { hash, .. } => {
                 self.numbers.accepted.insert(seq);
-                let again = self.limited.remove(&seq);
+                let again = self.limited.remove(&seq).is_some();
                 self.remember(seq, *hash);
                 if again { Outcome::Recovered } else { Outcome::New }
             }
             Verdict::Refuse { reason, .. } => {
-                if reason.is_retryable() {
-                    self.limited.insert(seq);
+                if let Reason::RateLimited(limit) = reason {
+                    self.limited.insert(seq, *limit);
                 }
                 Outcome::Refused(*reason)
             }
         }
     }
 
-    /// The numbers that are waiting to come again, as ranges.
+    /// Whether the slower lane takes a batch that is over its device's limit of pings.
+    fn has_lane(&self, seq: u64, over: &Over) -> bool {
+        over.limit == Limit::PingsPerMinute
+            && self.limited.contains_key(&seq)
+            && over.rate.take_again(over.count, over.now)
+    }
+
+    /// The numbers that are waiting to come again, as ranges of those refused for the same reason.
     fn waiting(&self) -> Vec<Refused> {
-        let reason = Reason::RateLimited(Limit::PingsPerMinute);
-        let mut ranges: Vec<(u64, u64)> = Vec::new();
-        for &seq in &self.limited {
+        let mut ranges: Vec<(u64, u64, Limit)> = Vec::new();
+        for (&seq, &limit) in &self.limited {
             match ranges.last_mut() {
-                Some((_, to)) if *to + 1 == seq => *to = seq,
-                _ => ranges.push((seq, seq)),
+                Some((_, to, same)) if *to + 1 == seq && *same == limit => *to = seq,
+                _ => ranges.push((seq, seq, limit)),
             }
         }
-        ranges.into_iter().map(|(from, to)| Refused::Batches { from, to, reason }).collect()
+        let refused = |(from, to, limit)| Refused::Batches { from, to, reason: Reason::RateLimited(limit) };
+        ranges.into_iter().map(refused).collect()
     }
 
     fn hash(&self, seq: u64) -> Option<u64> {
@@ -214,7 +223,7 @@ impl Mark {
             .filter_map(|chunk| Some(HashChunk { number: chunk, hashes: **self.hashes.get(&chunk)? }))
             .collect();
         self.numbers.waiting = SequenceSet::new();
-        for &seq in &self.limited {
+        for &seq in self.limited.keys() {
             self.numbers.waiting.insert(seq);
         }
         BootRow { organization, device, boot, numbers: self.numbers.clone(), chunks, drop_chunks_below }
@@ -228,7 +237,6 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::ingest::prepare::Over;
     use crate::registry::Rate;
 
     fn accept(hash: u64) -> Verdict {
@@ -237,7 +245,8 @@ mod tests {
 
     /// A batch over the limit; `rate` has the slower lane.
     fn over(rate: &Arc<Rate>) -> Verdict {
-        let over = Over { rate: Arc::clone(rate), count: 1, now: Instant::now() };
+        let over =
+            Over { limit: Limit::PingsPerMinute, rate: Arc::clone(rate), count: 1, now: Instant::now() };
         let (places, refused) = (Vec::new(), Vec::new());
         Verdict::Accept { hash: 7, places, refused, nothing_left: false, over: Some(over) }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{
-    Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, OrganizationId, Ping, Reason,
+    Batch, BatchError, Boot, Decoded, DeviceId, DeviceKind, Identifier, Limit, OrganizationId, Ping, Reason,
 };
 use protocol::{Subject, Timestamp, VenueId};
 use siphasher::sip::SipHasher13;
@@ -13,6 +13,7 @@ use store::segment::PackedPing;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::Incoming;
 use crate::connection::Reply;
 use crate::facts::Observed;
 use crate::metrics::Metrics;
@@ -99,9 +100,10 @@ pub(super) enum Verdict {
     Refuse { hash: Option<u64>, reason: Reason },
 }
 
-/// A batch above the device's limit.
+/// A batch above a limit.
 #[derive(Debug)]
 pub(super) struct Over {
+    pub(super) limit: Limit,
     pub(super) rate: Arc<Rate>,
     pub(super) count: usize,
     pub(super) now: Instant,
@@ -122,23 +124,22 @@ pub(super) struct Place {
 pub(super) fn prepare(
     view: &View,
     reporter: &Reporter,
-    payload: &[u8],
-    content_type: Option<&str>,
+    incoming: &Incoming<'_>,
     clocks: Clocks,
     metrics: &Metrics,
-    reply: Option<Reply>,
 ) -> Submission {
     let mut offset_ms = None;
-    let (content, pause) = match Batch::decode(payload, content_type) {
+    let (content, pause) = match Batch::decode(incoming.payload, incoming.content_type) {
         Ok(decoded) => {
             offset_ms = decoded.batch.sent.map(|sent| clocks.received.since(sent));
-            numbered(view, reporter, decoded, clocks, metrics)
+            numbered(view, reporter, decoded, incoming.limit, clocks, metrics)
         }
         Err(error) => (unusable(&error), charge(&reporter.rate, 1, clocks.now).1),
     };
     let (device, organization) = (reporter.id, reporter.organization);
     let rate = Arc::clone(&reporter.rate);
-    Submission { device, organization, content, reply, room: None, pause, offset_ms, rate, observed: None }
+    let (reply, room, observed) = (None, None, None);
+    Submission { device, organization, content, reply, room, pause, offset_ms, rate, observed }
 }
 
 /// Takes from what the device may send, also for what is refused: that costs as much. Answers whether there was enough, and
@@ -164,6 +165,7 @@ fn numbered(
     view: &View,
     reporter: &Reporter,
     decoded: Decoded,
+    limit: Option<Limit>,
     clocks: Clocks,
     metrics: &Metrics,
 ) -> (Content, Option<Duration>) {
@@ -214,9 +216,13 @@ fn numbered(
     } else if let Some(reason) = only_reason(&refused).filter(|_| nothing_left) {
         Verdict::Refuse { hash: Some(hash), reason }
     } else {
-        let over = || Over { rate: Arc::clone(&reporter.rate), count: count.max(1), now: clocks.now };
+        let limit = limit.or((!is_within).then_some(Limit::PingsPerMinute));
+        let over = |limit| {
+            let rate = Arc::clone(&reporter.rate);
+            Over { limit, rate, count: count.max(1), now: clocks.now }
+        };
         let places = if nothing_left { Vec::new() } else { resolver.places };
-        Verdict::Accept { hash, places, refused, nothing_left, over: (!is_within).then(over) }
+        Verdict::Accept { hash, places, refused, nothing_left, over: limit.map(over) }
     };
     (Content::Numbered { boot, seq, first, verdict }, pause)
 }

@@ -91,6 +91,8 @@ async fn both_engines_have_the_same_tables_and_indexes() {
 
 #[tokio::test]
 async fn beside_a_server_the_database_is_taken_as_it_is() {
+    const OLDER: &str =
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
     let directory = tempfile::tempdir().unwrap();
     let url = sqlite_url(&directory);
     assert!(Store::join(&url).await.is_err(), "nothing is made");
@@ -103,8 +105,6 @@ async fn beside_a_server_the_database_is_taken_as_it_is() {
         Store::join(url).await.unwrap().close().await;
     }
     // As another version would leave it.
-    const OLDER: &str =
-        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
     let mut sqlite = SqliteConnection::connect(&url).await.unwrap();
     sqlx::query(OLDER).execute(&mut sqlite).await.unwrap();
     let mut postgres = PgConnection::connect(&database.url).await.unwrap();

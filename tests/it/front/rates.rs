@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use protocol::{Receipt, Refused, Topic};
 use store::Clock;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -197,6 +198,11 @@ async fn an_organization_has_a_rate_of_its_own() -> anyhow::Result<()> {
         let publish = Publish::new(shop.gateway.pings_topic(), pings).qos(1);
         under_way.push((Client::connect(&world, hello).await?, publish));
     }
+    let device = shop.gateway.device;
+    let hello = Hello::new(5, "receipts");
+    let mut receipts =
+        Client::connect(&world, hello.as_user(&device.to_string(), &shop.gateway.secret)).await?;
+    receipts.subscribe(&[(&Topic::Receipts(device).to_string(), 0)]).await?;
     let mut stranger = Client::connect(&world, Hello::new(5, "stranger")).await?;
     let mut ids = Vec::new();
     for (client, publish) in &mut under_way {
@@ -215,5 +221,20 @@ async fn an_organization_has_a_rate_of_its_own() -> anyhow::Result<()> {
     let (who, count): (Vec<_>, Vec<u64>) = refused.into_iter().unzip();
     assert_eq!(who, [0, 1, 2], "services and the device");
     assert_eq!(world.refusals(LIMIT).await?, count.iter().sum::<u64>());
-    Ok(())
+    // Batches are named in the receipt too, with their limit.
+    loop {
+        let receipt: Receipt = serde_json::from_slice(&receipts.delivery().await?.payload)?;
+        let named: u64 = receipt
+            .refused
+            .iter()
+            .map(|refused| match refused {
+                Refused::Batches { from, to, reason } if reason.as_str().ends_with(LIMIT) => to - from + 1,
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        ensure!(named <= count[2], "{receipt:?}");
+        if named == count[2] {
+            return Ok(());
+        }
+    }
 }
