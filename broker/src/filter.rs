@@ -1,6 +1,6 @@
 //! Topic filters (MQTT 5 section 4.7): what is well formed, what matches, what lies inside what.
 
-/// More levels than this in a topic or filter is refused: each level costs a node of the subscription tree.
+/// More levels than this in a filter is refused: each level costs a node of the subscription tree.
 pub(crate) const MAX_LEVELS: usize = 64;
 
 /// Whether `filter` is well formed: `#` alone in the last level, `+` alone in its level (MQTT-4.7.1-1, -2); behind
