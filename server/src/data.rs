@@ -145,6 +145,7 @@ mod tests {
             std::fs::write(folder.path().join(name), "").expect("written");
             open(&folder.path().join(name), mode);
         }
+        open(folder.path(), 0o700);
         assert!(data.open_to_others().expect("read").is_empty(), "nobody else can enter");
         open(folder.path(), 0o755);
         assert_eq!(data.open_to_others().expect("read"), [folder.path().join("promenade.db")]);
