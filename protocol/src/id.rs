@@ -75,7 +75,7 @@ ids! {
     VisitId;
     /// A person.
     AccountId;
-    /// A credential that a person's device keeps (WebAuthn).
+    /// A credential that a person's device keeps (`WebAuthn`).
     PasskeyId;
     /// A browser that a person signed in with.
     BrowserSessionId;
@@ -83,7 +83,7 @@ ids! {
     RoleId;
     /// An invitation into an organization.
     InvitationId;
-    /// An application that asks for access (OAuth2).
+    /// An application that asks for access (`OAuth2`).
     ClientId;
     /// What was allowed to a client.
     GrantId;

@@ -1,4 +1,4 @@
-//! Clients: applications that ask for access (OAuth2).
+//! Clients: applications that ask for access (`OAuth2`).
 
 mod rows;
 

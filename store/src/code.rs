@@ -41,9 +41,9 @@ pub enum CodeExchange {
     /// It is the first one: this is what was agreed to.
     Fresh {
         /// The code.
-        code: Code,
+        code: Box<Code>,
         /// The grant that it leads to.
-        grant: Grant,
+        grant: Box<Grant>,
     },
     /// The code was exchanged before; its grant is revoked now.
     Replayed(GrantId),
@@ -112,7 +112,7 @@ impl Store {
                 if grant.revoked.is_some() {
                     CodeExchange::Unknown
                 } else {
-                    CodeExchange::Fresh { code, grant }
+                    CodeExchange::Fresh { code: Box::new(code), grant: Box::new(grant) }
                 }
             }
             None => match tx.used_code(client, &hash).await? {

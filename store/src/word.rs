@@ -18,10 +18,10 @@ macro_rules! words {
 
         impl $name {
             /// Every one of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
+            $visibility const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// Its word.
-            pub fn as_str(self) -> &'static str {
+            $visibility fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
                 }

@@ -1,4 +1,4 @@
-//! Passkeys: credentials that a person's device keeps (WebAuthn).
+//! Passkeys: credentials that a person's device keeps (`WebAuthn`).
 
 use protocol::{AccountId, PasskeyId, Timestamp};
 use serde_json::Value;
