@@ -3,18 +3,19 @@
 mod link;
 mod passkey;
 mod recovery;
+mod rows;
 mod totp;
 
 use std::fmt;
 
 use protocol::{AccountId, Timestamp};
-use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::engine::{Store, Tx};
+use crate::engine::Store;
 use crate::error::{Result, StoreError};
-use crate::random;
 use crate::text;
+
+use rows::AccountRow;
 
 pub use link::{Link, LinkPurpose};
 pub use passkey::{NewPasskey, Passkey};
@@ -58,16 +59,6 @@ pub struct NewAccount {
     pub password: Option<String>,
 }
 
-macro_rules! select_accounts {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, email, email_verified_at, name, locale, password, totp, totp_confirmed_at, totp_step, created_at,
-                disabled_at FROM accounts ",
-            $rest
-        )
-    };
-}
-
 impl Store {
     /// Makes an account; a conflict over `email` when the address is taken.
     pub async fn create_account(&self, new: &NewAccount, now: Timestamp) -> Result<Account> {
@@ -80,7 +71,7 @@ impl Store {
 
     /// One account, also when it is disabled.
     pub async fn account(&self, id: AccountId) -> Result<Account> {
-        const SQL: &str = select_accounts!("WHERE id = $1");
+        const SQL: &str = rows::select_accounts!("WHERE id = $1");
         let row: Option<AccountRow> =
             on!(self, |db| sqlx::query_as(SQL).bind(id.as_uuid()).fetch_optional(db).await?);
         row.map(Account::from).ok_or(StoreError::NotFound)
@@ -88,7 +79,7 @@ impl Store {
 
     /// The account with this address, in whatever case and also when it is disabled.
     pub async fn account_with_email(&self, email: &str) -> Result<Option<Account>> {
-        const SQL: &str = select_accounts!("WHERE email_key = $1");
+        const SQL: &str = rows::select_accounts!("WHERE email_key = $1");
         if check_email(email).is_err() {
             return Ok(None);
         }
@@ -174,70 +165,6 @@ impl Store {
     }
 }
 
-impl Tx {
-    pub(crate) async fn insert_account(&mut self, new: &NewAccount, now: Timestamp) -> Result<Account> {
-        const SQL: &str =
-            "INSERT INTO accounts (id, email, email_key, email_verified_at, name, locale, password, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let id = AccountId::new(now, random::bytes()?);
-        let email_verified_at = new.email_verified.then_some(now);
-        within!(self, |db| sqlx::query(SQL)
-            .bind(id.as_uuid())
-            .bind(&new.email)
-            .bind(email_key(&new.email))
-            .bind(email_verified_at.map(|at| at.0))
-            .bind(&new.name)
-            .bind(&new.locale)
-            .bind(&new.password)
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))
-        .map_err(StoreError::unique("email"))?;
-        let NewAccount { email, name, locale, password, .. } = new.clone();
-        let (totp, created_at, disabled_at) = (None, now, None);
-        Ok(Account { id, email, email_verified_at, name, locale, password, totp, created_at, disabled_at })
-    }
-
-    /// One account; waits for whoever changes it and keeps others from doing so.
-    pub(crate) async fn lock_account(&mut self, id: AccountId) -> Result<Account> {
-        const SQLITE: &str = select_accounts!("WHERE id = $1");
-        const POSTGRES: &str = select_accounts!("WHERE id = $1 FOR NO KEY UPDATE");
-        let row: Option<AccountRow> = match self {
-            Self::Sqlite(tx) => sqlx::query_as(SQLITE).bind(id.as_uuid()).fetch_optional(&mut **tx).await?,
-            Self::Postgres(tx) => {
-                sqlx::query_as(POSTGRES).bind(id.as_uuid()).fetch_optional(&mut **tx).await?
-            }
-        };
-        row.map(Account::from).ok_or(StoreError::NotFound)
-    }
-
-    async fn update_password(&mut self, id: AccountId, password: Option<&str>) -> Result<()> {
-        const SQL: &str = "UPDATE accounts SET password = $2 WHERE id = $1";
-        let changed = within!(self, |db| sqlx::query(SQL)
-            .bind(id.as_uuid())
-            .bind(password)
-            .execute(db)
-            .await?
-            .rows_affected());
-        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
-    }
-
-    async fn update_email(&mut self, id: AccountId, email: &str, now: Timestamp) -> Result<()> {
-        const SQL: &str =
-            "UPDATE accounts SET email = $2, email_key = $3, email_verified_at = $4 WHERE id = $1";
-        within!(self, |db| sqlx::query(SQL)
-            .bind(id.as_uuid())
-            .bind(email)
-            .bind(email_key(email))
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))
-        .map_err(StoreError::unique("email"))
-    }
-}
-
 impl NewAccount {
     pub(crate) fn check(&self) -> Result<()> {
         check_email(&self.email)?;
@@ -280,37 +207,5 @@ impl fmt::Debug for Account {
 impl fmt::Debug for NewAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewAccount").finish_non_exhaustive()
-    }
-}
-
-#[derive(FromRow)]
-struct AccountRow {
-    id: Uuid,
-    email: String,
-    email_verified_at: Option<i64>,
-    name: String,
-    locale: Option<String>,
-    password: Option<String>,
-    totp: Option<Vec<u8>>,
-    totp_confirmed_at: Option<i64>,
-    totp_step: i64,
-    created_at: i64,
-    disabled_at: Option<i64>,
-}
-
-impl From<AccountRow> for Account {
-    fn from(row: AccountRow) -> Self {
-        let (confirmed_at, step) = (row.totp_confirmed_at.map(Timestamp), row.totp_step);
-        Self {
-            id: AccountId::from_uuid(row.id),
-            email: row.email,
-            email_verified_at: row.email_verified_at.map(Timestamp),
-            name: row.name,
-            locale: row.locale,
-            password: row.password,
-            totp: row.totp.map(|sealed| Totp { sealed, confirmed_at, step }),
-            created_at: Timestamp(row.created_at),
-            disabled_at: row.disabled_at.map(Timestamp),
-        }
     }
 }

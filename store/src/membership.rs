@@ -101,7 +101,7 @@ impl Store {
         Ok(Listed::cut(members, page, |member: &Member| member.membership.account.as_uuid()))
     }
 
-    /// Gives a member another role; a conflict over `owner` when it is the last owner.
+    /// Gives a member another role; a conflict over `owner` when it is the last owner who may sign in.
     pub async fn change_member(
         &self,
         organization: OrganizationId,
@@ -175,13 +175,15 @@ impl Tx {
         .map_err(StoreError::unique("member"))
     }
 
-    /// Refuses when `account` is the organization's only owner. Changes of one organization come one after the other, so
-    /// two owners cannot both be the first to leave.
+    /// Refuses when `account` is an owner and no other owner may sign in. Changes of one organization come one after the
+    /// other, so two owners cannot both be the first to leave.
     async fn keep_an_owner(&mut self, organization: OrganizationId, account: AccountId) -> Result<()> {
-        const SQL: &str = "SELECT account FROM memberships WHERE organization = $1 AND built_in = $2 LIMIT 2";
+        const SQL: &str = "SELECT m.account FROM memberships m JOIN accounts a ON a.id = m.account
+            WHERE m.organization = $1 AND m.built_in = $2 AND (m.account = $3 OR a.disabled_at IS NULL)";
         let owners: Vec<Uuid> = within!(self, |db| sqlx::query_scalar(SQL)
             .bind(organization.as_uuid())
             .bind(BuiltInRole::Owner.as_str())
+            .bind(account.as_uuid())
             .fetch_all(db)
             .await?);
         if owners == [account.as_uuid()] { Err(StoreError::Conflict("owner")) } else { Ok(()) }

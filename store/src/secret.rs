@@ -160,6 +160,8 @@ fn decode(text: &[u8]) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -202,6 +204,25 @@ mod tests {
         assert_eq!(device.hash(&[1; 32]), device.hash(&[1; 32]));
         assert_ne!(device.hash(&[1; 32]), device.hash(&[2; 32]));
         assert_ne!(device.hash(&[1; 32]), key.hash(&[1; 32]));
+    }
+
+    #[test]
+    fn each_purpose_has_a_prefix_and_a_domain_of_its_own() {
+        let purposes = [
+            Purpose::Device,
+            Purpose::ApiKey,
+            Purpose::Link,
+            Purpose::Invitation,
+            Purpose::BrowserSession,
+            Purpose::Client,
+            Purpose::Code,
+            Purpose::RefreshToken,
+            Purpose::DeviceCode,
+            Purpose::UpstreamState,
+        ];
+        let prefixes = BTreeSet::from(purposes.map(Purpose::prefix));
+        let domains = BTreeSet::from(purposes.map(Purpose::domain));
+        assert_eq!((prefixes.len(), domains.len()), (purposes.len(), purposes.len()));
     }
 
     #[test]

@@ -124,6 +124,22 @@ impl Store {
         if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
+    /// Changes what its person calls a passkey.
+    pub async fn rename_passkey(&self, account: AccountId, id: PasskeyId, name: &str) -> Result<()> {
+        const SQL: &str = "UPDATE passkeys SET name = $3 WHERE id = $1 AND account = $2";
+        text::check("the name of a passkey", name, 200)?;
+        let mut tx = self.begin().await?;
+        let changed = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(id.as_uuid())
+            .bind(account.as_uuid())
+            .bind(name)
+            .execute(db)
+            .await?
+            .rows_affected());
+        tx.commit().await?;
+        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
     /// Takes a passkey away.
     pub async fn delete_passkey(&self, account: AccountId, id: PasskeyId) -> Result<()> {
         const SQL: &str = "DELETE FROM passkeys WHERE id = $1 AND account = $2";

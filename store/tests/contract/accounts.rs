@@ -240,6 +240,10 @@ async fn a_passkey_belongs_to_one_account() {
         store.passkey_used(id, passkey.id, &data, minutes(1)).await.unwrap();
         let used = store.passkey_with_credential(&[1, 2]).await.unwrap().unwrap();
         assert_eq!((used.data, used.last_used_at), (data, Some(minutes(1))));
+        let foreign = store.rename_passkey(ben, passkey.id, "Mine").await;
+        assert!(matches!(foreign, Err(StoreError::NotFound)));
+        store.rename_passkey(id, passkey.id, "Old phone").await.unwrap();
+        assert_eq!(store.passkeys(id).await.unwrap()[0].name, "Old phone");
         for bad in [
             NewPasskey { credential: vec![], ..new.clone() },
             NewPasskey { credential: vec![0; 1_024], ..new.clone() },

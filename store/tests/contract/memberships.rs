@@ -68,8 +68,15 @@ async fn the_last_owner_stays() {
         let removed = store.remove_member(organization, town.ada, NOON).await;
         assert!(matches!(removed, Err(StoreError::Conflict("owner"))), "{removed:?}");
         store.change_member(organization, town.ada, OWNER).await.unwrap();
-        // Of two owners who leave at once, one stays.
+        // One who may not sign in is none.
         store.add_member(organization, town.ben, OWNER, NOON).await.unwrap();
+        store.disable_account(town.ben, NOON).await.unwrap();
+        let removed = store.remove_member(organization, town.ada, NOON).await;
+        assert!(matches!(removed, Err(StoreError::Conflict("owner"))), "{removed:?}");
+        store.change_member(organization, town.ben, ANALYST).await.unwrap();
+        store.enable_account(town.ben).await.unwrap();
+        store.change_member(organization, town.ben, OWNER).await.unwrap();
+        // Of two owners who leave at once, one stays.
         let (one, two) = tokio::join!(
             store.remove_member(organization, town.ada, NOON),
             store.change_member(organization, town.ben, ANALYST)

@@ -46,7 +46,7 @@ pub(crate) struct Town {
     pub(crate) other: OrganizationId,
     /// Owns the organization.
     pub(crate) ada: AccountId,
-    /// Is in no organization.
+    /// Came after her and is in no organization.
     pub(crate) ben: AccountId,
     pub(crate) phone: ClientId,
     pub(crate) server: ClientId,
@@ -57,7 +57,7 @@ impl Town {
         let organization = store.default_organization(NOON).await.unwrap().id;
         let other = store.create_organization("other", NOON).await.unwrap().id;
         let ada = person(store, "ada@example.org").await.id;
-        let ben = person(store, "ben@example.org").await.id;
+        let ben = store.create_account(&new_account("ben@example.org"), NOON.plus(1)).await.unwrap().id;
         store.add_member(organization, ada, OWNER, NOON).await.unwrap();
         let make = async |kind, name| {
             store.create_client(organization, kind, &settings(name), NOON).await.unwrap().0.id

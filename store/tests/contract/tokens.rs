@@ -155,6 +155,28 @@ async fn concurrent_rotations_leave_one_successor() {
 }
 
 #[tokio::test]
+async fn a_token_and_its_successor_at_once_are_one_after_the_other() {
+    each_engine(async |store| {
+        let town = Town::found(&store).await;
+        for _ in 0..5 {
+            let (grant, first) = town.refresh_token(&store, town.phone).await;
+            let second = rotate(&store, &town, &first).await;
+            let refresh = async |text: String| store.refresh(town.phone, &text, None, NOON).await.unwrap();
+            let answers = tokio::join!(refresh(first.text()), refresh(second.text()));
+            let is_revoked = store.grant(town.organization, grant).await.unwrap().revoked.is_some();
+            match answers {
+                // The first one came first: its successor was given anew.
+                (Refresh::Rotated { .. }, Refresh::Unknown) => assert!(!is_revoked),
+                // Its successor came first.
+                (Refresh::Reused(_), Refresh::Rotated { .. }) => assert!(is_revoked),
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_token_of_a_server_stays() {
     each_engine(async |store| {
         let town = Town::found(&store).await;
