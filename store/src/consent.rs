@@ -54,6 +54,7 @@ impl Store {
     pub async fn withdraw_consent(&self, account: AccountId, purpose: &str, now: Timestamp) -> Result<()> {
         const SQL: &str = "UPDATE consents SET withdrawn_at = $3
             WHERE account = $1 AND purpose = $2 AND withdrawn_at IS NULL";
+        text::check("a purpose", purpose, 100)?;
         let mut tx = self.begin().await?;
         let withdrawn = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(account.as_uuid())

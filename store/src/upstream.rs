@@ -152,6 +152,7 @@ impl Store {
     ) -> Result<Option<AccountId>> {
         const SQL: &str = "UPDATE identities SET last_used_at = $3 WHERE issuer = $1 AND subject = $2
             RETURNING account";
+        check_identity(issuer, subject)?;
         let mut tx = self.begin().await?;
         let account: Option<Uuid> = within!(&mut tx, |db| sqlx::query_scalar(SQL)
             .bind(issuer)
@@ -175,6 +176,7 @@ impl Store {
     /// Takes another way to sign in away from an account.
     pub async fn unlink_identity(&self, account: AccountId, issuer: &str, subject: &str) -> Result<()> {
         const SQL: &str = "DELETE FROM identities WHERE account = $1 AND issuer = $2 AND subject = $3";
+        check_identity(issuer, subject)?;
         let mut tx = self.begin().await?;
         let deleted = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(account.as_uuid())
@@ -207,10 +209,14 @@ impl Tx {
 
 impl NewIdentity {
     fn check(&self) -> Result<()> {
-        text::check("an issuer", &self.issuer, 500)?;
-        text::check("a subject", &self.subject, 500)?;
+        check_identity(&self.issuer, &self.subject)?;
         text::check_optional("an address", self.email.as_deref(), 500)
     }
+}
+
+fn check_identity(issuer: &str, subject: &str) -> Result<()> {
+    text::check("an issuer", issuer, 500)?;
+    text::check("a subject", subject, 500)
 }
 
 impl fmt::Debug for UpstreamFlow {

@@ -26,6 +26,8 @@ async fn consent_is_given_and_taken_back() {
         store.give_consent(ada, "analytics", "2", minutes(4)).await.unwrap();
         assert_eq!(store.consents(ada).await.unwrap(), [consent("1", 0, Some(3)), consent("2", 4, None)]);
         assert_eq!(store.consents(ben).await.unwrap(), []);
+        let zero = store.withdraw_consent(ada, "a\0", NOON).await;
+        assert!(matches!(zero, Err(StoreError::Invalid(_))));
         let empty = store.give_consent(ada, "", "1", NOON).await;
         assert!(matches!(empty, Err(StoreError::Invalid(_))));
     })

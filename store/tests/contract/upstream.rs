@@ -76,6 +76,7 @@ async fn an_identity_leads_to_one_account() {
         assert!(matches!(foreign, Err(StoreError::NotFound)));
         store.unlink_identity(ada, "https://id.example", "1").await.unwrap();
         assert_eq!(sign_in("1").await.unwrap(), None);
+        assert!(matches!(sign_in("1\0").await, Err(StoreError::Invalid(_))));
         let empty = store.link_identity(ada, &identity(""), NOON).await;
         assert!(matches!(empty, Err(StoreError::Invalid(_))));
     })
