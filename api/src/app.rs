@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::Identity;
 use prometheus_client::registry::Registry;
 use store::{Clock, Live, Store};
 
@@ -19,6 +20,8 @@ pub struct App {
     pub clock: Clock,
     /// The folder of the certificate authority, if there is one; it is read whenever something is signed.
     pub authority: PathBuf,
+    /// Accounts and the OAuth2 server, which knows what access tokens are worth.
+    pub identity: Arc<Identity>,
     /// Every metric of the program, for `/metrics`.
     pub registry: Arc<Registry>,
     /// The metrics of this crate; make them with [`HttpMetrics::register`] before the registry is shared.

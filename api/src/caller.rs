@@ -1,4 +1,4 @@
-//! Who calls: an API key of one organization, and what it may do.
+//! Who calls: whoever shows an API key or an access token of one organization, and what they may do.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -7,43 +7,63 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use protocol::{OrganizationId, Timestamp};
-use store::{ApiKey, ScopeSet};
+use identity::{Audience, Bearer, BearerError};
+use protocol::{GrantId, KeyId, OrganizationId, Timestamp};
+use store::{ApiKey, Change, ScopeSet, StoreError};
+use uuid::Uuid;
 
 use crate::App;
 use crate::problem::Problem;
 use crate::scopes::Needed;
 
-/// A caller whose key holds the scope `S`. As an argument of a handler it is the check itself, so put it first: nothing
+/// A caller who holds the scope `S`. As an argument of a handler it is the check itself, so put it first: nothing
 /// is said about a request to somebody who is not signed in.
 pub(crate) struct Caller<S> {
-    key: ApiKey,
+    principal: Principal,
     scope: PhantomData<S>,
 }
 
-/// The key that a request signed in with; kept with the request so that it is looked up once.
-#[derive(Clone)]
-struct SignedIn(ApiKey);
+/// Whoever calls; kept with the request so that they are looked up once.
+#[derive(Debug, Clone)]
+pub(crate) struct Principal {
+    /// What they showed.
+    pub(crate) credential: Credential,
+    /// The organization that they act for.
+    pub(crate) organization: OrganizationId,
+    /// Everything that they may do.
+    pub(crate) scopes: ScopeSet,
+    /// When what they showed stops being valid.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// What somebody signed in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// An API key.
+    Key(KeyId),
+    /// An access token, by the grant that it stands for.
+    Grant(GrantId),
+}
 
 impl<S> Caller<S> {
     /// The organization that the caller acts for.
     pub(crate) fn organization(&self) -> OrganizationId {
-        self.key.organization
+        self.principal.organization
     }
 
-    /// The key.
-    pub(crate) fn key(&self) -> &ApiKey {
-        &self.key
+    /// What the caller signed in with.
+    pub(crate) fn credential(&self) -> Credential {
+        self.principal.credential
     }
 
-    /// Everything the key may do.
+    /// Everything the caller may do.
     pub(crate) fn scopes(&self) -> &ScopeSet {
-        &self.key.scopes
+        &self.principal.scopes
     }
 
-    /// When the key stops being valid.
+    /// When the key or token stops being valid.
     pub(crate) fn expires_at(&self) -> Option<Timestamp> {
-        self.key.expires_at
+        self.principal.expires_at
     }
 }
 
@@ -51,27 +71,89 @@ impl<S: Needed> FromRequestParts<Arc<App>> for Caller<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller<S>, Problem> {
-        let key = key_of(parts, app).await?;
+        let principal = principal_of(parts, app).await?;
         let scope = S::scope();
-        if !key.scopes.allows(&scope) {
+        if !principal.scopes.allows(&scope) {
             return Err(Problem::missing_scope(&scope.to_string()));
         }
-        Ok(Caller { key, scope: PhantomData })
+        Ok(Caller { principal, scope: PhantomData })
     }
 }
 
-/// The key that a request presents, whatever it may do.
-pub(crate) async fn key_of(parts: &mut Parts, app: &App) -> Result<ApiKey, Problem> {
-    if let Some(SignedIn(key)) = parts.extensions.get() {
-        return Ok(key.clone());
+impl Credential {
+    /// Its id, which is no secret.
+    pub(crate) fn id(self) -> Uuid {
+        match self {
+            Credential::Key(key) => key.as_uuid(),
+            Credential::Grant(grant) => grant.as_uuid(),
+        }
+    }
+
+    /// Whether a change may have ended it.
+    pub(crate) fn is_in(self, change: Change) -> bool {
+        match self {
+            Credential::Key(key) => change == Change::Key(key),
+            Credential::Grant(grant) => {
+                change == Change::Grant(grant) || matches!(change, Change::Account(_))
+            }
+        }
+    }
+
+    /// Whether it is still good. A database that does not answer ends nothing.
+    pub(crate) async fn is_good(self, app: &App, organization: OrganizationId) -> bool {
+        match self {
+            Credential::Key(key) => {
+                !matches!(app.store.key(organization, key).await, Err(StoreError::NotFound))
+            }
+            Credential::Grant(grant) => match app.store.grant_standing(grant).await {
+                Ok(standing) => standing.is_some_and(|standing| standing.is_good()),
+                Err(_) => true,
+            },
+        }
+    }
+}
+
+impl From<ApiKey> for Principal {
+    fn from(key: ApiKey) -> Principal {
+        let ApiKey { id, organization, scopes, expires_at, .. } = key;
+        Principal { credential: Credential::Key(id), organization, scopes, expires_at }
+    }
+}
+
+impl From<Bearer> for Principal {
+    fn from(bearer: Bearer) -> Principal {
+        let Bearer { organization, grant, scopes, expires_at, .. } = bearer;
+        let expires_at = Some(expires_at);
+        Principal { credential: Credential::Grant(grant), organization, scopes, expires_at }
+    }
+}
+
+/// Whoever a request presents, whatever they may do.
+pub(crate) async fn principal_of(parts: &mut Parts, app: &App) -> Result<Principal, Problem> {
+    if let Some(principal) = parts.extensions.get::<Principal>() {
+        return Ok(principal.clone());
     }
     let presented = bearer(&parts.headers)?;
     let key = app.store.sign_in_key(presented, app.clock.now()).await?;
-    let unknown = || Problem::unauthenticated("the API key is unknown or expired", Some("invalid_token"));
-    let key = key.ok_or_else(unknown)?;
-    tracing::Span::current().record("key", tracing::field::display(key.id));
-    parts.extensions.insert(SignedIn(key.clone()));
-    Ok(key)
+    let principal = match key {
+        Some(key) => Principal::from(key),
+        None => app.identity.check(presented, Audience::Api).await?.into(),
+    };
+    tracing::Span::current().record("key", tracing::field::display(principal.credential.id()));
+    parts.extensions.insert(principal.clone());
+    Ok(principal)
+}
+
+impl From<BearerError> for Problem {
+    fn from(error: BearerError) -> Problem {
+        match error {
+            BearerError::Invalid => {
+                let detail = "the API key or access token is unknown or expired";
+                Problem::unauthenticated(detail, Some("invalid_token"))
+            }
+            BearerError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1).
@@ -79,12 +161,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(Problem::unauthenticated(
-            "an `Authorization: Bearer` header with an API key is needed",
+            "an `Authorization: Bearer` header with an API key or an access token is needed",
             None,
         ));
     };
     let wrong = || {
-        let detail = "the `Authorization` header must be one `Bearer` and an API key";
+        let detail = "the `Authorization` header must be one `Bearer` and an API key or an access token";
         Problem::unauthenticated(detail, Some("invalid_request"))
     };
     if values.next().is_some() {

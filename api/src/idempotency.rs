@@ -57,11 +57,11 @@ pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Ne
 
 async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let caller = caller::key_of(&mut parts, &app).await?;
+    let caller = caller::principal_of(&mut parts, &app).await?;
     let key = key(&parts.headers)?;
     let body = body::read(Request::new(body), &app).await?;
     let name = fingerprint(&[
-        caller.id.as_uuid().as_bytes(),
+        caller.credential.id().as_bytes(),
         parts.method.as_str().as_bytes(),
         parts.uri.path().as_bytes(),
         key.as_bytes(),

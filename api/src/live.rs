@@ -10,7 +10,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use protocol::{
-    KeyId, Movement, MovementKind, OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId,
+    Movement, MovementKind, OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId,
 };
 use serde::Serialize;
 use store::{Change, Listener, StoreError};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Credential};
 use crate::instant::Instant;
 use crate::path::Ids;
 use crate::problem::Problem;
@@ -94,7 +94,7 @@ pub(crate) async fn live(
         closing: closing.map(|Extension(Closing(token))| token).unwrap_or_default(),
         organization,
         venue,
-        key: caller.key().id,
+        credential: caller.credential(),
         expires_at: caller.expires_at(),
         app: Arc::clone(&app),
     };
@@ -114,7 +114,7 @@ struct Watch {
     closing: CancellationToken,
     organization: OrganizationId,
     venue: VenueId,
-    key: KeyId,
+    credential: Credential,
     expires_at: Option<Timestamp>,
     app: Arc<App>,
 }
@@ -144,15 +144,15 @@ impl Watch {
     }
 
     fn is_about(&self, change: Change) -> bool {
-        change == Change::Venue(self.venue) || change == Change::Key(self.key)
+        change == Change::Venue(self.venue) || self.credential.is_in(change)
     }
 
-    /// Whether key and venue are still there. A database that does not answer ends nothing.
+    /// Whether key or grant, and venue, are still there. A database that does not answer ends nothing.
     async fn may_go_on(&self) -> bool {
         let expired = self.expires_at.is_some_and(|at| at <= self.app.clock.now());
         !expired
             && !matches!(self.app.store.venue(self.organization, self.venue).await, Err(StoreError::NotFound))
-            && !matches!(self.app.store.key(self.organization, self.key).await, Err(StoreError::NotFound))
+            && self.credential.is_good(&self.app, self.organization).await
     }
 }
 

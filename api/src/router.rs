@@ -31,6 +31,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
         .merge(documented)
+        .merge(identity::router(Arc::clone(&app.identity)))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
         // The first layer is the innermost.

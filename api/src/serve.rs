@@ -34,6 +34,7 @@ pub(crate) struct Closing(pub(crate) CancellationToken);
 pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: CancellationToken) {
     let config = app.config;
     let cleaning = tokio::spawn(idempotency::forget(Arc::clone(&app)));
+    let identity = tokio::spawn(Arc::clone(&app.identity).run(shutdown.clone()));
     let router = router(app).layer(axum::Extension(Closing(shutdown.clone())));
     let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(config.max_connections)));
     while let Some((stream, place)) = accept(&listener, &places, &shutdown).await {

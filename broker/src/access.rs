@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{DeviceId, KeyId, OrganizationId, Topic};
+use protocol::{DeviceId, GrantId, KeyId, OrganizationId, Topic};
 use store::{Holder, Scope, ScopeSet};
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ use crate::namespace::{is_platform, is_system};
 pub(crate) enum Identity {
     Device(DeviceId),
     Service(KeyId),
+    /// Whoever shows an access token of this grant.
+    Granted(GrantId),
     Anonymous,
 }
 
@@ -23,6 +25,7 @@ impl Identity {
         match self {
             Self::Device(device) => Holder::Device(device),
             Self::Service(key) => Holder::Key(key),
+            Self::Granted(grant) => Holder::Grant(grant),
             Self::Anonymous => Holder::Anonymous,
         }
     }
@@ -31,6 +34,7 @@ impl Identity {
         match holder {
             Holder::Device(device) => Self::Device(device),
             Holder::Key(key) => Self::Service(key),
+            Holder::Grant(grant) => Self::Granted(grant),
             Holder::Anonymous => Self::Anonymous,
         }
     }
@@ -122,10 +126,9 @@ impl Access {
         Self { identity: Identity::Device(device), organization, grant: None }
     }
 
-    /// A service reaches what its scopes name.
-    pub(crate) fn service(key: KeyId, organization: OrganizationId, scopes: ScopeSet) -> Self {
-        let grant = Some(Arc::new(Grant::of_scopes(scopes)));
-        Self { identity: Identity::Service(key), organization, grant }
+    /// A service, or whoever shows an access token, reaches what its scopes name.
+    pub(crate) fn service(identity: Identity, organization: OrganizationId, scopes: ScopeSet) -> Self {
+        Self { identity, organization, grant: Some(Arc::new(Grant::of_scopes(scopes))) }
     }
 
     /// Whoever does not say who they are reaches what the configuration opens to them.
@@ -247,7 +250,7 @@ mod tests {
     #[test]
     fn a_service_hears_what_its_scopes_cover_inside_its_organization() {
         let (_, _, own, other, key) = ids();
-        let access = |scopes: &str| Access::service(key, own, scopes.parse().expect("scopes"));
+        let access = |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
         let movements = format!("v1/organizations/{own}/venues/+/movements");
         assert!(access("movements:subscribe").subscribe(&movements));
         assert!(!access("devices:read").subscribe(&movements));
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn the_server_tells_of_itself_to_those_who_may_read_its_metrics() {
         let (me, _, own, _, key) = ids();
-        let access = |scopes: &str| Access::service(key, own, scopes.parse().expect("scopes"));
+        let access = |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
         assert!(access("metrics:read").subscribe("$SYS/#") && access("*").subscribe("$SYS/broker/version"));
         assert!(!access("devices:read mqtt:subscribe:#").subscribe("$SYS/#"));
         assert!(!Access::device(me, own).subscribe("$SYS/#"));

@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::sign_in::SignIn;
 use crate::sys;
+use crate::tokens::Tokens;
 use crate::transport::{Listeners, Tls, TlsError, TlsFiles};
 
 /// How long a part may take to end that loses nothing by not being done.
@@ -50,6 +51,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Its counters.
     pub metrics: Metrics,
+    /// Who says what access tokens are worth.
+    pub tokens: Tokens,
     /// Where the certificates are; needed where something listens for TLS.
     pub tls: Option<TlsFiles>,
 }
@@ -123,7 +126,7 @@ impl Broker {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let Counting { ingest, queue, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
-        let Parts { config, store, live, clock, metrics, .. } = parts;
+        let Parts { config, store, live, clock, metrics, tokens, .. } = parts;
         metrics.tasks.count_on(loops.clone());
         let facts: Arc<Book> = Arc::default();
         let (announcements, announcer) =
@@ -138,6 +141,7 @@ impl Broker {
                 registry: Arc::clone(&registry),
                 clock: clock.clone(),
                 strangers,
+                tokens,
                 background: Handle::current(),
                 patience: Duration::from_secs(config.connect_timeout_s),
                 ended: AtomicU64::new(0),

@@ -31,10 +31,12 @@ mod sessions;
 mod sign_in;
 mod subscriptions;
 mod sys;
+mod tokens;
 mod transport;
 mod worker;
 
 pub use broker::{Broker, BrokerError, Parts};
 pub use config::{AddressLimits, Anonymous, Config, DeviceLimits, Limits, OrganizationLimits, Pings, Queues};
 pub use metrics::Metrics;
+pub use tokens::{TokenWorth, Tokens};
 pub use transport::{Listeners, TlsError, TlsFiles};

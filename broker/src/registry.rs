@@ -9,7 +9,7 @@ mod view;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use protocol::{DeviceId, KeyId, Timestamp};
+use protocol::{DeviceId, GrantId, KeyId, Timestamp};
 use store::{Registered, Store, StoreError};
 
 pub(crate) use pseudonym::{Pseudonyms, content};
@@ -98,6 +98,12 @@ impl Registry {
     /// Those of `keys` that there still are.
     pub(crate) async fn known_keys(&self, keys: &[KeyId]) -> Result<Vec<KeyId>, StoreError> {
         if keys.is_empty() { Ok(Vec::new()) } else { self.store.known_keys(keys).await }
+    }
+
+    /// Whether access tokens of a grant are worth anything.
+    pub(crate) async fn is_grant_good(&self, grant: GrantId) -> Result<bool, StoreError> {
+        let standing = self.store.grant_standing(grant).await?;
+        Ok(standing.is_some_and(|standing| standing.is_good()))
     }
 
     fn remove(&self, device: DeviceId) {

@@ -9,9 +9,10 @@ use store::{Clock, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use crate::access::{Access, Grant};
+use crate::access::{Access, Grant, Identity};
 use crate::front::Peer;
 use crate::registry::{Registry, Reporter};
+use crate::tokens::Tokens;
 use crate::transport::PeerCertificate;
 
 /// Why somebody is not let in.
@@ -42,6 +43,7 @@ pub(crate) struct SignIn {
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Clock,
     pub(crate) strangers: Strangers,
+    pub(crate) tokens: Tokens,
     /// Where the store is asked: its connections must not live on a thread that ends before it does.
     pub(crate) background: Handle,
     /// How long it may take.
@@ -125,14 +127,17 @@ impl SignIn {
         Ok(SignedIn { access, expires_at, certificate: Some(certificate.fingerprint) })
     }
 
-    async fn service(&self, key: &str) -> Result<SignedIn, Refusal> {
+    /// An API key, or else an access token.
+    async fn service(&self, password: &str) -> Result<SignedIn, Refusal> {
         let now = self.clock.now();
-        let (store, key) = (self.store.clone(), key.to_owned());
-        let key = self.ask(async move { store.sign_in_key(&key, now).await }).await?;
-        let key = key.ok_or(Refusal::BadCredentials)?;
-        let expires_at = key.expires_at.and_then(|at| Instant::now().checked_add(remaining(at, now)));
-        let access = Access::service(key.id, key.organization, key.scopes);
-        Ok(SignedIn { access, expires_at, certificate: None })
+        let (store, key) = (self.store.clone(), password.to_owned());
+        if let Some(key) = self.ask(async move { store.sign_in_key(&key, now).await }).await? {
+            let access = Access::service(Identity::Service(key.id), key.organization, key.scopes);
+            return Ok(SignedIn { access, expires_at: key.expires_at.and_then(|at| until(at, now)), certificate: None });
+        }
+        let worth = self.ask(self.tokens.check(password.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
+        let access = Access::service(Identity::Granted(worth.grant), worth.organization, worth.scopes);
+        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), certificate: None })
     }
 
     async fn reporter(&self, id: DeviceId) -> Result<Arc<Reporter>, Refusal> {
@@ -174,6 +179,10 @@ fn bearer(peer: &Peer) -> Option<(DeviceId, &PeerCertificate)> {
 
 fn text(password: Option<&[u8]>) -> Result<&str, Refusal> {
     password.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(Refusal::BadCredentials)
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Option<Instant> {
+    Instant::now().checked_add(remaining(at, now))
 }
 
 fn remaining(until: Timestamp, now: Timestamp) -> Duration {

@@ -73,6 +73,22 @@ ids! {
     StayId;
     /// A subject in one venue, from-to.
     VisitId;
+    /// A person.
+    AccountId;
+    /// A credential that a person's device keeps (`WebAuthn`).
+    PasskeyId;
+    /// A browser that a person signed in with.
+    BrowserSessionId;
+    /// A role that an organization made for itself.
+    RoleId;
+    /// An invitation into an organization.
+    InvitationId;
+    /// An application that asks for access (`OAuth2`).
+    ClientId;
+    /// What was allowed to a client.
+    GrantId;
+    /// An entry of the audit log.
+    AuditId;
 }
 
 fn v7(at: Timestamp, random: [u8; 10]) -> Uuid {

@@ -24,7 +24,10 @@ pub mod twin;
 pub use batch::{Batch, BatchError, Decoded, MAX_BATCH_BYTES, MAX_PINGS, MAX_SEQ, Ping};
 pub use boot::{Boot, BootError};
 pub use command::{Ack, AckStatus, Command, ForwardedAck};
-pub use id::{CommandId, DeviceId, IdError, KeyId, OrganizationId, StayId, VenueId, VisitId, ZoneId};
+pub use id::{
+    AccountId, AuditId, BrowserSessionId, ClientId, CommandId, DeviceId, GrantId, IdError, InvitationId,
+    KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId, VisitId, ZoneId,
+};
 pub use identifier::{Identifier, IdentifierError};
 pub use kind::{DeviceKind, KindError, ZoneKind};
 pub use movement::{Movement, MovementKind};

@@ -26,6 +26,8 @@ pub struct Config {
     pub tls: Tls,
     /// Which database.
     pub database: Database,
+    /// How people and applications sign in.
+    pub identity: identity::Config,
     /// The broker's bounds.
     pub mqtt: broker::Config,
     /// What is logged.
@@ -67,6 +69,7 @@ impl Default for Config {
             listen: Listen::default(),
             tls: Tls::default(),
             database: Database::default(),
+            identity: identity::Config::default(),
             mqtt: broker::Config::default(),
             log: Log::default(),
         }
@@ -109,8 +112,10 @@ impl Config {
 
     /// Says what is wrong, in words that name the setting.
     pub fn validate(&self) -> anyhow::Result<()> {
-        if let Err(problem) = self.mqtt.validate() {
-            bail!(problem);
+        for checked in [self.mqtt.validate(), self.identity.validate()] {
+            if let Err(problem) = checked {
+                bail!(problem);
+            }
         }
         if let Some(url) = &self.database.url
             && !url.starts_with("postgres://")

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use broker::{TokenWorth, Tokens};
+use identity::{Audience, Bearer, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Organization, Store, StoreError, Tenure};
 use tokio::net::TcpListener;
@@ -88,7 +90,14 @@ async fn bind_if_on((what, address): (&str, Address)) -> anyhow::Result<Option<T
 
 impl Service {
     /// Opens the database and loads what the broker knows by heart.
-    pub async fn open(config: &Config, database_url: &str, clock: Clock) -> anyhow::Result<Self> {
+    /// `http` is where the HTTP interface will be found, which is what tokens name as their issuer unless the configuration
+    /// does.
+    pub async fn open(
+        config: &Config,
+        database_url: &str,
+        clock: Clock,
+        http: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let tls = config.tls_files()?;
         for warning in config.warnings() {
             warning.log();
@@ -104,12 +113,24 @@ impl Service {
         let organization = store.default_organization(clock.now()).await?;
         let live = Live::memory();
         let mut registry = Registry::default();
+        let identity = Identity::open(identity::Parts {
+            store: store.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            config: config.identity.clone(),
+            data: config.data.clone(),
+            http,
+            metrics: IdentityMetrics::register(&mut registry),
+        })
+        .await
+        .context("accounts and sign-in cannot be opened")?;
         let broker = broker::Broker::open(broker::Parts {
             config: config.mqtt.clone(),
             store: store.clone(),
             live: live.clone(),
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
+            tokens: tokens(Arc::clone(&identity)),
             tls,
         })
         .await?;
@@ -119,6 +140,7 @@ impl Service {
             live,
             clock,
             authority: config.authority(),
+            identity,
             registry: Arc::new(registry),
             metrics,
             config: api::Config::default(),
@@ -165,6 +187,22 @@ impl Service {
     }
 }
 
+/// What access tokens are worth as passwords of MQTT.
+fn tokens(identity: Arc<Identity>) -> Tokens {
+    Tokens::new(move |token| {
+        let identity = Arc::clone(&identity);
+        async move {
+            match identity.check(&token, Audience::Mqtt).await {
+                Ok(Bearer { organization, grant, scopes, expires_at, .. }) => {
+                    Ok(Some(TokenWorth { organization, grant, scopes, expires_at }))
+                }
+                Err(BearerError::Invalid) => Ok(None),
+                Err(BearerError::Store(error)) => Err(error),
+            }
+        }
+    })
+}
+
 /// Holds the claim to the database for as long as it can be held; answers once another server has it. A database that is
 /// away for a while is claimed again when it is back.
 async fn keep_claim(store: &Store, claim: &mut Option<Claim>, tenure: &mut Tenure) -> anyhow::Error {
@@ -193,5 +231,6 @@ pub async fn run(
     listeners: Listeners,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    Service::open(&config, database_url, Clock::System).await?.run(listeners, shutdown).await
+    let http = listeners.http.local_addr()?;
+    Service::open(&config, database_url, Clock::System, http).await?.run(listeners, shutdown).await
 }

@@ -38,6 +38,8 @@ fn execute(url: &str, statement: &str) {
 /// A database that goes with this value.
 struct Database {
     name: String,
+    /// What is beside it.
+    folder: tempfile::TempDir,
     url: String,
 }
 
@@ -46,7 +48,8 @@ impl Database {
         let (server, name) = (server(), format!("server_{name}_{}", std::process::id()));
         execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
         let (base, _) = server.rsplit_once('/').expect("a URL that ends in /DATABASE");
-        Self { url: format!("{base}/{name}"), name }
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { url: format!("{base}/{name}"), name, folder }
     }
 
     /// Ends the session that holds the claim.
@@ -70,8 +73,11 @@ async fn serve(database: &Database) -> (Service, Listeners) {
     config.listen.http = ([127, 0, 0, 1], 0).into();
     config.listen.mqtt = "127.0.0.1:0".parse().expect("an address");
     config.mqtt.anonymous.publish = vec!["a".into()];
-    let service = Service::open(&config, &database.url, Clock::System).await.expect("it opens");
-    (service, Listeners::bind(&config).await.expect("free ports"))
+    config.data = database.folder.path().to_owned();
+    let listeners = Listeners::bind(&config).await.expect("free ports");
+    let http = listeners.http.local_addr().expect("an address");
+    let service = Service::open(&config, &database.url, Clock::System, http).await.expect("it opens");
+    (service, listeners)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,55 +5,86 @@
 
 #[macro_use]
 mod engine;
+#[macro_use]
+mod word;
 
+mod account;
 mod admission;
 mod analytics;
+mod audit;
+mod browser_session;
 mod certificate;
 mod claim;
+mod client;
 mod clock;
+mod code;
 mod columns;
+mod consent;
 mod derived;
 mod device;
+mod device_grant;
 mod error;
+mod expired;
 mod facts;
+mod grant;
 mod history;
 mod idempotency;
 mod ingest;
+mod invitation;
 mod key;
 mod live;
 mod loss;
+mod membership;
 mod organization;
 mod page;
 mod placement;
 mod random;
+mod refresh;
 mod registry;
+mod role;
 mod scope;
 mod secret;
 pub mod segment;
 mod sequence;
 mod session;
+mod signing_key;
+mod text;
 mod timeline;
+mod typed;
+mod upstream;
 mod venue;
 mod zone;
 
+pub use account::{Account, Link, LinkPurpose, NewAccount, NewPasskey, Passkey, Totp};
 pub use admission::{Admission, AdmissionError};
 pub use analytics::{AnalyticsState, StayRow, VisitRow};
+pub use audit::{AuditEntry, NewAuditEntry};
+pub use browser_session::{BrowserSession, NewBrowserSession};
 pub use certificate::{Certificate, MAX_CERTIFICATES, NewCertificate};
 pub use claim::{Claim, Tenure};
+pub use client::{Client, ClientKind, ClientSettings, GrantType, Party};
 pub use clock::Clock;
+pub use code::{Code, CodeExchange};
+pub use consent::Consent;
 pub use derived::{Checkpoint, SavedTracker};
 pub use device::{Device, DeviceFilter, DevicePatch, NewDevice};
+pub use device_grant::{DeviceCodes, DevicePoll, DeviceRequest};
 pub use engine::{Postgres, Sqlite, Store};
 pub use error::{Result, StoreError};
+pub use grant::{Grant, GrantStanding, NewGrant, RevokedWhy};
 pub use idempotency::Begin;
 pub use ingest::{Append, BootMarks, BootRow, HashChunk, NewSegment, Numbers, StoredSegment};
+pub use invitation::{Invitation, NewInvitation};
 pub use key::ApiKey;
 pub use live::{Change, Listener, Live, Memory};
 pub use loss::Loss;
+pub use membership::{Member, Membership};
 pub use organization::{KeyEpoch, Organization};
 pub use page::{Listed, Page};
 pub use placement::Placement;
+pub use refresh::Refresh;
 pub use registry::{Admits, Registered};
+pub use role::{BuiltInRole, CustomRole, Role};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use secret::Secret;
 pub use sequence::SequenceSet;
@@ -61,6 +92,10 @@ pub use session::{
     Holder, SavedEntry, SavedMessage, SavedRetained, SavedSession, SavedState, SavedSubscription, SavedWill,
     SessionChanges,
 };
+pub use signing_key::{Algorithm, NewSigningKey, SigningKey};
 pub use timeline::Configuration;
+pub use typed::TypedCode;
+pub use upstream::{Identity, NewIdentity, UpstreamFlow};
 pub use venue::{NewVenue, Venue, VenuePatch};
+pub use word::WordError;
 pub use zone::{NewZone, Zone, ZonePatch};

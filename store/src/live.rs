@@ -3,7 +3,7 @@
 mod memory;
 
 use presence::Occupancy;
-use protocol::{DeviceId, KeyId, Movement, OrganizationId, Timestamp, VenueId};
+use protocol::{AccountId, DeviceId, GrantId, KeyId, Movement, OrganizationId, Timestamp, VenueId};
 use tokio::sync::broadcast;
 
 pub use memory::Memory;
@@ -24,6 +24,10 @@ pub enum Change {
     Venue(VenueId),
     /// An API key.
     Key(KeyId),
+    /// What a client was allowed, or that it no longer is.
+    Grant(GrantId),
+    /// An account, or what it may do in an organization.
+    Account(AccountId),
 }
 
 /// What comes in, from the moment of listening on. Who listens too slowly misses the oldest.

@@ -1,7 +1,8 @@
-//! Secrets of devices and API keys: shown once, stored as a keyed hash.
+//! Secrets of devices, keys, people and applications: shown once, stored as a keyed hash.
 
 use std::fmt;
 
+use crate::engine::Store;
 use crate::error::Result;
 use crate::random;
 
@@ -20,6 +21,22 @@ pub(crate) enum Purpose {
     Device,
     /// An API key; `pk_` and 43 characters of base64url.
     ApiKey,
+    /// A link that is sent by mail and works once; `ol_` and so on.
+    Link,
+    /// An invitation into an organization; `in_`.
+    Invitation,
+    /// A browser that a person signed in with; `bs_`.
+    BrowserSession,
+    /// An application that can keep a secret; `cs_`.
+    Client,
+    /// An authorization code; `ac_`.
+    Code,
+    /// A refresh token; `rt_`.
+    RefreshToken,
+    /// The code that a device without a keyboard asks with; `dc_`.
+    DeviceCode,
+    /// The `state` of a sign-in by another provider; `us_`.
+    UpstreamState,
 }
 
 impl Secret {
@@ -33,7 +50,8 @@ impl Secret {
         Some(Self { bytes: decode(text.as_bytes())?, purpose })
     }
 
-    /// The form that is given to its owner: base64url without padding (RFC 4648 section 5), API keys with `pk_` before it.
+    /// The form that is given to its owner: base64url without padding (RFC 4648 section 5), most with a
+    /// prefix that says what it is.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(46);
         text.push_str(self.purpose.prefix());
@@ -56,11 +74,34 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl Store {
+    /// A new secret and its hash.
+    pub(crate) fn mint(&self, purpose: Purpose) -> Result<(Secret, [u8; 32])> {
+        let secret = Secret::generate(purpose)?;
+        let hash = secret.hash(self.installation_key());
+        Ok((secret, *hash.as_bytes()))
+    }
+
+    /// The hash that a presented secret is looked up by; none when the text has another shape.
+    pub(crate) fn hashed(&self, purpose: Purpose, presented: &str) -> Option<[u8; 32]> {
+        let secret = Secret::parse(purpose, presented)?;
+        Some(*secret.hash(self.installation_key()).as_bytes())
+    }
+}
+
 impl Purpose {
     fn prefix(self) -> &'static str {
         match self {
             Self::Device => "",
             Self::ApiKey => "pk_",
+            Self::Link => "ol_",
+            Self::Invitation => "in_",
+            Self::BrowserSession => "bs_",
+            Self::Client => "cs_",
+            Self::Code => "ac_",
+            Self::RefreshToken => "rt_",
+            Self::DeviceCode => "dc_",
+            Self::UpstreamState => "us_",
         }
     }
 
@@ -68,6 +109,14 @@ impl Purpose {
         match self {
             Self::Device => b"promenade device secret\0",
             Self::ApiKey => b"promenade api key\0",
+            Self::Link => b"promenade one-time link\0",
+            Self::Invitation => b"promenade invitation\0",
+            Self::BrowserSession => b"promenade browser session\0",
+            Self::Client => b"promenade client secret\0",
+            Self::Code => b"promenade authorization code\0",
+            Self::RefreshToken => b"promenade refresh token\0",
+            Self::DeviceCode => b"promenade device code\0",
+            Self::UpstreamState => b"promenade upstream state\0",
         }
     }
 }
@@ -111,6 +160,8 @@ fn decode(text: &[u8]) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -153,6 +204,25 @@ mod tests {
         assert_eq!(device.hash(&[1; 32]), device.hash(&[1; 32]));
         assert_ne!(device.hash(&[1; 32]), device.hash(&[2; 32]));
         assert_ne!(device.hash(&[1; 32]), key.hash(&[1; 32]));
+    }
+
+    #[test]
+    fn each_purpose_has_a_prefix_and_a_domain_of_its_own() {
+        let purposes = [
+            Purpose::Device,
+            Purpose::ApiKey,
+            Purpose::Link,
+            Purpose::Invitation,
+            Purpose::BrowserSession,
+            Purpose::Client,
+            Purpose::Code,
+            Purpose::RefreshToken,
+            Purpose::DeviceCode,
+            Purpose::UpstreamState,
+        ];
+        let prefixes = BTreeSet::from(purposes.map(Purpose::prefix));
+        let domains = BTreeSet::from(purposes.map(Purpose::domain));
+        assert_eq!((prefixes.len(), domains.len()), (purposes.len(), purposes.len()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod rows;
 mod subscriptions;
 
 use bytes::Bytes;
-use protocol::{DeviceId, KeyId, OrganizationId, Timestamp};
+use protocol::{DeviceId, GrantId, KeyId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
 use crate::engine::{Store, Tx};
@@ -27,6 +27,8 @@ pub enum Holder {
     Device(DeviceId),
     /// A service that signed in with an API key.
     Key(KeyId),
+    /// A client of the OAuth2 server that signed in with an access token.
+    Grant(GrantId),
     /// Whoever does not say who they are.
     Anonymous,
 }
@@ -203,6 +205,7 @@ impl Holder {
         match self {
             Self::Device(device) => ("device", Some(device.as_uuid())),
             Self::Key(key) => ("key", Some(key.as_uuid())),
+            Self::Grant(grant) => ("grant", Some(grant.as_uuid())),
             Self::Anonymous => ("anonymous", None),
         }
     }
@@ -211,6 +214,7 @@ impl Holder {
         match (word, id) {
             ("device", Some(id)) => Ok(Self::Device(DeviceId::from_uuid(id))),
             ("key", Some(id)) => Ok(Self::Key(KeyId::from_uuid(id))),
+            ("grant", Some(id)) => Ok(Self::Grant(GrantId::from_uuid(id))),
             ("anonymous", None) => Ok(Self::Anonymous),
             _ => Err(StoreError::Corrupt("holder of a session")),
         }

@@ -17,6 +17,7 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
     let mut config = Config::default();
     config.anonymous.subscribe = vec!["#".into()];
     let parts = Parts {
+        tokens: Tokens::none(),
         config,
         store: store.clone(),
         live: Live::memory(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{DeviceId, KeyId, Timestamp};
+use protocol::{DeviceId, GrantId, KeyId, Timestamp};
 use store::{Change, Clock, Live, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +65,12 @@ async fn catch_up(registry: &Registry, front: &Front, since: Timestamp) -> Resul
     for key in keys.into_iter().filter(|key| !known.contains(key)) {
         end_key(front, key);
     }
+    // An account that was disabled, or lost its role, is told of nowhere else.
+    for grant in front.sessions.grants() {
+        if !registry.is_grant_good(grant).await? {
+            end_grant(front, grant);
+        }
+    }
     Ok(())
 }
 
@@ -78,6 +84,9 @@ async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<()
         }
         Change::Venue(_) => registry.reload_venues().await?,
         Change::Key(key) => end_key(front, key),
+        Change::Grant(grant) => end_grant(front, grant),
+        // What it may still do, its grants say.
+        Change::Account(_) => {}
     }
     Ok(())
 }
@@ -101,6 +110,11 @@ async fn after_change(
         }
     }
     Ok(())
+}
+
+fn end_grant(front: &Front, grant: GrantId) {
+    front.sign_in.note_change();
+    front.sessions.close_grant(grant, reason::NOT_AUTHORIZED);
 }
 
 fn end_key(front: &Front, key: KeyId) {

@@ -29,6 +29,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::sign_in::SignIn;
+use crate::tokens::Tokens;
 use crate::transport::Transport;
 
 /// How long tasks may take to end: some wait for slow clients for a quarter of a second.
@@ -145,6 +146,7 @@ impl Ground {
                 registry: Arc::clone(&self.registry),
                 clock: clock.clone(),
                 strangers,
+                tokens: Tokens::none(),
                 background: self.loops.all()[0].clone(),
                 patience: Duration::from_secs(5),
                 ended: AtomicU64::new(0),

@@ -118,10 +118,10 @@ fn may_hear(me: &Person, topic: &str) -> bool {
     let platform = topic == "v1" || topic.starts_with("v1/");
     match me.identity {
         Identity::Device(device) => topic.starts_with(&format!("v1/{device}/")),
-        Identity::Service(_) if platform => {
+        Identity::Service(_) | Identity::Granted(_) if platform => {
             topic.starts_with(&format!("v1/organizations/{}/devices/", me.organization))
         }
-        Identity::Service(_) => topic == "a" || topic.starts_with("a/"),
+        Identity::Service(_) | Identity::Granted(_) => topic == "a" || topic.starts_with("a/"),
         Identity::Anonymous => {
             !platform && !topic.starts_with("$SYS") && !topic.starts_with(HIDDEN.trim_end_matches('#'))
         }
@@ -134,10 +134,10 @@ pub(super) fn may_subscribe(me: &Person, path: &str) -> bool {
     let platform = filter == "v1" || filter.starts_with("v1/");
     match me.identity {
         Identity::Device(device) => share.is_none() && filter.starts_with(&format!("v1/{device}/")),
-        Identity::Service(_) if platform => {
+        Identity::Service(_) | Identity::Granted(_) if platform => {
             filter.starts_with(&format!("v1/organizations/{}/devices/", me.organization))
         }
-        Identity::Service(_) => filter.starts_with("a/"),
+        Identity::Service(_) | Identity::Granted(_) => filter.starts_with("a/"),
         Identity::Anonymous => {
             !platform && !filter.starts_with("$SYS") && !filter.starts_with(HIDDEN.trim_end_matches('#'))
         }

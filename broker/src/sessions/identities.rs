@@ -1,6 +1,6 @@
 //! All sessions of one device or key: what is meant for a device, and the end of credentials.
 
-use protocol::{DeviceId, KeyId};
+use protocol::{DeviceId, GrantId, KeyId};
 
 use super::Sessions;
 use crate::access::Identity;
@@ -39,21 +39,30 @@ impl Sessions {
 
     /// The API keys that open connections signed in with.
     pub(crate) fn keys(&self) -> Vec<KeyId> {
+        self.connected(|identity| if let Identity::Service(key) = identity { Some(key) } else { None })
+    }
+
+    /// The grants whose access tokens they signed in with.
+    pub(crate) fn grants(&self) -> Vec<GrantId> {
+        self.connected(|identity| if let Identity::Granted(grant) = identity { Some(grant) } else { None })
+    }
+
+    fn connected<T: PartialEq>(&self, which: impl Fn(Identity) -> Option<T>) -> Vec<T> {
         let inner = self.lock();
         let connected = inner.by_key.iter().filter(|(_, entry)| entry.away.is_none());
-        let mut keys: Vec<KeyId> = connected
-            .filter_map(|(key, _)| match key.identity {
-                Identity::Service(id) => Some(id),
-                _ => None,
-            })
-            .collect();
-        keys.dedup(); // they come in the order of their identities
-        keys
+        let mut found: Vec<T> = connected.filter_map(|(key, _)| which(key.identity)).collect();
+        found.dedup(); // they come in the order of their identities
+        found
     }
 
     /// Ends the connections that signed in with an API key.
     pub(crate) fn close_key(&self, key: KeyId, reason: u8) {
         self.close(Identity::Service(key), reason);
+    }
+
+    /// Ends the connections that signed in with an access token of a grant.
+    pub(crate) fn close_grant(&self, grant: GrantId, reason: u8) {
+        self.close(Identity::Granted(grant), reason);
     }
 
     fn close(&self, identity: Identity, reason: u8) {

@@ -71,7 +71,7 @@ impl Demo {
         let mqtt =
             listeners.mqtt.mqtt.as_ref().context("the demo's gateways speak MQTT over TCP: switch it on")?;
         let (http, mqtt) = (listeners.http.local_addr()?, mqtt.local_addr()?);
-        let service = Service::open(config, &data.database_url(config), Clock::System).await?;
+        let service = Service::open(config, &data.database_url(config), Clock::System, http).await?;
         let (store, organization) = (service.store.clone(), service.organization.clone());
         let serving = tokio::spawn(service.run(listeners, shutdown.clone()));
         let (http, mqtt) = (http.to_string(), mqtt.to_string());

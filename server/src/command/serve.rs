@@ -18,7 +18,8 @@ pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let shutdown = until_signalled()?;
         let listeners = Listeners::bind(&config).await?;
-        let service = Service::open(&config, &data.database_url(&config), Clock::System).await?;
+        let http = listeners.http.local_addr()?;
+        let service = Service::open(&config, &data.database_url(&config), Clock::System, http).await?;
         let addresses = listeners.addresses()?;
         let addresses: Vec<String> =
             addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();

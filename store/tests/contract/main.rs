@@ -1,22 +1,34 @@
 //! What the store promises, on both engines.
 
+mod accounts;
 mod analytics;
+mod audit;
+mod browser_sessions;
 mod certificates;
 mod checkpoints;
 mod claims;
+mod clients;
 mod configuration;
+mod consents;
+mod device_grants;
 mod devices;
 mod engines;
+mod expired;
 mod facts;
 mod idempotency;
 mod ingest;
 mod keys;
 mod live;
 mod losses;
+mod memberships;
 mod migrations;
 mod organizations;
+mod people;
 mod registry;
 mod sessions;
 mod shop;
+mod signing_keys;
+mod tokens;
+mod upstream;
 mod venues;
 mod zones;

@@ -1,0 +1,99 @@
+//! What people agreed to: a purpose, and the version of the text that they read.
+
+use protocol::{AccountId, Timestamp};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::engine::Store;
+use crate::error::{Result, StoreError};
+use crate::text;
+
+/// What a person agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// Who.
+    pub account: AccountId,
+    /// To what: a word.
+    pub purpose: String,
+    /// Which version of its text.
+    pub version: String,
+    /// When.
+    pub given_at: Timestamp,
+    /// When it was taken back; none while it holds.
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Notes that a person agreed. Consent that holds keeps its time; consent that was taken back is given anew.
+    pub async fn give_consent(
+        &self,
+        account: AccountId,
+        purpose: &str,
+        version: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        const SQL: &str = "INSERT INTO consents (account, purpose, version, given_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (account, purpose, version) DO UPDATE SET given_at = excluded.given_at, withdrawn_at = NULL
+            WHERE consents.withdrawn_at IS NOT NULL";
+        text::check("a purpose", purpose, 100)?;
+        text::check("a version", version, 100)?;
+        let mut tx = self.begin().await?;
+        tx.lock_account(account).await?;
+        within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(account.as_uuid())
+            .bind(purpose)
+            .bind(version)
+            .bind(now.0)
+            .execute(db)
+            .await
+            .map(drop))?;
+        tx.commit().await
+    }
+
+    /// Takes consent for a purpose back, whatever the version. Not found when none holds.
+    pub async fn withdraw_consent(&self, account: AccountId, purpose: &str, now: Timestamp) -> Result<()> {
+        const SQL: &str = "UPDATE consents SET withdrawn_at = $3
+            WHERE account = $1 AND purpose = $2 AND withdrawn_at IS NULL";
+        text::check("a purpose", purpose, 100)?;
+        let mut tx = self.begin().await?;
+        let withdrawn = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(account.as_uuid())
+            .bind(purpose)
+            .bind(now.0)
+            .execute(db)
+            .await?
+            .rows_affected());
+        tx.commit().await?;
+        if withdrawn == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// Everything that a person agreed to, by purpose and time, what was taken back included.
+    pub async fn consents(&self, account: AccountId) -> Result<Vec<Consent>> {
+        const SQL: &str = "SELECT account, purpose, version, given_at, withdrawn_at FROM consents
+            WHERE account = $1 ORDER BY purpose, given_at, version";
+        let rows: Vec<ConsentRow> =
+            on!(self, |db| sqlx::query_as(SQL).bind(account.as_uuid()).fetch_all(db).await?);
+        Ok(rows.into_iter().map(Consent::from).collect())
+    }
+}
+
+#[derive(FromRow)]
+struct ConsentRow {
+    account: Uuid,
+    purpose: String,
+    version: String,
+    given_at: i64,
+    withdrawn_at: Option<i64>,
+}
+
+impl From<ConsentRow> for Consent {
+    fn from(row: ConsentRow) -> Self {
+        Self {
+            account: AccountId::from_uuid(row.account),
+            purpose: row.purpose,
+            version: row.version,
+            given_at: Timestamp(row.given_at),
+            withdrawn_at: row.withdrawn_at.map(Timestamp),
+        }
+    }
+}
