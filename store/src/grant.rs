@@ -128,6 +128,19 @@ impl Store {
         row.map(Grant::try_from).transpose()
     }
 
+    /// The newest grant that a client has of itself for an API and that is not revoked.
+    pub async fn find_own_grant(&self, client: ClientId, resource: &str) -> Result<Option<Grant>> {
+        const SQL: &str = rows::select_grants!(
+            "WHERE client = $1 AND account IS NULL AND resource = $2 AND revoked_at IS NULL ORDER BY id DESC LIMIT 1"
+        );
+        let row: Option<GrantRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(client.as_uuid())
+            .bind(resource)
+            .fetch_optional(db)
+            .await?);
+        row.map(Grant::try_from).transpose()
+    }
+
     /// The grants of an account that are not revoked, oldest first.
     pub async fn grants_of(&self, account: AccountId) -> Result<Vec<Grant>> {
         const SQL: &str = rows::select_grants!("WHERE account = $1 AND revoked_at IS NULL ORDER BY id");

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("presence", &["protocol"]),
     ("store", &["protocol", "presence"]),
     ("broker", &["protocol", "presence", "store"]),
+    ("identity", &["protocol", "store"]),
     ("api", &["protocol", "presence", "store"]),
     ("device-agent", &["protocol"]),
     ("firmware-sim", &["protocol"]),

@@ -1,0 +1,81 @@
+//! Signing a browser in and out.
+
+use axum::response::Response;
+use protocol::AccountId;
+use serde_json::json;
+use store::{NewBrowserSession, StoreError};
+
+use super::{Cookie, SignedIn, Visitor, append, redirect};
+use crate::Identity;
+use crate::audit::{About, What};
+use crate::error::IdentityError;
+use crate::next::Next;
+use crate::page::PageRefusal;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+impl SignedIn {
+    /// The session that a secret opens, and its person.
+    pub(super) async fn find(identity: &Identity, secret: &str) -> Result<Option<Self>, IdentityError> {
+        let Some(session) = identity.store.sign_in_browser(secret, identity.clock.now()).await? else {
+            return Ok(None);
+        };
+        match identity.store.account(session.account).await {
+            Ok(account) => Ok(Some(Self { account, session })),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Visitor {
+    /// Signs the browser in and sends it on. It always gets a new secret, and a session that it had before ends: one that
+    /// somebody else planted is worth nothing (session fixation).
+    pub(crate) async fn sign_in(
+        &self,
+        identity: &Identity,
+        account: AccountId,
+        methods: &str,
+        next: &Next,
+    ) -> Result<Response, PageRefusal> {
+        let now = identity.clock.now();
+        let life_ms = i64::from(identity.config.session_days) * DAY_MS;
+        let new = NewBrowserSession {
+            account,
+            methods: methods.to_owned(),
+            address: self.address,
+            agent: self.agent.clone(),
+            expires_at: now.plus(life_ms),
+        };
+        let (_, secret) = match identity.store.begin_browser_session(&new, now).await {
+            // It was disabled while the password was typed.
+            Err(StoreError::Conflict(_)) => return Err(PageRefusal::SignIn(next.clone())),
+            begun => begun?,
+        };
+        if let Some(before) = &self.signed_in {
+            identity.store.revoke_browser_session(before.account.id, before.session.id, now).await?;
+        }
+        let about = About { account: Some(account), address: Some(self.address), ..About::default() };
+        identity.record(What::SignedIn, about, json!({"methods": methods})).await;
+        identity.metrics.signed_in();
+        let mut response = redirect(next.as_str());
+        let cookie = Cookie::Session.set(&secret.text(), identity.issuer.is_secure(), Some(life_ms / 1_000));
+        append(&mut response, cookie);
+        Ok(response)
+    }
+
+    /// Ends the session of the browser, if it has one.
+    pub(crate) async fn sign_out(
+        &self,
+        identity: &Identity,
+        mut to: Response,
+    ) -> Result<Response, IdentityError> {
+        if let Some(SignedIn { account, session }) = &self.signed_in {
+            identity.store.revoke_browser_session(account.id, session.id, identity.clock.now()).await?;
+            let about = About { account: Some(account.id), address: Some(self.address), ..About::default() };
+            identity.record(What::SignedOut, about, json!({})).await;
+        }
+        append(&mut to, Cookie::Session.clear(identity.issuer.is_secure()));
+        Ok(to)
+    }
+}

@@ -1,0 +1,146 @@
+//! All that a handler may reach, and the work that goes on behind it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Change, Clock, Live, Store};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempts::Attempts;
+use crate::config::Config;
+use crate::error::IdentityError;
+use crate::issuer::Issuer;
+use crate::jwt::Keyring;
+use crate::mail::Mailer;
+use crate::metrics::IdentityMetrics;
+use crate::password::Pool;
+use crate::seal::Sealer;
+use crate::standing::Standings;
+
+/// How often keys are looked after and what is over is forgotten.
+const MAINTAINED_EVERY: Duration = Duration::from_mins(1);
+
+/// All that a handler may reach; there are no statics.
+pub struct Identity {
+    pub(crate) store: Store,
+    pub(crate) live: Live,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) issuer: Issuer,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) keyring: Keyring,
+    pub(crate) standings: Standings,
+    pub(crate) passwords: Pool,
+    pub(crate) attempts: Attempts,
+    pub(crate) mailer: Mailer,
+    pub(crate) metrics: IdentityMetrics,
+}
+
+/// What an [`Identity`] is made of.
+pub struct Parts {
+    /// What must survive.
+    pub store: Store,
+    /// The way to tell others of a change, and to hear of one.
+    pub live: Live,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The settings, validated.
+    pub config: Config,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where HTTP is listened on: the issuer, unless one is configured.
+    pub http: SocketAddr,
+    /// Make them with [`IdentityMetrics::register`] before the registry is shared.
+    pub metrics: IdentityMetrics,
+}
+
+impl Identity {
+    /// Opens the sealing key and the signing keys.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>, IdentityError> {
+        let Parts { store, live, clock, config, data, http, metrics } = parts;
+        config.validate().map_err(IdentityError::Config)?;
+        let issuer = Issuer::new(config.issuer.as_deref(), http)?;
+        let sealing_key = config.sealing_key_file.clone().unwrap_or_else(|| data.join("sealing.key"));
+        let sealer = Arc::new(Sealer::open(&sealing_key)?);
+        let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
+        let mailer = Mailer::new(&config.mail)?;
+        Ok(Arc::new(Self {
+            store,
+            live,
+            clock,
+            config,
+            issuer,
+            sealer,
+            keyring,
+            standings: Standings::default(),
+            passwords: Pool::default(),
+            attempts: Attempts::default(),
+            mailer,
+            metrics,
+        }))
+    }
+
+    /// Does what nobody asks for, until `shutdown`: hears of changes, lets keys follow each other, forgets what is over.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut changes = self.live.changes();
+        // What changed before anybody listened is not told again.
+        self.standings.forget();
+        let mut ticks = tokio::time::interval(MAINTAINED_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                change = changes.next() => match change {
+                    Some(change) => self.standings.changed(change),
+                    None => break,
+                },
+                _ = ticks.tick() => self.maintain().await,
+            }
+        }
+        self.mail_settled().await;
+    }
+
+    /// Waits until every mail that was begun is sent or has failed.
+    pub async fn mail_settled(&self) {
+        self.mailer.settled().await;
+    }
+
+    /// The address that this server is known by: the `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_str()
+    }
+
+    /// Lets new signing keys sign from now on. What the old ones signed stays good until it ends.
+    pub async fn rotate_signing_keys(&self) -> Result<(), IdentityError> {
+        self.keyring.rotate(self.clock.now()).await
+    }
+
+    /// Lets keys follow each other when their time has come, and forgets what is over. [`Identity::run`] calls this every
+    /// minute.
+    pub async fn maintain(&self) {
+        let now = self.clock.now();
+        self.attempts.sweep(now);
+        if let Err(error) = self.keyring.maintain(now).await {
+            tracing::error!(%error, "signing keys could not be looked after; it is tried again in a minute");
+        }
+        loop {
+            match self.store.forget_expired(now).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "what is over could not be forgotten; it is tried again in a minute");
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Tells everybody of a change, ourselves first: the next request sees it.
+    pub(crate) fn changed(&self, change: Change) {
+        self.standings.changed(change);
+        self.live.changed(change);
+    }
+}

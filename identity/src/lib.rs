@@ -1,0 +1,37 @@
+//! Accounts, sign-in and the `OAuth2` and `OpenID` server.
+//!
+//! [`Identity`] is all that a handler may reach, [`router`] lists every route, and [`Identity::check`] is what the other
+//! front doors ask about a token that somebody shows them. Rows are in `store`; what must not be read by whoever has a
+//! copy of the database is sealed with a key that is not in it.
+
+mod attempts;
+mod audit;
+mod bearer;
+mod browser;
+mod config;
+mod error;
+mod identity;
+mod invite;
+mod issuer;
+mod jwt;
+mod mail;
+mod metrics;
+mod next;
+mod oauth;
+mod page;
+mod password;
+mod random;
+mod router;
+mod seal;
+mod standing;
+mod totp;
+mod words;
+
+pub use bearer::{Bearer, BearerError};
+pub use config::{Config, MailConfig, SignUp};
+pub use error::IdentityError;
+pub use identity::{Identity, Parts};
+pub use issuer::Audience;
+pub use metrics::IdentityMetrics;
+pub use oauth::redirect::redirect_uri_mistake;
+pub use router::router;

@@ -1,0 +1,75 @@
+//! Where to go after a page: always to another page of ours.
+
+/// A path of this server that a person may be sent on to, with its query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Next(String);
+
+/// Pages that lead to the sign-in page; nothing else is ever the way on.
+const PATHS: [&str; 4] = ["/account", "/device", "/invitation", "/oauth/authorize"];
+
+impl Default for Next {
+    /// The person's own page.
+    fn default() -> Self {
+        Self("/account".to_owned())
+    }
+}
+
+impl Next {
+    /// Reads a path that a form or a query brought along; none when it leads anywhere else (an open redirect).
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let path = text.split('?').next().unwrap_or_default();
+        let is_known = PATHS.iter().any(|known| {
+            path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        // Browsers take a backslash for a slash and drop control characters.
+        let is_plain =
+            text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !path.contains("..");
+        (is_known && is_plain).then(|| Self(text.to_owned()))
+    }
+
+    /// The same from a parameter that may be missing.
+    pub(crate) fn read(text: Option<&str>) -> Self {
+        text.and_then(Self::parse).unwrap_or_default()
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address of a page that leads on to here.
+    pub(crate) fn after(&self, path: &str) -> String {
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.0).finish();
+        format!("{path}?{query}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_never_leads_away() {
+        for good in [
+            "/account",
+            "/account/services",
+            "/device?user_code=A",
+            "/oauth/authorize?redirect_uri=https%3A%2F%2Fx",
+        ] {
+            assert_eq!(Next::parse(good).map(|next| next.0).as_deref(), Some(good));
+        }
+        for bad in [
+            "",
+            "/",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example/account",
+            "/accountant",
+            "/account/../oauth/logout",
+            "/account\r\nSet-Cookie: x",
+            "/sign-out",
+        ] {
+            assert_eq!(Next::parse(bad), None, "{bad}");
+        }
+    }
+}

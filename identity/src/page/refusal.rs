@@ -1,0 +1,131 @@
+//! Refusals of pages.
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, html};
+use store::StoreError;
+
+use super::{LeadsTo, policy, whole};
+use crate::browser::redirect;
+use crate::error::IdentityError;
+use crate::next::Next;
+use crate::words;
+
+/// Why a page is not shown, or a form not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PageRefusal {
+    /// Somebody has to sign in first; then it goes on.
+    SignIn(Next),
+    /// The form is not one that we made for this browser and this sign-in.
+    Forged,
+    /// The form cannot be read.
+    Unreadable,
+    /// A client came with something that is answered to the person and never to the client.
+    Client(&'static str),
+    /// A link was used before, is over, or never was one.
+    DeadLink,
+    /// There is no such thing, or it is somebody else's.
+    NotFound,
+    /// The form says something that cannot be kept.
+    Invalid(String),
+    /// Too many tries.
+    TooMany,
+    /// Try again in a moment.
+    Busy,
+    /// Ours.
+    Internal,
+}
+
+impl PageRefusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::SignIn(_) => StatusCode::SEE_OTHER,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::Unreadable | Self::Client(_) => StatusCode::BAD_REQUEST,
+            Self::DeadLink => StatusCode::GONE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::SignIn(_) => words::SIGN_IN_FIRST,
+            Self::Forged => words::FORGED,
+            Self::Unreadable => words::UNREADABLE,
+            Self::Client(text) => text,
+            Self::DeadLink => words::DEAD_LINK,
+            Self::NotFound => words::NOT_FOUND,
+            Self::Invalid(text) => text,
+            Self::TooMany => words::TOO_MANY,
+            Self::Busy => words::BUSY,
+            Self::Internal => words::INTERNAL,
+        }
+    }
+}
+
+impl From<StoreError> for PageRefusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Conflict(_) => Self::Invalid(words::CHANGED_MEANWHILE.to_owned()),
+            StoreError::Invalid(why) => Self::Invalid(why),
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, "the database does not answer");
+                Self::Busy
+            }
+            error @ (StoreError::Sql(_) | StoreError::Corrupt(_)) => {
+                tracing::error!(%error, "a page failed for a reason of ours");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<IdentityError> for PageRefusal {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Store(error) => error.into(),
+            IdentityError::Busy => Self::Busy,
+            error => {
+                tracing::error!(%error, "a page failed for a reason of ours");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl IntoResponse for PageRefusal {
+    fn into_response(self) -> Response {
+        if let Self::SignIn(next) = &self {
+            return redirect(&next.after("/sign-in"));
+        }
+        let html = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    title { (words::REFUSED) " · " (words::PRODUCT) }
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    link rel="stylesheet" href="/identity/style.css";
+                }
+                body {
+                    header { a href="/account" { (words::PRODUCT) } }
+                    main {
+                        h1 { (words::REFUSED) }
+                        p.wrong role="alert" { (self.text()) }
+                    }
+                }
+            }
+        };
+        let mut response = whole(self.status(), &html, &policy(&LeadsTo::Ourselves));
+        if self == Self::Busy {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}

@@ -1,0 +1,88 @@
+//! Making an account, where everybody may.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::html;
+use serde_json::json;
+use store::{NewAccount, StoreError};
+
+use super::form::{email, mistake, new_password, person_name};
+use super::{Page, PageRefusal, form};
+use crate::Identity;
+use crate::audit::{About, What};
+use crate::browser::{Posted, Visitor};
+use crate::config::SignUp;
+use crate::mail::Mail;
+use crate::{password, words};
+
+/// `GET /sign-up`.
+pub(crate) async fn get(
+    State(identity): State<Arc<Identity>>,
+    visitor: Visitor,
+) -> Result<Response, PageRefusal> {
+    check_open(&identity)?;
+    Ok(page("", "", &visitor.csrf, None).show(&identity, &visitor))
+}
+
+/// `POST /sign-up`. Whether somebody has the address already is told to that address by mail, and to nobody else: the answer
+/// and the work for it are the same.
+pub(crate) async fn post(
+    State(identity): State<Arc<Identity>>,
+    posted: Posted,
+) -> Result<Response, PageRefusal> {
+    check_open(&identity)?;
+    let Posted { visitor, form } = &posted;
+    let [name, email, chosen] =
+        ["name", "email", "new_password"].map(|field| form.get(field).unwrap_or_default());
+    if let Err(mistake) = password::check(chosen, email) {
+        let text = words::password_mistake(mistake);
+        return Ok(page(name, email, &visitor.csrf, Some(text)).show(&identity, visitor));
+    }
+    let new = NewAccount {
+        email: email.to_owned(),
+        email_verified: false,
+        name: name.to_owned(),
+        locale: None,
+        password: Some(identity.passwords.hash(chosen.to_owned()).await?),
+    };
+    match identity.store.create_account(&new, identity.clock.now()).await {
+        Ok(account) => {
+            let about =
+                About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
+            identity.record(What::AccountMade, about, json!({"by": "sign_up"})).await;
+            identity.send_verification(&account).await?;
+        }
+        Err(StoreError::Conflict("email")) => {
+            if identity.may_mail(email) {
+                identity.send(email, Mail::AlreadySignedUp { url: identity.issuer.at("/sign-in") });
+            }
+        }
+        Err(StoreError::Invalid(_)) => {
+            let page = page(name, email, &visitor.csrf, Some(words::NO_ADDRESS));
+            return Ok(page.show(&identity, visitor));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let body = html! { p { (words::VERIFY_FIRST) } };
+    Ok(Page::new(words::CHECK_MAIL, body).show(&identity, visitor))
+}
+
+fn check_open(identity: &Identity) -> Result<(), PageRefusal> {
+    match identity.config.sign_up {
+        SignUp::Open => Ok(()),
+        SignUp::Invited => Err(PageRefusal::NotFound),
+    }
+}
+
+fn page<'a>(name: &str, address: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {
+    let inner = html! {
+        (person_name(name).show())
+        (email(address).show())
+        (new_password().show())
+        button type="submit" { (words::MAKE_ACCOUNT) }
+    };
+    let body = html! { (mistake(wrong)) (form(csrf, "/sign-up", &inner)) };
+    if wrong.is_some() { Page::wrong(words::SIGN_UP, body) } else { Page::new(words::SIGN_UP, body) }
+}

@@ -1,0 +1,68 @@
+//! Every route there is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::Identity;
+use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
+use crate::page::{
+    self, account, authorize, consent, device, invitation, reset, second_factor, set_up, sign_in, sign_out,
+    sign_up, verify,
+};
+
+/// The largest body: forms are small.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Every route, at the root. It has no fallback and can be merged into another router.
+pub fn router(identity: Arc<Identity>) -> Router {
+    Router::new()
+        // RFC 8414, OpenID Connect Discovery
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .route("/.well-known/openid-configuration", get(metadata::metadata))
+        .route("/oauth/jwks", get(metadata::jwks))
+        // What clients come to
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/device_authorization", post(oauth::device::authorize))
+        .route("/oauth/introspect", post(introspect::introspect))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        // What a client sends a person to
+        .route("/oauth/authorize", get(authorize::get).post(authorize::post))
+        .route("/oauth/consent", post(consent::post))
+        .route("/device", get(device::get).post(device::post))
+        .route("/device/decision", post(device::decide))
+        // Signing in and out
+        .route("/sign-in", get(sign_in::get).post(sign_in::post))
+        .route("/sign-in/code", post(second_factor::post))
+        .route("/sign-out", post(sign_out::post))
+        // Coming in
+        .route("/set-up", get(set_up::get).post(set_up::post))
+        .route("/sign-up", get(sign_up::get).post(sign_up::post))
+        .route("/verify", get(verify::get).post(verify::post))
+        .route("/reset", get(reset::get).post(reset::post))
+        .route("/reset/password", get(reset::get_password).post(reset::post_password))
+        .route("/invitation", get(invitation::get).post(invitation::post))
+        .route("/invitation/account", post(invitation::make_account))
+        // A person's own pages
+        .route("/account", get(account::get).post(account::post))
+        .route("/account/email", post(account::email::post))
+        .route("/account/password", get(account::password::get).post(account::password::post))
+        .route("/account/two-step", get(account::two_step::get))
+        .route("/account/two-step/begin", post(account::two_step::begin))
+        .route("/account/two-step/confirm", post(account::two_step::confirm))
+        .route("/account/two-step/off", post(account::two_step::off))
+        .route("/account/two-step/codes", post(account::two_step::renew_codes))
+        .route("/account/sessions", get(account::sessions::get))
+        .route("/account/sessions/end", post(account::sessions::end))
+        .route("/account/sessions/end-others", post(account::sessions::end_others))
+        .route("/account/services", get(account::services::get))
+        .route("/account/services/unlink", post(account::services::unlink))
+        .route("/account/services/test", post(account::services::test))
+        .route("/account/activity", get(account::activity::get))
+        .route("/identity/style.css", get(page::style))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(identity)
+}
