@@ -31,6 +31,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
         .merge(documented)
+        .with_state(Arc::clone(&app))
         .merge(identity::router(Arc::clone(&app.identity)))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
@@ -39,8 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::map_response(headers::secure))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), telemetry::observe))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(app, telemetry::observe))
 }
 
 /// The `OpenAPI` document, as it is served and as it is checked in.

@@ -42,6 +42,10 @@ pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: CancellationTok
     }
     drop(listener);
     cleaning.abort();
+    // It waits for mails that are on their way.
+    if let Err(error) = identity.await {
+        tracing::error!(%error, "what looks after accounts and keys stopped");
+    }
     connections.close();
     let open = connections.len();
     if tokio::time::timeout(config.drain_timeout, connections.wait()).await.is_err() {

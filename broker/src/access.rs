@@ -267,7 +267,7 @@ mod tests {
     fn free_topics_need_a_filter_that_names_them() {
         let (_, _, own, _, key) = ids();
         let access = Access::service(
-            key,
+            Identity::Service(key),
             own,
             "mqtt:publish:plant/# mqtt:subscribe:plant/+/state".parse().expect("scopes"),
         );

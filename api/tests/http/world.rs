@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::authority::Authority;
 use api::{App, Config, HttpMetrics};
+use identity::{Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use protocol::{OrganizationId, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
@@ -62,16 +63,27 @@ impl World {
             store.create_key(organization, "test", &scopes, None, Timestamp(NOW)).await.unwrap();
         let mut registry = Registry::default();
         let metrics = HttpMetrics::register(&mut registry);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (live, clock) = (Live::memory(), Clock::Manual(Arc::new(AtomicI64::new(NOW))));
+        let identity = Identity::open(identity::Parts {
+            store: store.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            config: identity::Config::default(),
+            data: directory.path().to_owned(),
+            http: listener.local_addr().unwrap(),
+            metrics: IdentityMetrics::register(&mut registry),
+        });
         let app = Arc::new(App {
             store,
-            live: Live::memory(),
-            clock: Clock::Manual(Arc::new(AtomicI64::new(NOW))),
+            live,
+            clock,
+            identity: identity.await.unwrap(),
             authority: directory.path().join("ca"),
             registry: Arc::new(registry),
             metrics,
             config,
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(api::run(Arc::clone(&app), listener, shutdown.clone()));

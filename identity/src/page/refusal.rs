@@ -78,7 +78,7 @@ impl From<StoreError> for PageRefusal {
                 tracing::error!(%cause, "the database does not answer");
                 Self::Busy
             }
-            error @ (StoreError::Sql(_) | StoreError::Corrupt(_)) => {
+            error @ (StoreError::Sql(_) | StoreError::Corrupt(_) | StoreError::Schema { .. }) => {
                 tracing::error!(%error, "a page failed for a reason of ours");
                 Self::Internal
             }

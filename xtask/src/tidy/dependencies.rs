@@ -12,10 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["protocol", "presence"]),
     ("broker", &["protocol", "presence", "store"]),
     ("identity", &["protocol", "store"]),
-    ("api", &["protocol", "presence", "store"]),
+    ("api", &["protocol", "presence", "store", "identity"]),
     ("device-agent", &["protocol"]),
     ("firmware-sim", &["protocol"]),
-    ("server", &["protocol", "presence", "store", "broker", "api", "firmware-sim"]),
+    ("server", &["protocol", "presence", "store", "broker", "identity", "api", "firmware-sim"]),
     ("tests", &[]),
     ("xtask", &[]),
 ];
