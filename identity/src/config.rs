@@ -25,6 +25,9 @@ pub struct Config {
     pub refresh_token_days: u32,
     /// How long a browser stays signed in, in days.
     pub session_days: u32,
+    /// Whether this server may call addresses of its own network when a client's registration asks for it. Off, so that
+    /// nobody reaches through it what they cannot reach themselves; for tests and closed networks.
+    pub allow_private_addresses: bool,
 }
 
 /// Who may make an account.
@@ -60,6 +63,7 @@ impl Default for Config {
             access_token_s: 3_600,
             refresh_token_days: 90,
             session_days: 30,
+            allow_private_addresses: false,
         }
     }
 }

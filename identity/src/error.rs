@@ -36,6 +36,9 @@ pub enum IdentityError {
     /// A mail cannot be made or sent.
     #[error("mail cannot be sent: {0}")]
     Mail(String),
+    /// Another server could not be reached, or must not be.
+    #[error("another server was not reached: {0}")]
+    Outbound(String),
     /// The store's answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use store::{Change, Clock, Live, Store};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::attempts::Attempts;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::issuer::Issuer;
 use crate::jwt::Keyring;
 use crate::mail::Mailer;
 use crate::metrics::IdentityMetrics;
+use crate::outbound::Outbound;
 use crate::password::Pool;
 use crate::seal::Sealer;
 use crate::standing::Standings;
@@ -36,6 +38,9 @@ pub struct Identity {
     pub(crate) passwords: Pool,
     pub(crate) attempts: Attempts,
     pub(crate) mailer: Mailer,
+    pub(crate) outbound: Outbound,
+    /// What goes on behind answers that were given already.
+    pub(crate) behind: TaskTracker,
     pub(crate) metrics: IdentityMetrics,
 }
 
@@ -67,6 +72,9 @@ impl Identity {
         let sealer = Arc::new(Sealer::open(&sealing_key)?);
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
+        let outbound = Outbound::new(config.allow_private_addresses)?;
+        let behind = TaskTracker::new();
+        behind.close();
         Ok(Arc::new(Self {
             store,
             live,
@@ -79,6 +87,8 @@ impl Identity {
             passwords: Pool::default(),
             attempts: Attempts::default(),
             mailer,
+            outbound,
+            behind,
             metrics,
         }))
     }
@@ -100,12 +110,13 @@ impl Identity {
                 _ = ticks.tick() => self.maintain().await,
             }
         }
-        self.mail_settled().await;
+        self.settled().await;
     }
 
-    /// Waits until every mail that was begun is sent or has failed.
-    pub async fn mail_settled(&self) {
-        self.mailer.settled().await;
+    /// Waits until what goes on behind the answers is done: every mail is sent or has failed, and every client was told of
+    /// a sign-out.
+    pub async fn settled(&self) {
+        self.behind.wait().await;
     }
 
     /// The address that this server is known by: the `iss` of its tokens.
@@ -136,6 +147,15 @@ impl Identity {
                 }
             }
         }
+    }
+
+    /// Does something behind the answer to a request.
+    pub(crate) fn behind(&self, work: impl Future<Output = Result<(), IdentityError>> + Send + 'static) {
+        self.behind.spawn(async move {
+            if let Err(error) = work.await {
+                tracing::error!(%error, "what was to happen behind an answer failed");
+            }
+        });
     }
 
     /// Tells everybody of a change, ourselves first: the next request sees it.

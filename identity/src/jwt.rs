@@ -7,6 +7,7 @@ mod access;
 mod id_token;
 mod key;
 mod keyring;
+mod logout;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,6 +21,7 @@ pub(crate) use access::AccessClaims;
 pub(crate) use id_token::{IdClaims, Profile, at_hash};
 pub(crate) use key::Key;
 pub(crate) use keyring::Keyring;
+pub(crate) use logout::LogoutClaims;
 
 /// The longest token that is looked at: ours have less than a thousand characters unless many scopes were granted.
 const MAX_CHARACTERS: usize = 8_192;
@@ -31,6 +33,8 @@ pub(crate) enum TokenType {
     Access,
     /// `OpenID` Connect Core section 2.
     Id,
+    /// `OpenID` Connect Back-Channel Logout section 2.4.
+    Logout,
 }
 
 impl TokenType {
@@ -38,6 +42,7 @@ impl TokenType {
         match self {
             Self::Access => "at+jwt",
             Self::Id => "JWT",
+            Self::Logout => "logout+jwt",
         }
     }
 

@@ -18,6 +18,7 @@ mod mail;
 mod metrics;
 mod next;
 mod oauth;
+mod outbound;
 mod page;
 mod password;
 mod random;

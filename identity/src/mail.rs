@@ -9,7 +9,6 @@ use lettre::message::Mailbox;
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use protocol::AccountId;
 use store::{Account, Link, LinkPurpose};
-use tokio_util::task::TaskTracker;
 
 use crate::Identity;
 use crate::attempts::Who;
@@ -20,11 +19,10 @@ pub(crate) use message::Mail;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Sends mail, behind the answers: how long it takes tells nobody whether some was sent.
+/// Sends mail. It is called behind the answers: how long it takes tells nobody whether some was sent.
 pub(crate) struct Mailer {
     transport: Transport,
     from: Mailbox,
-    under_way: TaskTracker,
 }
 
 enum Transport {
@@ -50,28 +48,12 @@ impl Mailer {
         };
         let from = config.from.parse();
         let from = from.map_err(|_| IdentityError::Config("identity.mail.from: is no address".to_owned()))?;
-        let under_way = TaskTracker::new();
-        under_way.close();
-        Ok(Self { transport, from, under_way })
+        Ok(Self { transport, from })
     }
 
     /// Whether mail can be sent at all.
     pub(crate) fn is_there(&self) -> bool {
         !matches!(self.transport, Transport::None)
-    }
-
-    /// Waits until nothing is under way.
-    pub(crate) async fn settled(&self) {
-        self.under_way.wait().await;
-    }
-
-    /// Does something that ends in mail, behind the answer to a request.
-    fn behind(&self, work: impl Future<Output = Result<(), IdentityError>> + Send + 'static) {
-        self.under_way.spawn(async move {
-            if let Err(error) = work.await {
-                tracing::error!(%error, "a mail was not sent");
-            }
-        });
     }
 
     async fn send(&self, to: &str, mail: &Mail) -> Result<(), IdentityError> {
@@ -99,7 +81,7 @@ impl Identity {
     /// Sends a mail behind the answer.
     pub(crate) fn send(self: &Arc<Self>, to: &str, mail: Mail) {
         let (identity, to) = (Arc::clone(self), to.to_owned());
-        self.mailer.behind(async move { identity.mailer.send(&to, &mail).await });
+        self.behind(async move { identity.mailer.send(&to, &mail).await });
     }
 
     /// Whether a person has to show that mail reaches them before they may sign in. Where no mail can be sent, whoever made
@@ -135,7 +117,7 @@ impl Identity {
     /// Sends the link that sets a new password, if anybody has the address. Even the looking happens behind the answer.
     pub(crate) fn send_reset(self: &Arc<Self>, email: &str) {
         let (identity, email) = (Arc::clone(self), email.to_owned());
-        self.mailer.behind(async move {
+        self.behind(async move {
             let account = identity.store.account_with_email(&email).await?;
             let Some(account) = account.filter(|account| account.disabled_at.is_none()) else {
                 return Ok(());

@@ -3,6 +3,7 @@
 //! The code flow alone, with refresh, client credentials and the device grant beside it: what OAuth 2.1 leaves out is not
 //! there to be asked for.
 
+pub(crate) mod back_channel;
 pub(crate) mod client;
 pub(crate) mod device;
 pub(crate) mod error;

@@ -6,6 +6,7 @@ pub(crate) mod consent;
 pub(crate) mod device;
 mod form;
 pub(crate) mod invitation;
+pub(crate) mod logout;
 mod refusal;
 pub(crate) mod reset;
 pub(crate) mod second_factor;
@@ -76,6 +77,12 @@ impl<'a> Page<'a> {
     pub(crate) fn leading_anywhere(mut self) -> Self {
         self.leads_to = LeadsTo::Anywhere;
         self
+    }
+
+    /// The answer to somebody who has just signed out.
+    pub(crate) fn show_to_nobody(self, identity: &Identity, visitor: &Visitor) -> Response {
+        let html = layout(self.title, None, &visitor.csrf, &self.body);
+        visitor.remembered(identity, whole(self.status, &html, &policy(&self.leads_to)))
     }
 
     /// The answer.

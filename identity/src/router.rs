@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use crate::Identity;
 use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
 use crate::page::{
-    self, account, authorize, consent, device, invitation, reset, second_factor, set_up, sign_in, sign_out,
-    sign_up, verify,
+    self, account, authorize, consent, device, invitation, logout, reset, second_factor, set_up, sign_in,
+    sign_out, sign_up, verify,
 };
 
 /// The largest body: forms are small.
@@ -32,6 +32,8 @@ pub fn router(identity: Arc<Identity>) -> Router {
         // What a client sends a person to
         .route("/oauth/authorize", get(authorize::get).post(authorize::post))
         .route("/oauth/consent", post(consent::post))
+        .route("/oauth/logout", get(logout::get).post(logout::post))
+        .route("/oauth/logout/confirm", post(logout::confirm))
         .route("/device", get(device::get).post(device::post))
         .route("/device/decision", post(device::decide))
         // Signing in and out

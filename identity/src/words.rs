@@ -14,6 +14,9 @@ pub(crate) const SIGN_IN: &str = "Sign in";
 pub(crate) const SIGN_OUT: &str = "Sign out";
 pub(crate) const SIGN_UP: &str = "Make an account";
 pub(crate) const SIGNED_IN: &str = "Signed in";
+pub(crate) const SIGNED_OUT: &str = "You are signed out";
+pub(crate) const SIGN_OUT_QUESTION: &str = "Sign out?";
+pub(crate) const STAY: &str = "Stay signed in";
 pub(crate) const SIGN_IN_FIRST: &str = "Sign in first.";
 pub(crate) const EMAIL: &str = "E-mail address";
 pub(crate) const PASSWORD: &str = "Password";
@@ -125,6 +128,8 @@ pub(crate) const INTERNAL: &str = "The server failed. Its log has the cause.";
 pub(crate) const CHANGED_MEANWHILE: &str = "Something changed while the page was open. Load it again.";
 pub(crate) const REPEATED: &str = "The service sent you here with a request that says two things at once.";
 pub(crate) const UNKNOWN_CLIENT: &str = "The service that sent you here is not known, or was disabled.";
+pub(crate) const BAD_HINT: &str =
+    "The service that sent you here showed something that is not from this server.";
 pub(crate) const UNKNOWN_REDIRECT: &str =
     "The service that sent you here wants the answer at an address that it was not registered with.";
 

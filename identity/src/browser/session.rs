@@ -1,11 +1,13 @@
 //! Signing a browser in and out.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use protocol::AccountId;
 use serde_json::json;
 use store::{NewBrowserSession, StoreError};
 
-use super::{Cookie, SignedIn, Visitor, append, redirect};
+use super::{Cookie, Person, SignedIn, Visitor, append, redirect};
 use crate::Identity;
 use crate::audit::{About, What};
 use crate::error::IdentityError;
@@ -25,6 +27,19 @@ impl SignedIn {
             Err(StoreError::NotFound) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Person {
+    /// Signs the person out of every browser but this one, and tells the clients. Gives how many there were.
+    pub(crate) async fn end_other_sessions(&self, identity: &Arc<Identity>) -> Result<u64, IdentityError> {
+        let (account, now) = (self.account.id, identity.clock.now());
+        let others = identity.store.browser_sessions(account, now).await?;
+        let count = identity.store.revoke_browser_sessions(account, Some(self.session.id), now).await?;
+        for other in others.iter().filter(|other| other.id != self.session.id) {
+            identity.tell_signed_out(account, Some(other.id));
+        }
+        Ok(count)
     }
 }
 
@@ -64,16 +79,17 @@ impl Visitor {
         Ok(response)
     }
 
-    /// Ends the session of the browser, if it has one.
+    /// Ends the session of the browser, if it has one, and tells the clients that were told of it.
     pub(crate) async fn sign_out(
         &self,
-        identity: &Identity,
+        identity: &Arc<Identity>,
         mut to: Response,
     ) -> Result<Response, IdentityError> {
         if let Some(SignedIn { account, session }) = &self.signed_in {
             identity.store.revoke_browser_session(account.id, session.id, identity.clock.now()).await?;
             let about = About { account: Some(account.id), address: Some(self.address), ..About::default() };
             identity.record(What::SignedOut, about, json!({})).await;
+            identity.tell_signed_out(account.id, Some(session.id));
         }
         append(&mut to, Cookie::Session.clear(identity.issuer.is_secure()));
         Ok(to)

@@ -44,6 +44,8 @@ fn document(identity: &Identity) -> Value {
         "revocation_endpoint": at("/oauth/revoke"),
         "device_authorization_endpoint": at("/oauth/device_authorization"),
         "end_session_endpoint": at("/oauth/logout"),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "scopes_supported": IdentityScope::ALL.map(IdentityScope::as_str),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

@@ -64,6 +64,7 @@ pub(crate) async fn post_password(
     let hash = identity.passwords.hash(chosen.to_owned()).await?;
     let account = identity.store.reset_password(token, &hash, now).await?.ok_or(PageRefusal::DeadLink)?;
     identity.changed(Change::Account(account.id));
+    identity.tell_signed_out(account.id, None);
     let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     identity.record(What::PasswordReset, about, json!({})).await;
     let body = html! { p.good { (words::PASSWORD_SET) } p { a href="/sign-in" { (words::SIGN_IN) } } };

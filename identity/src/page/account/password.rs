@@ -35,9 +35,9 @@ pub(crate) async fn post(
         return wrong(words::WRONG_CURRENT_PASSWORD);
     }
     let hash = identity.passwords.hash(chosen.to_owned()).await?;
-    let (account, now) = (person.account.id, identity.clock.now());
+    let account = person.account.id;
     identity.store.set_password(account, Some(&hash)).await?;
-    identity.store.revoke_browser_sessions(account, Some(person.session.id), now).await?;
+    person.end_other_sessions(&identity).await?;
     identity.record(What::PasswordChanged, about(&person), json!({})).await;
     person.visitor.sign_in(&identity, account, &person.session.methods, &Next::default()).await
 }

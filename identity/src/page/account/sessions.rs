@@ -54,6 +54,7 @@ pub(crate) async fn end(
     let id = form.get("session").and_then(|id| id.parse::<BrowserSessionId>().ok());
     let id = id.ok_or(PageRefusal::NotFound)?;
     identity.store.revoke_browser_session(person.account.id, id, identity.clock.now()).await?;
+    identity.tell_signed_out(person.account.id, Some(id));
     identity.record(What::SessionsEnded, about(&person), json!({"count": 1})).await;
     Ok(redirect("/account/sessions"))
 }
@@ -64,8 +65,7 @@ pub(crate) async fn end_others(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, _) = posted.by_person()?;
-    let (account, now) = (person.account.id, identity.clock.now());
-    let count = identity.store.revoke_browser_sessions(account, Some(person.session.id), now).await?;
+    let count = person.end_other_sessions(&identity).await?;
     identity.record(What::SessionsEnded, about(&person), json!({"count": count})).await;
     Ok(redirect("/account/sessions"))
 }

@@ -1,0 +1,18 @@
+//! What browsers and clients can do with the identity server, and what they cannot.
+
+mod accounts;
+mod authorization;
+mod browser;
+mod clients;
+mod code_flow;
+mod consent;
+mod devices;
+mod discovery;
+mod exchange;
+mod logout;
+mod own_pages;
+mod refreshes;
+mod revocation;
+mod signing_in;
+mod tokens;
+mod world;
