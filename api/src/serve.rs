@@ -1,12 +1,13 @@
 //! Connections: accepted, bounded in time and number, and ended in order.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -37,8 +38,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: CancellationTok
     let identity = tokio::spawn(Arc::clone(&app.identity).run(shutdown.clone()));
     let router = router(app).layer(axum::Extension(Closing(shutdown.clone())));
     let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(config.max_connections)));
-    while let Some((stream, place)) = accept(&listener, &places, &shutdown).await {
-        connections.spawn(connection(stream, place, router.clone(), config, shutdown.clone()));
+    while let Some((accepted, place)) = accept(&listener, &places, &shutdown).await {
+        connections.spawn(connection(accepted, place, router.clone(), config, shutdown.clone()));
     }
     drop(listener);
     cleaning.abort();
@@ -58,12 +59,12 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
     let next = async {
         let place = Arc::clone(places).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, place)),
+                Ok(accepted) => return Some((accepted, place)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -75,7 +76,7 @@ async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     place: OwnedSemaphorePermit,
     router: Router,
     config: Config,
@@ -86,8 +87,11 @@ async fn connection(
         tracing::debug!(%error, "a connection ended before it was served");
         return;
     }
-    let service =
-        TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer)); // whose wrong passwords they are
+        request
+    }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)

@@ -39,6 +39,8 @@ pub struct Service {
     pub organization: Organization,
     /// What everything is kept in.
     pub store: Store,
+    /// Accounts and the OAuth2 server.
+    pub identity: Arc<Identity>,
     /// That no other server counts the same pings.
     claim: Claim,
     /// What is needed to claim again.
@@ -140,12 +142,12 @@ impl Service {
             live,
             clock,
             authority: config.authority(),
-            identity,
+            identity: Arc::clone(&identity),
             registry: Arc::new(registry),
             metrics,
             config: api::Config::default(),
         });
-        Ok(Self { broker, app, organization, store, claim, tenure })
+        Ok(Self { broker, app, organization, store, identity, claim, tenure })
     }
 
     /// Serves until `shutdown`, then stops in order: no new connections, what was taken in is committed, a last checkpoint.

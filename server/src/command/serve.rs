@@ -30,6 +30,10 @@ pub(crate) fn serve(serving: &Serving) -> anyhow::Result<ExitCode> {
             say("Nobody can sign in yet. Make the first API key with");
             say(&format!("  promenade token --data {} --name first --scope '*'", data.path().display()));
         }
+        if let Some(link) = service.identity.set_up_link().await? {
+            say("Nobody has an account yet. Whoever opens this link first, within a day, makes the first one:");
+            say(&format!("  {link}"));
+        }
         service.run(listeners, shutdown).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
