@@ -12,6 +12,7 @@ mod front;
 mod hostile;
 mod kill;
 mod mqtt;
+mod oauth;
 mod programs;
 mod restart;
 mod soak;

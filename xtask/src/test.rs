@@ -41,7 +41,7 @@ fn run_steps(workspace: &Workspace, long: bool, filters: &[String], steps: &mut 
     let (postgres, python, modules) = steps.take("prepare", || {
         packages::ensure()?;
         let python = python::with_clients(&workspace.target()?)?;
-        let modules = node::with_client(&workspace.target()?)?;
+        let modules = node::with_clients(&workspace.target()?)?;
         Ok((Postgres::start()?, python, modules))
     })?;
     // Programs and tests in one go: building them apart would compile many dependencies twice, because Cargo

@@ -1,4 +1,4 @@
-//! A folder of the project's own with the MQTT client of the JavaScript world.
+//! A folder of the project's own with the clients of MQTT and of OpenID of the JavaScript world.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,26 +8,29 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const CLIENT: (&str, &str) = ("mqtt", "5.16.0");
+const CLIENTS: [(&str, &str); 2] = [("mqtt", "5.16.0"), ("openid-client", "6.9.0")];
 
-/// The modules below `target` that have MQTT.js; installed when it is not there yet.
-pub(super) fn with_client(target: &Path) -> Result<PathBuf> {
+/// The modules below `target` that have the clients; installed when they are not there yet.
+pub(super) fn with_clients(target: &Path) -> Result<PathBuf> {
     let folder = target.join("xtask").join("node");
     let modules = folder.join("node_modules");
-    let (package, version) = CLIENT;
-    if installed(&modules.join(package)).as_deref() == Some(version) {
+    let is_there = |(package, version): &(&str, &str)| {
+        installed(&modules.join(package)).as_deref() == Some(*version)
+    };
+    if CLIENTS.iter().all(is_there) {
         return Ok(modules);
     }
-    eprintln!("   installing {package} {version} for Node.js");
+    let list = CLIENTS.map(|(package, version)| format!("{package}@{version}"));
+    eprintln!("   installing {} for Node.js", list.join(" "));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     program::run_quietly(
         Command::new("npm")
             .args(["install", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
             .arg(&folder)
-            .arg(format!("{package}@{version}")),
+            .args(&list),
     )
     .with_context(|| {
-        format!("{package} could not be installed; the tests with other people's clients need it")
+        format!("{} could not be installed; the tests with other people's clients need them", list.join(" "))
     })?;
     Ok(modules)
 }
