@@ -33,8 +33,9 @@ const SEGMENTS: usize = 16;
 const CREDIT: usize = SEGMENT_BYTES * SEGMENTS / 2;
 /// Up to this many sessions of a shard get a message from its publisher's task.
 const FEW: usize = if cfg!(any(test, fuzzing)) { 2 } else { 16 };
-/// After so many deliveries a shard lets others have their turn.
-const TURN: usize = 2000;
+/// After so many deliveries the connections of the event loop have their turn: some milliseconds of work. With fewer, each of
+/// a thousand subscribers has a message or two to write, and pays a system call for it.
+const TURN: usize = 20_000;
 /// The router counts a message's own bookkeeping too.
 const OVERHEAD: usize = 64;
 

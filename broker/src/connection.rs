@@ -193,12 +193,12 @@ impl<'a> Connection<'a> {
                 heard = 0;
                 yield_now().await; // whoever sends without end must not keep the others from their turn
             }
-            if self.hand_out_some() {
+            let goes_on = self.hand_out_some();
+            if goes_on {
                 yield_now().await;
-                continue;
             }
             // What is written makes room in the session; with nothing to write, its client has to acknowledge something first.
-            let draining = self.more || (self.hand_out.is_some() && !wire.output.is_empty());
+            let draining = goes_on || self.more || (self.hand_out.is_some() && !wire.output.is_empty());
             let wants = wire::Wants { reading: !self.is_paused(), draining };
             match wire.progress(wants, wait, &self.link, &mut self.timers).await {
                 Ok(read) => heard += read,
@@ -272,7 +272,7 @@ impl<'a> Connection<'a> {
 
     /// Acknowledgements that became known, and messages for the client, into the write buffer.
     fn collect(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
-        let (session, answers) = (&self.session, &mut self.answers);
+        let (session, generation, answers) = (&self.session, self.generation, &mut self.answers);
         let closed = self.link.take(|settled| {
             answers.settle(settled);
             if settled.owed == Owed::Ack(Ack::Pubrec) {
@@ -280,7 +280,7 @@ impl<'a> Connection<'a> {
                 if settled.code >= 0x80 {
                     session.release(settled.id)
                 } else {
-                    session.take_in(settled.id)
+                    session.take_in(generation, settled.id)
                 };
             }
         });

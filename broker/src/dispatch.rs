@@ -190,12 +190,15 @@ impl Dispatch {
     }
 
     /// Gives a message that a member of a group did not acknowledge before its session was over to another member
-    /// (section 4.8.2).
-    pub(crate) fn hand_on(&self, group: &Arc<Group>, message: &Message) {
+    /// (section 4.8.2); false where none takes it.
+    pub(crate) fn hand_on(&self, group: &Arc<Group>, message: &Message) -> bool {
         let (number, now) = (self.number(), self.clock.now());
+        let mut taken = false;
         group.offer(message, &mut |subscription, how| {
-            subscription.session.deliver(message, number, how, now).taken
+            taken = subscription.session.deliver(message, number, how, now).taken;
+            taken
         });
+        taken
     }
 }
 

@@ -160,19 +160,20 @@ impl Session {
         }
     }
 
-    /// A QoS 2 message of the client came; false if it came before and was not released yet (section 4.3.3).
-    pub(crate) fn take_in(&self, id: u16) -> bool {
+    /// A QoS 2 message of the client came, and is held until it is released (section 4.3.3). False where the connection was
+    /// taken over: what it still had to say is not heard.
+    pub(crate) fn take_in(&self, generation: u64, id: u16) -> bool {
         let mut state = self.state();
-        let generation = state.generation;
-        let is_new = !state.received.contains_key(&id);
-        if is_new {
-            state.received.insert(id, generation);
+        if state.generation != generation {
+            return false;
+        }
+        if state.received.insert(id, generation).is_none() {
             state.received_here += 1;
             if self.durable {
                 self.journal.received(self.id, id);
             }
         }
-        is_new
+        true
     }
 
     /// The client released a QoS 2 message, or it was refused: its packet id is free. False if nothing was held under it.
@@ -212,13 +213,13 @@ impl Session {
     /// Something is kept beside what waits.
     pub(crate) fn keep_beside(&self, state: &mut State, bytes: usize) {
         state.beside += bytes;
-        self.usage.add(bytes);
+        self.usage.add_beside(bytes);
     }
 
     /// It is kept no longer.
     pub(crate) fn drop_beside(&self, state: &mut State, bytes: usize) {
         state.beside -= bytes;
-        self.usage.remove(bytes);
+        self.usage.remove_beside(bytes);
     }
 
     /// Takes back what the store kept, in order. What lies beyond the position `sent_through` was not sent before the end;
@@ -231,6 +232,7 @@ impl Session {
         now: Timestamp,
     ) {
         let mut state = self.state();
+        state.last_position = sent_through.unwrap_or_default();
         state.received.extend(received.into_iter().map(|id| (id, 0)));
         for (entry, message) in entries {
             state.last_position = state.last_position.max(entry.position);

@@ -88,6 +88,8 @@ pub(crate) struct Attached {
     pub(crate) present: bool,
     /// Names this connection in `detach`.
     pub(crate) generation: u64,
+    /// An earlier session was forgotten that the store has: until that is committed, a crash brings it back.
+    pub(crate) replaces: bool,
 }
 
 /// What becomes of a session whose connection ended.
@@ -129,6 +131,7 @@ impl Sessions {
     /// (MQTT-3.1.4-3); with `clean` the older session is forgotten too (MQTT-3.1.2-4).
     /// None where the identity has as many connections as it may, beside the one it takes over.
     pub(crate) fn attach(&self, key: SessionKey, wish: &Wish, link: &Arc<Link>) -> Option<Attached> {
+        let mut replaces = false;
         let (mut inner, kept) = loop {
             let mut inner = self.lock();
             let is_connected = |entry: &&Entry| entry.away.is_none() && entry.session.key != key;
@@ -137,7 +140,7 @@ impl Sessions {
             {
                 return None;
             }
-            let kept = self.resume(&mut inner, &key, wish.clean);
+            let kept = self.resume(&mut inner, &key, wish.clean, &mut replaces);
             if kept.is_none() {
                 self.make_room(&mut inner, key.identity);
             }
@@ -174,12 +177,18 @@ impl Sessions {
         state.begin();
         let generation = state.generation;
         self.save(&session, &state, None);
-        Some(Attached { session: Arc::clone(&session), present, generation })
+        Some(Attached { session: Arc::clone(&session), present, generation, replaces })
     }
 
     /// The session of `key` where it goes on; its older connection is told that it was taken over. One that does not go on
-    /// is forgotten.
-    fn resume(&self, inner: &mut Inner, key: &SessionKey, clean: bool) -> Option<Arc<Session>> {
+    /// is forgotten, and `replaces` set where the store has it.
+    fn resume(
+        &self,
+        inner: &mut Inner,
+        key: &SessionKey,
+        clean: bool,
+        replaces: &mut bool,
+    ) -> Option<Arc<Session>> {
         let entry = inner.by_key.get(key)?;
         let (old, is_over) = (Arc::clone(&entry.session), entry.is_over());
         let mut state = old.state();
@@ -191,6 +200,7 @@ impl Sessions {
         let ends = clean || is_over || state.expiry_s == 0;
         drop(state);
         if ends {
+            *replaces |= old.durable;
             self.forget(inner, &old);
         }
         (!ends).then_some(old)
@@ -226,14 +236,19 @@ impl Sessions {
     }
 
     /// What is to be published for a session if its client is lost, for a durable one with the whole server too; none once that
-    /// is settled.
-    pub(crate) fn keep_will(&self, session: &Session, generation: u64, will: Option<Will>) {
+    /// is settled. False where there is no room for it.
+    pub(crate) fn keep_will(&self, session: &Session, generation: u64, will: Option<Will>) -> bool {
         let mut state = session.state();
-        if state.generation == generation && !state.ended {
-            session.set_will(&mut state, will);
-            let away = state.link.is_none().then_some(state.expiry_s);
-            self.save(session, &state, away);
+        if state.generation != generation || state.ended {
+            return true;
         }
+        if will.as_ref().is_some_and(|will| !session.has_room(&state, will.message.size())) {
+            return false;
+        }
+        session.set_will(&mut state, will);
+        let away = state.link.is_none().then_some(state.expiry_s);
+        self.save(session, &state, away);
+        true
     }
 
     /// Whether the session has a connection.

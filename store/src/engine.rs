@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use protocol::OrganizationId;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -290,11 +291,16 @@ impl Postgres {
 /// Whether the database is of this program's version; one without the table of migrations has none.
 fn check_schema(migrations: &Migrator, found: sqlx::Result<i64>) -> Result<()> {
     let found = match found {
-        Err(sqlx::Error::Database(_)) => 0,
+        Err(sqlx::Error::Database(error)) if is_no_table(&*error) => 0,
         found => found?,
     };
     let known = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
     if found == known { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+}
+
+/// `undefined_table` of `PostgreSQL`; `SQLite` has no code of its own for it.
+fn is_no_table(error: &dyn DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
 }
 
 fn installation_key(bytes: &[u8]) -> Result<[u8; 32]> {

@@ -70,7 +70,7 @@ impl Connection<'_> {
             observed.disconnected(self.since, Disconnected { at, cause });
         }
         // Who comes back to their session finds there what they were promised, as far as it has room.
-        while self.session.durable && self.hand_out_some() {
+        while self.goes_on_without_us() && self.hand_out_some() {
             yield_now().await;
         }
         let fate = self.front.sessions.detach(&self.session, self.generation, self.session_expiry_s);
@@ -86,6 +86,13 @@ impl Connection<'_> {
             (None, _) => {}
         }
         self.front.sessions.keep_will(&self.session, self.generation, None);
+    }
+
+    /// Whether the session will be there for its client, and is not another connection's already.
+    fn goes_on_without_us(&self) -> bool {
+        let state = self.session.state();
+        let is_ours = state.generation == self.generation && !state.ended;
+        self.session.durable && is_ours && !self.front.shutdown.is_cancelled()
     }
 
     pub(super) async fn say_goodbye<S: AsyncRead + AsyncWrite + Unpin>(

@@ -247,19 +247,23 @@ async fn admit(
         link.close(reason::SERVER_SHUTTING_DOWN); // the round that tells everybody may have passed already
     }
     let will = connect.will.as_ref().map(|will| read_will(will, &access, &attached.session));
-    if will.is_some() {
-        front.sessions.keep_will(&attached.session, attached.generation, will.clone());
+    let back_out = |expiry_s, refused| {
+        front.sessions.keep_will(&attached.session, attached.generation, None);
+        front.sessions.detach(&attached.session, attached.generation, expiry_s);
+        Err(refused)
+    };
+    if will.is_some() && !front.sessions.keep_will(&attached.session, attached.generation, will.clone()) {
+        return back_out(session_expiry_s, Refused::new(reason::QUOTA_EXCEEDED, 3, "will_bytes"));
     }
     if front.sign_in.changes() != changes
         && let Err(refusal) = front.sign_in.sign_in(connect.user_name, connect.password, peer).await
     {
         // The round that ends what these credentials opened may have passed before the session was there.
-        front.sessions.detach(&attached.session, attached.generation, 0);
-        return Err(refusal.into());
+        let is_over = matches!(refusal, Refusal::BadCredentials | Refusal::NotAuthorized);
+        return back_out(if is_over { 0 } else { session_expiry_s }, refusal.into());
     }
-    if attached.session.durable && !is_committed(front, deadline).await {
-        front.sessions.detach(&attached.session, attached.generation, session_expiry_s);
-        return Err(Refusal::Unavailable.into());
+    if (attached.session.durable || attached.replaces) && !is_committed(front, deadline).await {
+        return back_out(session_expiry_s, Refusal::Unavailable.into());
     }
     let since = front.clock.now();
     let observed = observe(front, &access, &attached.session, version, peer, since);

@@ -83,7 +83,7 @@ impl Link {
     pub(super) fn take(&self, mut settle: impl FnMut(Settled)) -> Option<u8> {
         TAKEN.with_borrow_mut(|taken| {
             let mut inbox = self.lock();
-            std::mem::swap(&mut inbox.settled, taken);
+            taken.append(&mut inbox.settled); // and not swapped: idle boxes must not end up with the room of busy ones
             let close = inbox.close;
             // Whoever holds a session may be about to close this connection, and waits for the box.
             drop(inbox);

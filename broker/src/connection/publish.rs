@@ -47,11 +47,17 @@ impl Connection<'_> {
             Ok(pause) => pause,
             Err(over) => {
                 let is_refused = publish.id.is_none() || self.version == Version::V5;
-                if let (Identity::Device(device), true) = (self.access.identity, pings && is_refused) {
+                let wait = match self.access.identity {
                     // Entered among the losses of the device and in its receipt, so that it can be sent again.
-                    self.take_batch(device, publish, None, over.of_messages());
-                }
-                return self.over(publish, over.0);
+                    Identity::Device(device) if pings && is_refused => {
+                        self.take_batch(device, publish, None, over.of_messages())
+                    }
+                    _ => None,
+                };
+                return Ok(match self.over(publish, over.0)? {
+                    Step::Done => after(wait, Duration::ZERO),
+                    step => step,
+                });
             }
         };
         if publish.properties.claims_text() && std::str::from_utf8(publish.payload).is_err() {
@@ -69,8 +75,8 @@ impl Connection<'_> {
             _ => {
                 // A crash between the two would lose the message: its client would be told that it is here.
                 let _together = exactly_once.map(|_| self.front.journal.together());
-                if let Some(id) = exactly_once {
-                    self.session.take_in(id);
+                if exactly_once.is_some_and(|id| !self.session.take_in(self.generation, id)) {
+                    return Err(End::Closed(reason::SESSION_TAKEN_OVER));
                 }
                 self.forward(publish, topic, pause)
             }

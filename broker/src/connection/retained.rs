@@ -21,8 +21,21 @@ impl Connection<'_> {
     pub(super) fn ask_for_retained(&mut self, subscribed: Subscribed, known: bool) {
         let handling = subscribed.options >> 4 & 3;
         let shared = filter::share(&subscribed.filter).0.is_some();
+        self.ask_no_more(&subscribed.filter);
         if !(handling == 2 || (handling == 1 && known) || shared) {
             self.hand_out.get_or_insert_default().queue.push_back(subscribed);
+        }
+    }
+
+    /// Forgets what a subscription that is replaced or gone was still to get (MQTT-3.10.4-2).
+    pub(super) fn ask_no_more(&mut self, filter: &str) {
+        let Some(HandOut { queue, from }) = self.hand_out.as_deref_mut() else { return };
+        if queue.front().is_some_and(|first| *first.filter == *filter) {
+            *from = None;
+        }
+        queue.retain(|waiting| *waiting.filter != *filter);
+        if queue.is_empty() {
+            self.hand_out = None;
         }
     }
 

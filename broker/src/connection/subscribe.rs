@@ -43,7 +43,7 @@ impl Connection<'_> {
                     let subscribed = Subscribed { filter, options: asked.options, identifier };
                     let sessions = &self.front.sessions;
                     let known = sessions.subscribe(&self.session, self.generation, &subscribed);
-                    fresh.push((subscribed, known == Some(true)));
+                    fresh.extend(known.map(|known| (subscribed, known)));
                     codes.push(asked.qos() as u8);
                 }
                 Err((code, cause)) => {
@@ -77,6 +77,7 @@ impl Connection<'_> {
             return Step::Again(room);
         }
         let unsubscribe = |Filter { path, .. }| {
+            self.ask_no_more(path);
             let removed = self.front.sessions.unsubscribe(&self.session, self.generation, path);
             if removed { reason::SUCCESS } else { reason::NO_SUBSCRIPTION_EXISTED }
         };

@@ -93,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
                 Poll::Pending => false,
             };
-            if link.poll_knock(context).is_ready() || (is_written && wants.draining) {
+            if link.poll_knock(context).is_ready() {
                 return Poll::Ready(Ok(0));
             }
             if let Some(work) = wait.work()
@@ -111,7 +111,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if !is_written && (std::mem::take(&mut self.moved) || timers.stalled_at.is_none()) {
                 timers.stalled_at = Some(Instant::now());
             }
-            timers.poll(reading, context).map(Err)
+            match timers.poll(reading, context) {
+                Poll::Ready(end) => Poll::Ready(Err(end)),
+                Poll::Pending if is_written && wants.draining => Poll::Ready(Ok(0)),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }

@@ -41,18 +41,8 @@ impl Table {
     }
 
     fn give(&self, topic: &str, qos: Qos, expires_at: Option<Timestamp>) -> Delivered {
-        let draft = Draft {
-            organization: NOBODY,
-            publisher: 0,
-            topic,
-            properties: &[],
-            payload: b"payload",
-            qos,
-            retain: false,
-            expires_at,
-        };
         let how = How { qos: Qos::ExactlyOnce, ..How::default() };
-        self.session.deliver(&Message::new(draft), 1, how, NOW)
+        self.session.deliver(&Message::new(draft(topic, qos, expires_at)), 1, how, NOW)
     }
 
     /// Gives it sixty messages; the last wish to wait, if there was one.
@@ -81,6 +71,19 @@ impl Table {
 
     fn changes(&self) -> SessionChanges {
         self.journal.commit_for_tests()
+    }
+}
+
+fn draft(topic: &str, qos: Qos, expires_at: Option<Timestamp>) -> Draft<'_> {
+    Draft {
+        organization: NOBODY,
+        publisher: 0,
+        topic,
+        properties: &[],
+        payload: b"payload",
+        qos,
+        retain: false,
+        expires_at,
     }
 }
 
@@ -190,10 +193,11 @@ fn messages_expire_while_they_wait_and_not_when_they_were_sent() {
 #[test]
 fn a_message_of_the_client_is_new_until_it_is_held() {
     let table = Table::new(true);
-    assert!(table.session.take_in(5) && !table.session.take_in(5));
-    assert!(table.session.holds(5) && table.session.held() == 1);
+    assert!(table.session.take_in(0, 5) && table.session.holds(5));
+    assert!(table.session.take_in(0, 5) && table.session.held() == 1, "once, however often it comes");
     assert!(table.session.release(5) && !table.session.release(5));
-    assert!(table.session.take_in(5));
+    assert!(table.session.take_in(0, 5));
+    assert!(!table.session.take_in(1, 6) && !table.session.holds(6), "from a connection that was taken over");
     assert_eq!(table.changes().received, [(7, 5)]);
 }
 
@@ -301,14 +305,14 @@ proptest! {
 #[test]
 fn only_what_came_on_this_connection_counts_against_its_quota() {
     let table = Table::new(false);
-    assert!(table.session.take_in(5) && table.session.take_in(6));
+    assert!(table.session.take_in(0, 5) && table.session.take_in(0, 6));
     assert_eq!(table.session.held(), 2);
     let mut state = table.session.state();
     state.generation += 1;
     state.begin();
     drop(state);
     assert!(table.session.holds(5) && table.session.held() == 0);
-    assert!(table.session.take_in(7) && table.session.release(5));
+    assert!(table.session.take_in(1, 7) && table.session.release(5));
     assert_eq!(table.session.held(), 1, "an old one is no room for a new one");
     assert!(table.session.release(7) && table.session.release(6));
     assert_eq!(table.session.held(), 0);
@@ -346,6 +350,21 @@ fn what_was_not_sent_before_a_restart_expires_after_it() {
     );
 }
 
+/// A session that has nothing waiting counts on from where it was, however often the server restarts.
+#[test]
+fn positions_go_on_over_restarts() {
+    let restored = Table::new(true);
+    restored.session.restore(vec![], [], Some(500), NOW);
+    restored.session.state().link = None;
+    restored.give("new", Qos::AtLeastOnce, Some(Timestamp(NOW.0 + 10)));
+    let entry = restored.changes().queued.remove(0);
+    assert_eq!(entry.position, 501);
+    let message = restored.session.state().pending[0].message.clone();
+    let again = Table::new(true);
+    again.session.restore(vec![(entry, message)], [], Some(500), Timestamp(NOW.0 + 20));
+    assert!(again.sent(9, Timestamp(NOW.0 + 20)).is_empty(), "never sent, and over");
+}
+
 #[test]
 fn filters_and_wills_use_room_until_they_go() {
     let table = Table::with(false, Bounds { session_bytes: 2_000, organization_bytes: 10_000, ..BOUNDS });
@@ -353,9 +372,16 @@ fn filters_and_wills_use_room_until_they_go() {
     assert!(table.session.has_room(&state, Subscribed::size("a/b")));
     assert!(!table.session.has_room(&state, Subscribed::size(&"a".repeat(1_000))));
     assert!(!table.session.has_room(&state, Subscribed::size(&"a/".repeat(30))), "levels cost, too");
-    table.session.keep_beside(&mut state, 1_500);
-    assert!(!table.session.has_room(&state, 600));
-    assert_eq!(table.usage.bytes(), 1_500);
-    table.session.drop_beside(&mut state, 1_500);
-    assert_eq!(table.usage.bytes(), 0);
+    let will = |size| {
+        let message =
+            Message::new(Draft { payload: &vec![b'x'; size], ..draft("will", Qos::AtLeastOnce, None) });
+        Some(Will { message, delay_s: 0 })
+    };
+    table.session.set_will(&mut state, will(1_500));
+    assert!(table.usage.beside() >= 1_500 && !table.session.has_room(&state, 600));
+    assert_eq!(table.usage.excess(), 0, "emptying queues would not free it");
+    table.session.set_will(&mut state, will(10));
+    assert!(table.usage.beside() < 200, "the new one stands for the old one");
+    table.session.set_will(&mut state, None);
+    assert_eq!(table.usage.beside(), 0);
 }

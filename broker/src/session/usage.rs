@@ -24,6 +24,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Usage {
     pub(crate) bounds: Bounds,
     bytes: AtomicUsize,
+    /// What is kept beside that, filters and wills, which emptying queues does not free.
+    beside: AtomicUsize,
     /// Messages given up, of all organizations.
     pub(crate) dropped: Counter,
     /// Messages whose time was over before they could be delivered.
@@ -32,7 +34,7 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn new(bounds: Bounds, dropped: Counter, expired: Counter) -> Self {
-        Self { bounds, bytes: AtomicUsize::new(0), dropped, expired }
+        Self { bounds, bytes: AtomicUsize::new(0), beside: AtomicUsize::new(0), dropped, expired }
     }
 
     pub(crate) fn add(&self, bytes: usize) {
@@ -43,13 +45,26 @@ impl Usage {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    pub(crate) fn add_beside(&self, bytes: usize) {
+        self.beside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove_beside(&self, bytes: usize) {
+        self.beside.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// What filters and wills hold.
+    pub(crate) fn beside(&self) -> usize {
+        self.beside.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether `more` still fits.
     pub(crate) fn has_room(&self, more: usize) -> bool {
-        self.bytes() + more <= self.bounds.organization_bytes
+        self.bytes() + self.beside() + more <= self.bounds.organization_bytes
     }
 
     /// How much should go so that a quarter of the budget is free; 0 below nine tenths.

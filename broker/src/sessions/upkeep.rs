@@ -6,7 +6,7 @@ use protocol::OrganizationId;
 
 use super::{Entry, Inner, Sessions};
 use crate::access::Identity;
-use crate::session::{Session, Subscribed, Unfinished};
+use crate::session::{Session, Subscribed};
 
 impl Sessions {
     /// Forgets the sessions whose time is over, and empties the queues of those away longest where an organization is about
@@ -31,7 +31,7 @@ impl Sessions {
     /// The oldest session without a connection goes where an identity has too many: client ids cost their owner nothing.
     pub(super) fn make_room(&self, inner: &mut Inner, identity: Identity) {
         let most = if matches!(identity, Identity::Device(_)) { self.per_device } else { self.per_identity };
-        if inner.counts.get(&identity).is_none_or(|count| *count < most) {
+        if most == 0 || inner.counts.get(&identity).is_none_or(|count| *count < most) {
             return;
         }
         let away = |entry: &Entry| Some((entry.away?.since, Arc::clone(&entry.session)));
@@ -67,7 +67,7 @@ impl Sessions {
             self.dispatch.unsubscribe(session, &subscribed.filter);
         }
         if unfinished.is_empty() {
-            self.bury(session, &unfinished);
+            self.bury(session, 0);
         } else {
             inner.left.push((Arc::clone(session), unfinished));
         }
@@ -79,17 +79,16 @@ impl Sessions {
         let left = std::mem::take(&mut inner.left);
         drop(inner);
         for (session, unfinished) in left {
-            for (group, message) in &unfinished {
-                self.dispatch.hand_on(group, message);
-            }
-            self.bury(&session, &unfinished);
+            let took = |(group, message): &&(_, _)| self.dispatch.hand_on(group, message);
+            let handed_on = unfinished.iter().filter(took).count();
+            self.bury(&session, handed_on);
         }
     }
 
-    /// What others did not get goes with the session.
-    fn bury(&self, session: &Session, handed_on: &Unfinished) {
+    /// What others did not get goes with the session. Its client may have acknowledged some of it meanwhile.
+    fn bury(&self, session: &Session, handed_on: usize) {
         let left = session.empty(&mut session.state());
-        self.metrics.dropped.inc_by((left - handed_on.len()) as u64);
+        self.metrics.dropped.inc_by(left.saturating_sub(handed_on) as u64);
         if session.durable {
             self.journal.ended(session.id);
         }
@@ -108,7 +107,7 @@ impl Sessions {
     /// What all queues are counted to hold, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.lock().usage.values().map(|usage| usage.bytes()).sum()
+        self.lock().usage.values().map(|usage| usage.bytes() + usage.beside()).sum()
     }
 
     fn relieve(&self, inner: &Inner, organization: OrganizationId, excess: usize) {

@@ -2,6 +2,7 @@
 //! frames need not begin or end together.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +10,7 @@ use bytes::{Buf, Bytes};
 use futures_util::{Sink as _, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::uri::Authority;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -69,12 +71,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// Browsers say which page they act for; other programs say nothing.
+/// Browsers say which page they act for; other programs say nothing. A page of this machine is asked for by a name that
+/// cannot be another's: a foreign name may be made to lead here (DNS rebinding).
 fn comes_from_elsewhere(request: &Request) -> bool {
     let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
     let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    !page.zip(host).is_some_and(|((_, page), host)| page.eq_ignore_ascii_case(host))
+    let is_the_same = page.zip(host).is_some_and(|((_, page), host)| page.eq_ignore_ascii_case(host));
+    let is_here = host.and_then(|host| host.parse::<Authority>().ok()).is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    });
+    !(is_the_same && is_here)
 }
 
 /// The answer to the request: only MQTT is spoken here.

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use protocol::OrganizationId;
 use server::DataDir;
-use store::{Clock, Scope, ScopeSet, Store};
+use store::{Clock, Scope, ScopeSet, Store, StoreError};
 
 use super::runtime;
 use crate::Place;
@@ -48,6 +48,11 @@ impl Token {
             // In a new directory there is nothing that a server could find changed.
             let store =
                 if data.has_database(&config) { Store::join(&url).await } else { Store::open(&url).await };
+            let store = match store {
+                // One that is empty has nothing that a server could find changed.
+                Err(StoreError::Schema { found: 0, .. }) => Store::open(&url).await,
+                store => store,
+            };
             let store = store.context("the database cannot be opened")?;
             let now = Clock::System.now();
             let first = store.default_organization(now).await?;
