@@ -20,7 +20,7 @@ pub struct App {
     pub clock: Clock,
     /// The folder of the certificate authority, if there is one; it is read whenever something is signed.
     pub authority: PathBuf,
-    /// Accounts and the OAuth2 server, which knows what access tokens are worth.
+    /// Accounts and the `OAuth2` server, which knows what access tokens are worth.
     pub identity: Arc<Identity>,
     /// Every metric of the program, for `/metrics`.
     pub registry: Arc<Registry>,

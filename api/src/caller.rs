@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use identity::{Audience, Bearer, BearerError};
-use protocol::{GrantId, KeyId, OrganizationId, Timestamp};
+use protocol::{AccountId, GrantId, KeyId, OrganizationId, Timestamp};
 use store::{ApiKey, Change, ScopeSet, StoreError};
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ pub(crate) struct Principal {
     pub(crate) credential: Credential,
     /// The organization that they act for.
     pub(crate) organization: OrganizationId,
+    /// The person whom they act for; none for a key, and for a client that acts for itself.
+    pub(crate) account: Option<AccountId>,
     /// Everything that they may do.
     pub(crate) scopes: ScopeSet,
     /// When what they showed stops being valid.
@@ -51,6 +53,11 @@ impl<S> Caller<S> {
         self.principal.organization
     }
 
+    /// The person whom the caller acts for.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.principal.account
+    }
+
     /// What the caller signed in with.
     pub(crate) fn credential(&self) -> Credential {
         self.principal.credential
@@ -59,6 +66,14 @@ impl<S> Caller<S> {
     /// Everything the caller may do.
     pub(crate) fn scopes(&self) -> &ScopeSet {
         &self.principal.scopes
+    }
+
+    /// Refuses to give away, or to take, what the caller does not have.
+    pub(crate) fn must_have(&self, scopes: &ScopeSet) -> Result<(), Problem> {
+        match scopes.iter().find(|scope| !self.scopes().allows(scope)) {
+            Some(missing) => Err(Problem::missing_scope(&missing.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// When the key or token stops being valid.
@@ -116,15 +131,15 @@ impl Credential {
 impl From<ApiKey> for Principal {
     fn from(key: ApiKey) -> Principal {
         let ApiKey { id, organization, scopes, expires_at, .. } = key;
-        Principal { credential: Credential::Key(id), organization, scopes, expires_at }
+        Principal { credential: Credential::Key(id), organization, account: None, scopes, expires_at }
     }
 }
 
 impl From<Bearer> for Principal {
     fn from(bearer: Bearer) -> Principal {
-        let Bearer { organization, grant, scopes, expires_at, .. } = bearer;
+        let Bearer { organization, account, grant, scopes, expires_at, .. } = bearer;
         let expires_at = Some(expires_at);
-        Principal { credential: Credential::Grant(grant), organization, scopes, expires_at }
+        Principal { credential: Credential::Grant(grant), organization, account, scopes, expires_at }
     }
 }
 

@@ -1,11 +1,18 @@
 //! What the fields of a body may hold. Each check answers with the value as it is stored, or with what would be right.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use store::{Scope, ScopeSet};
 
 use crate::problem::{Mistake, Problem};
 
 /// The longest name, in characters.
 pub(crate) const MAX_NAME: usize = 200;
+/// The longest name of what is shown in small, in characters.
+pub(crate) const MAX_SHORT_NAME: usize = 100;
+/// The most scopes that anything has.
+pub(crate) const MAX_SCOPES: usize = 100;
 /// The most corners of a polygon.
 pub(crate) const MAX_CORNERS: usize = 1_000;
 
@@ -58,13 +65,43 @@ impl Mistakes {
 
 /// A name for people: 1 to 200 characters, none of them a control character, not only spaces.
 pub(crate) fn name(text: String) -> Result<String, String> {
-    if text.trim().is_empty() || text.chars().nth(MAX_NAME).is_some() {
-        return Err(format!("must have 1 to {MAX_NAME} characters"));
+    name_within(text, MAX_NAME)
+}
+
+/// The same with at most 100 characters.
+pub(crate) fn short_name(text: String) -> Result<String, String> {
+    name_within(text, MAX_SHORT_NAME)
+}
+
+fn name_within(text: String, most: usize) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().nth(most).is_some() {
+        return Err(format!("must have 1 to {most} characters"));
     }
     if text.chars().any(char::is_control) {
         return Err("must not have control characters".to_owned());
     }
     Ok(text)
+}
+
+/// Scopes by their words, at `/scopes`: 1 to 100.
+pub(crate) fn scopes(mistakes: &mut Mistakes, words: &[String]) -> ScopeSet {
+    if words.is_empty() || words.len() > MAX_SCOPES {
+        mistakes.push("/scopes", format!("must have 1 to {MAX_SCOPES} entries"));
+        return ScopeSet::default();
+    }
+    let check = |(index, word): (usize, &String)| {
+        let scope = word.parse::<Scope>().map_err(|error| error.to_string());
+        mistakes.check(&format!("/scopes/{index}"), scope)
+    };
+    words.iter().enumerate().filter_map(check).collect()
+}
+
+/// A word of a closed set.
+pub(crate) fn word<T: Copy + Display>(text: &str, all: &[T]) -> Result<T, String> {
+    all.iter().copied().find(|one| one.to_string() == text).ok_or_else(|| {
+        let words: Vec<String> = all.iter().map(|one| format!("`{one}`")).collect();
+        format!("must be {}", words.join(", "))
+    })
 }
 
 /// A time zone of the IANA database, in its canonical letters.

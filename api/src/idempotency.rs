@@ -27,8 +27,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The longest key.
 const LONGEST: usize = 255;
 
-/// The fields of an answer that hold a secret: a password or an API key, and a private key.
-const SECRETS: [&str; 2] = ["secret", "key"];
+/// The fields of an answer that hold a secret: a password, an API key or a client's secret; a private key; the link of an
+/// invitation.
+const SECRETS: [&str; 3] = ["secret", "key", "link"];
 
 /// How often answers that are a day old are forgotten.
 const CLEANING: Duration = Duration::from_hours(1);

@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::{KeyId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Change, Scope, ScopeSet};
+use serde_json::json;
+use store::{Change, ScopeSet};
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::audit::{self, What};
 use crate::body::Body;
 use crate::caller::Caller;
 use crate::created::Created;
@@ -21,9 +23,6 @@ use crate::path::Ids;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::scopes;
-
-/// The most scopes of a key.
-const MAX_SCOPES: usize = 100;
 
 /// An API key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,16 +95,16 @@ pub(crate) async fn create(
     let now = app.clock.now();
     let mut mistakes = Mistakes::default();
     let name = mistakes.check("/name", fields::name(body.name));
-    let scopes = named_scopes(&mut mistakes, &body.scopes);
+    let scopes = fields::scopes(&mut mistakes, &body.scopes);
     let expires_at = body.expires_at.map(|at| at.0);
     let checked = expiry(expires_at, caller.expires_at(), now);
     let expires_at = mistakes.check("/expires_at", checked);
     let (Some(name), Some(expires_at)) = (name, expires_at) else { return Err(mistakes.refusal()) };
     mistakes.finish()?;
-    if let Some(missing) = scopes.iter().find(|scope| !caller.scopes().allows(scope)) {
-        return Err(Problem::missing_scope(&missing.to_string()));
-    }
+    caller.must_have(&scopes)?;
     let (key, secret) = app.store.create_key(caller.organization(), &name, &scopes, expires_at, now).await?;
+    audit::record(&app, &caller, What::KeyMade, caller.account(), json!({"made": key.id, "name": key.name}))
+        .await;
     // Nobody is told: nothing remembers that a key does not exist, and the notice ends what signed in with the key.
     let location = format!("/api/v1/keys/{}", key.id);
     Ok(Created::at(location, NewKey { secret: secret.text(), key: key.into() }))
@@ -151,19 +150,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     app.store.delete_key(caller.organization(), key).await?;
     app.live.changed(Change::Key(key));
+    audit::record(&app, &caller, What::KeyDeleted, caller.account(), json!({"deleted": key})).await;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn named_scopes(mistakes: &mut Mistakes, words: &[String]) -> ScopeSet {
-    if words.is_empty() || words.len() > MAX_SCOPES {
-        mistakes.push("/scopes", format!("must have 1 to {MAX_SCOPES} entries"));
-        return ScopeSet::default();
-    }
-    let check = |(index, word): (usize, &String)| {
-        let scope = word.parse::<Scope>().map_err(|error| error.to_string());
-        mistakes.check(&format!("/scopes/{index}"), scope)
-    };
-    words.iter().enumerate().filter_map(check).collect()
 }
 
 /// When a new key ends: a key that ends could otherwise live on in one it makes.

@@ -5,20 +5,25 @@
 //! refusal becomes a problem document in [`problem`].
 
 mod app;
+mod audit;
 pub mod authority;
 mod body;
 mod caller;
+mod clients;
 mod created;
 mod devices;
 pub mod explain;
 mod fields;
 mod fingerprint;
 mod footfall;
+mod grants;
 mod headers;
 mod idempotency;
 mod instant;
+mod invitations;
 mod keys;
 mod live;
+mod members;
 mod occupancy;
 mod openapi;
 mod pages;
@@ -27,6 +32,7 @@ mod path;
 mod probes;
 pub mod problem;
 mod query;
+mod roles;
 mod router;
 mod scopes;
 mod serve;

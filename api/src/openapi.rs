@@ -13,8 +13,8 @@ use crate::problem::{Document, Mistake, Position};
     info(
         title = "Promenade",
         description = "Beacons, gateways, kiosks and phones report what they hear; Promenade counts visits.\n\n\
-            Every request under `/api/v1` needs an API key as `Authorization: Bearer pk_…` with the scope its operation \
-            names. Bodies are JSON of at most 64 KiB; times are RFC 3339, positions metres. Refusals are problem documents \
+            Every request under `/api/v1` needs an API key, or an access token of the OAuth2 server, as \
+            `Authorization: Bearer …` with the scope its operation names. Bodies are JSON of at most 64 KiB; times are RFC 3339, positions metres. Refusals are problem documents \
             (RFC 9457) with a stable `type`.\n\n\
             Lists have `items` and `next_cursor`; pass that as `cursor` for the next page. Writes take an \
             `Idempotency-Key`: the same request with the same key within 24 hours gets the first answer again, its secrets \
@@ -27,6 +27,12 @@ use crate::problem::{Document, Mistake, Position};
         (name = "devices", description = "Anything with an identity: beacons, gateways, kiosks, phones, tags, appliances."),
         (name = "analytics", description = "What was counted. `docs/metrics.md` defines each number."),
         (name = "keys", description = "API keys. A key can only give what it has itself."),
+        (name = "members", description = "The people of the organization, and what each may do."),
+        (name = "roles", description = "What a member may do. Some roles are built in, the organization makes others."),
+        (name = "invitations", description = "How people come into the organization."),
+        (name = "clients", description = "Applications that ask people for access: assistants, phones, kiosks, services."),
+        (name = "grants", description = "Linked services: what a client was allowed, by whom, and how it does."),
+        (name = "audit", description = "What happened in the organization."),
         (name = "server", description = "The server itself."),
         (name = "documentation", description = "Pages about this interface.")
     )
@@ -37,8 +43,10 @@ pub(crate) struct Base;
 pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     let key = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("pk_…")
-        .description(Some("An API key, made by `promenade token` or `POST /api/v1/keys`."))
+        .bearer_format("pk_…, or a JWT")
+        .description(Some(
+            "An API key, made by `promenade token` or `POST /api/v1/keys`, or an access token of the OAuth2 server.",
+        ))
         .build();
     let components = openapi.components.get_or_insert_default();
     components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(key).into());

@@ -37,6 +37,12 @@ pub(crate) enum List {
     Stays,
     Certificates,
     Losses,
+    Members,
+    Roles,
+    Invitations,
+    Clients,
+    Grants,
+    Audit,
 }
 
 impl<T: ToSchema> Items<T> {

@@ -7,6 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use identity::IdentityError;
 use serde::Serialize;
 use store::{MAX_CERTIFICATES, StoreError};
 use utoipa::ToSchema;
@@ -125,11 +126,12 @@ impl Problem {
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
-    /// 403: the key lacks `scope`.
+    /// 403: what the caller showed lacks `scope`.
     pub fn missing_scope(scope: &str) -> Problem {
         let challenge =
             format!("Bearer realm=\"promenade\", error=\"insufficient_scope\", scope=\"{scope}\"");
-        let mut problem = Problem::new(Kind::MissingScope, format!("the API key lacks the scope `{scope}`"));
+        let detail = format!("the API key or access token lacks the scope `{scope}`");
+        let mut problem = Problem::new(Kind::MissingScope, detail);
         problem.more.scope = Some(scope.to_owned());
         match HeaderValue::try_from(challenge) {
             Ok(value) => problem.with_header(WWW_AUTHENTICATE, value),
@@ -197,6 +199,21 @@ impl From<StoreError> for Problem {
                 );
                 Problem::new(Kind::Conflict, detail)
             }
+            StoreError::Conflict("owner") => {
+                let detail =
+                    "the organization would have no owner left who can sign in; make another one first";
+                Problem::new(Kind::Conflict, detail)
+            }
+            StoreError::Conflict("members") => {
+                Problem::new(Kind::Conflict, "members have this role still; give them another one first")
+            }
+            StoreError::Conflict("name") => {
+                Problem::new(Kind::Conflict, "another role of the organization is called so already")
+            }
+            StoreError::Conflict("roles") => {
+                Problem::new(Kind::Conflict, "the organization has as many roles as it can; delete one first")
+            }
+            StoreError::Conflict("kind") => Problem::new(Kind::Conflict, "a public client has no secret"),
             StoreError::Conflict(what) => {
                 Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))
             }
@@ -206,6 +223,15 @@ impl From<StoreError> for Problem {
                 Problem::new(Kind::Unavailable, "the database does not answer; try again")
                     .with_header(RETRY_AFTER, HeaderValue::from_static("2"))
             }
+            other => Problem::internal(&other),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Problem {
+        match error {
+            IdentityError::Store(error) => error.into(),
             other => Problem::internal(&other),
         }
     }

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use crate::body::MAX_BODY_BYTES;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, devices, explain, footfall, headers, idempotency, keys, live, occupancy, pages, probes, problem,
-    stays, telemetry, venues, zones,
+    App, audit, clients, devices, explain, footfall, grants, headers, idempotency, invitations, keys, live,
+    members, occupancy, pages, probes, problem, roles, stays, telemetry, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -73,6 +73,21 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         // /api/v1/keys
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::delete))
+        // /api/v1/members, /api/v1/roles, /api/v1/invitations
+        .routes(routes!(members::list))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(roles::create, roles::list))
+        .routes(routes!(roles::read, roles::change, roles::delete))
+        .routes(routes!(invitations::create, invitations::list))
+        .routes(routes!(invitations::delete))
+        // /api/v1/clients, /api/v1/grants
+        .routes(routes!(clients::create, clients::list))
+        .routes(routes!(clients::read, clients::change, clients::delete))
+        .routes(routes!(clients::renew_secret))
+        .routes(routes!(grants::list))
+        .routes(routes!(grants::revoke))
+        // /api/v1/audit
+        .routes(routes!(audit::list))
         // /healthz, /readyz, /metrics
         .routes(routes!(probes::health))
         .routes(routes!(probes::readiness))

@@ -27,7 +27,7 @@ pub enum Holder {
     Device(DeviceId),
     /// A service that signed in with an API key.
     Key(KeyId),
-    /// A client of the OAuth2 server that signed in with an access token.
+    /// A client of the `OAuth2` server that signed in with an access token.
     Grant(GrantId),
     /// Whoever does not say who they are.
     Anonymous,

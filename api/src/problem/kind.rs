@@ -33,9 +33,9 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// No API key, or one that is unknown or expired.
+    /// No API key and no access token, or one that is unknown or expired.
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not signed in";
-    /// The API key may not do this.
+    /// The API key or access token may not do this.
     MissingScope = "missing-scope", FORBIDDEN, "Missing scope";
     /// The thing does not exist in the caller's organization.
     NotFound = "not-found", NOT_FOUND, "Not found";

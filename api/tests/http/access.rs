@@ -1,11 +1,12 @@
 //! Who may do what.
 
 use serde_json::{Value, json};
+use store::BuiltInRole;
 
 use crate::world::{Answer, HOUR, NOW, World};
 
 /// Every operation of the `OpenAPI` document that needs a key: method, path with ids in it, scope.
-fn operations() -> Vec<(String, String, String)> {
+pub(crate) fn operations() -> Vec<(String, String, String)> {
     let openapi: Value = serde_json::from_str(&api::openapi()).unwrap();
     let mut operations = Vec::new();
     for (path, item) in openapi["paths"].as_object().unwrap() {
@@ -13,9 +14,9 @@ fn operations() -> Vec<(String, String, String)> {
             let Some(scope) = operation["security"][0]["key"][0].as_str() else { continue };
             let id = "01890a5d-ac96-774b-bcce-b302099a8057";
             let path = path.replace("{fingerprint}", &"ab".repeat(32));
-            let path = ["{venue}", "{zone}", "{device}", "{key}"]
-                .iter()
-                .fold(path, |path, name| path.replace(name, id));
+            let names =
+                ["venue", "zone", "device", "key", "account", "role", "invitation", "client", "grant"];
+            let path = names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
         }
     }
@@ -26,7 +27,7 @@ fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 28, "routes that need a key");
+    assert_eq!(operations.len(), 48, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -153,6 +154,13 @@ async fn things_of_others_are_not_there() {
     let certificate = json!({"kind": "certificate"});
     let issued = world.post(&format!("/api/v1/devices/{device}/credentials"), &certificate).await.json();
     let fingerprint = issued["fingerprint"].as_str().unwrap();
+    let member = world.person("ada", BuiltInRole::Admin).await;
+    let role = world.make("/api/v1/roles", &json!({"name": "R", "scopes": ["venues:read"]})).await;
+    let body = json!({"email": "ben@example.org", "role": "analyst"});
+    let invitation = world.make("/api/v1/invitations", &body).await;
+    let grant = world.link(member).await;
+    let client = world.app.store.grant(world.organization, grant).await.unwrap().client;
+    let other_role = json!({"role": "analyst"});
     let foreign = world.foreign_key().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
     let (name, new_zone) = (json!({"name": "X"}), json!({"name": "X", "kind": "interior"}));
@@ -179,6 +187,17 @@ async fn things_of_others_are_not_there() {
         ("GET", format!("/api/v1/devices/{device}/losses"), None),
         ("GET", format!("/api/v1/devices/{device}/explain"), None),
         ("DELETE", format!("/api/v1/keys/{key}"), None),
+        ("PATCH", format!("/api/v1/members/{member}"), Some(&other_role)),
+        ("DELETE", format!("/api/v1/members/{member}"), None),
+        ("GET", format!("/api/v1/roles/{role}"), None),
+        ("PATCH", format!("/api/v1/roles/{role}"), Some(&name)),
+        ("DELETE", format!("/api/v1/roles/{role}"), None),
+        ("DELETE", format!("/api/v1/invitations/{invitation}"), None),
+        ("GET", format!("/api/v1/clients/{client}"), None),
+        ("PATCH", format!("/api/v1/clients/{client}"), Some(&name)),
+        ("DELETE", format!("/api/v1/clients/{client}"), None),
+        ("POST", format!("/api/v1/clients/{client}/secret"), None),
+        ("DELETE", format!("/api/v1/grants/{grant}"), None),
     ] {
         let mut request = world.request(method, &path).bearer_auth(&foreign);
         if let Some(body) = body {
@@ -187,10 +206,13 @@ async fn things_of_others_are_not_there() {
         let answer = Answer::to(request).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{method} {path}");
     }
-    for list in ["venues", "devices"] {
+    for list in ["venues", "devices", "members", "invitations", "clients", "grants", "audit"] {
         let answer = Answer::to(world.request("GET", &format!("/api/v1/{list}")).bearer_auth(&foreign)).await;
         assert_eq!(answer.json()["items"], json!([]), "{list}");
     }
+    let roles = Answer::to(world.request("GET", "/api/v1/roles").bearer_auth(&foreign)).await;
+    assert!(!roles.text.contains(&role), "{}", roles.text);
+    assert!(world.app.store.grant_standing(grant).await.unwrap().unwrap().is_good());
     let body = json!({"kind": "gateway", "name": "G", "venue": venue, "zone": zone});
     let placed = Answer::to(world.request("POST", "/api/v1/devices").bearer_auth(&foreign).json(&body)).await;
     assert_eq!(placed.problem(), "invalid-body");

@@ -37,6 +37,10 @@ async fn a_repeat_never_shows_a_secret() {
     for (path, body) in [
         ("/api/v1/devices".to_owned(), json!({"kind": "gateway", "name": "G"})),
         ("/api/v1/keys".to_owned(), json!({"name": "K", "scopes": ["venues:read"]})),
+        (
+            "/api/v1/clients".to_owned(),
+            json!({"name": "C", "kind": "confidential", "scopes": ["venues:read"], "grants": ["client_credentials"]}),
+        ),
     ] {
         let mut first = post(&world, "k", &path, &body).await.json();
         assert!(first["secret"].is_string(), "{path}");
@@ -47,6 +51,18 @@ async fn a_repeat_never_shows_a_secret() {
     let path = format!("/api/v1/devices/{device}/credentials");
     assert!(post(&world, "r", &path, &json!({})).await.json()["secret"].is_string());
     assert_eq!(post(&world, "r", &path, &json!({})).await.json(), json!({"id": device, "secret": null}));
+
+    let client = world.get("/api/v1/clients").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let renewal = format!("/api/v1/clients/{client}/secret");
+    assert!(post(&world, "s", &renewal, &json!({})).await.json()["secret"].is_string());
+    assert_eq!(post(&world, "s", &renewal, &json!({})).await.json(), json!({"id": client, "secret": null}));
+
+    let body = json!({"email": "ada@example.org", "role": "analyst"});
+    let mut first = post(&world, "i", "/api/v1/invitations", &body).await.json();
+    assert!(first["link"].as_str().unwrap().contains("/invitation?token=in_"), "{first}");
+    first["link"] = Value::Null;
+    assert_eq!(post(&world, "i", "/api/v1/invitations", &body).await.json(), first);
+    assert_eq!(world.get("/api/v1/invitations").await.all("email"), [json!("ada@example.org")]);
 
     world.make_authority();
     let body = json!({"kind": "certificate"});

@@ -2,14 +2,22 @@
 
 mod access;
 mod analytics;
+mod audit;
+mod clients;
 mod connections;
 mod credentials;
 mod documents;
 mod engines;
 mod explain;
+mod grants;
 mod hostile;
 mod idempotency;
+mod invitations;
 mod live;
+mod members;
+mod permissions;
 mod problems;
 mod registry;
+mod roles;
+mod tokens;
 mod world;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use api::authority::Authority;
 use api::{App, Config, HttpMetrics};
-use identity::{Identity, IdentityMetrics};
+use identity::{Identity, IdentityMetrics, MailConfig};
 use prometheus_client::registry::Registry;
-use protocol::{OrganizationId, Timestamp};
+use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
-use store::{Clock, Live, ScopeSet, Store};
+use store::{BuiltInRole, Clock, Live, NewAccount, NewGrant, Role, ScopeSet, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,6 +56,21 @@ impl World {
 
     /// A server on a database that is new.
     pub(crate) async fn at(config: Config, url: &str, directory: TempDir) -> World {
+        World::start(config, identity::Config::default(), url, directory).await
+    }
+
+    /// A server that writes its mail into the folder `mail` of its directory.
+    pub(crate) async fn with_mail() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("promenade.db").display());
+        let folder = directory.path().join("mail");
+        std::fs::create_dir(&folder).unwrap();
+        let mail = MailConfig { folder: Some(folder), ..MailConfig::default() };
+        let people = identity::Config { mail, ..identity::Config::default() };
+        World::start(Config::default(), people, &url, directory).await
+    }
+
+    async fn start(config: Config, people: identity::Config, url: &str, directory: TempDir) -> World {
         let store = Store::open(url).await.unwrap();
         let organization = store.default_organization(Timestamp(NOW)).await.unwrap().id;
         let scopes: ScopeSet = "*".parse().unwrap();
@@ -69,7 +84,7 @@ impl World {
             store: store.clone(),
             live: live.clone(),
             clock: clock.clone(),
-            config: identity::Config::default(),
+            config: people,
             data: directory.path().to_owned(),
             http: listener.local_addr().unwrap(),
             metrics: IdentityMetrics::register(&mut registry),
@@ -112,6 +127,70 @@ impl World {
         let scopes: ScopeSet = scopes.parse().unwrap();
         let key = self.app.store.create_key(organization, "test", &scopes, None, Timestamp(NOW)).await;
         key.unwrap().1.text()
+    }
+
+    /// A member of this world's organization.
+    pub(crate) async fn person(&self, name: &str, role: BuiltInRole) -> AccountId {
+        let account = self.account(name).await;
+        let (store, now) = (&self.app.store, self.app.clock.now());
+        store.add_member(self.organization, account, Role::BuiltIn(role), now).await.unwrap();
+        account
+    }
+
+    /// Somebody who is in no organization.
+    pub(crate) async fn account(&self, name: &str) -> AccountId {
+        let new = NewAccount {
+            email: format!("{name}@example.org"),
+            email_verified: true,
+            name: name.to_owned(),
+            locale: None,
+            password: None,
+        };
+        self.app.store.create_account(&new, self.app.clock.now()).await.unwrap().id
+    }
+
+    /// Links a new client, made by the interface, to a person.
+    pub(crate) async fn link(&self, account: AccountId) -> GrantId {
+        let body = serde_json::json!({"name": "Lamp", "kind": "confidential", "scopes": ["openid", "devices:read"],
+            "redirect_uris": ["https://app.example/cb"]});
+        let client = self.make("/api/v1/clients", &body).await.parse().unwrap();
+        let scopes = "openid devices:read".to_owned();
+        let new = NewGrant { client, account: Some(account), scopes, resource: None };
+        self.app.store.create_grant(self.organization, &new, self.app.clock.now()).await.unwrap().id
+    }
+
+    /// A client with a secret that acts for itself, made by the interface: its id and secret.
+    pub(crate) async fn service(&self, scopes: &[&str]) -> (String, String) {
+        let body = serde_json::json!({"name": "Service", "kind": "confidential", "scopes": scopes,
+            "grants": ["client_credentials"]});
+        let made = self.post("/api/v1/clients", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let text = |field: &str| made.json()[field].as_str().unwrap().to_owned();
+        (text("id"), text("secret"))
+    }
+
+    /// What the token endpoint answers to a client that asks for itself.
+    pub(crate) async fn ask_for_token(&self, (id, secret): &(String, String)) -> Answer {
+        let request = self
+            .request("POST", "/oauth/token")
+            .basic_auth(id, Some(secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        Answer::to(request).await
+    }
+
+    /// An access token of a service with these scopes.
+    pub(crate) async fn token_with(&self, scopes: &[&str]) -> String {
+        let answer = self.ask_for_token(&self.service(scopes).await).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Every mail that was sent.
+    pub(crate) async fn mail(&self) -> Vec<String> {
+        self.app.identity.settled().await;
+        let files = std::fs::read_dir(self.directory.path().join("mail")).unwrap();
+        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
 
     /// Makes a certificate authority, as `promenade ca init` does.
@@ -199,6 +278,18 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// One field of each item of a list.
+    pub(crate) fn all(&self, field: &str) -> Vec<Value> {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()["items"].as_array().unwrap().iter().map(|item| item[field].clone()).collect()
+    }
+
+    /// Fails unless it is a refusal of this kind.
+    pub(crate) fn refused(&self, status: u16, kind: &str) -> Value {
+        assert_eq!((self.status, self.problem().as_str()), (status, kind), "{}", self.text);
+        self.json()
     }
 
     /// The last part of the problem's type.

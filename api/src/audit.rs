@@ -1,0 +1,134 @@
+//! The audit log of an organization: what was done with it here and what happened to its people, for its admins to read.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use protocol::{AccountId, AuditId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::NewAuditEntry;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::caller::{Caller, Credential};
+use crate::instant::Instant;
+use crate::paging::{self, Items, List};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::scopes;
+
+/// What is written down of the requests to this interface. Words are for ever; `identity` writes others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    MemberChanged,
+    MemberRemoved,
+    RoleMade,
+    RoleChanged,
+    RoleDeleted,
+    Invited,
+    InvitationWithdrawn,
+    ClientMade,
+    ClientChanged,
+    ClientSecretRenewed,
+    ClientDisabled,
+    /// The same word as when a person unlinks a service.
+    Unlinked,
+    KeyMade,
+    KeyDeleted,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditEntry {
+    #[schema(value_type = String, format = "uuid")]
+    id: AuditId,
+    /// Who did it, or to whom it happened; null when neither is a person.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    account: Option<AccountId>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Instant,
+    /// What happened; later versions know more words.
+    #[schema(example = "member_changed")]
+    what: String,
+    /// More about it. What was done by this interface has `by`: the API key, or the grant of the access token.
+    #[schema(value_type = Object)]
+    detail: Value,
+    /// Where the request came from, when that is known.
+    address: Option<String>,
+}
+
+impl What {
+    fn as_str(self) -> &'static str {
+        match self {
+            What::MemberChanged => "member_changed",
+            What::MemberRemoved => "member_removed",
+            What::RoleMade => "role_made",
+            What::RoleChanged => "role_changed",
+            What::RoleDeleted => "role_deleted",
+            What::Invited => "invited",
+            What::InvitationWithdrawn => "invitation_withdrawn",
+            What::ClientMade => "client_made",
+            What::ClientChanged => "client_changed",
+            What::ClientSecretRenewed => "client_secret_renewed",
+            What::ClientDisabled => "client_disabled",
+            What::Unlinked => "unlinked",
+            What::KeyMade => "key_made",
+            What::KeyDeleted => "key_deleted",
+        }
+    }
+}
+
+impl From<store::AuditEntry> for AuditEntry {
+    fn from(entry: store::AuditEntry) -> AuditEntry {
+        let store::AuditEntry { id, account, at, what, detail, address, .. } = entry;
+        AuditEntry { id, account, at: at.into(), what, detail, address }
+    }
+}
+
+/// Writes down what the caller did, in the log of their organization and of the account whom it concerns. It has happened
+/// already, so a database that does not answer only costs the entry.
+pub(crate) async fn record(
+    app: &App,
+    caller: &Caller<scopes::Admin>,
+    what: What,
+    account: Option<AccountId>,
+    mut detail: Value,
+) {
+    let by = match caller.credential() {
+        Credential::Key(key) => json!({"key": key}),
+        Credential::Grant(grant) => json!({"grant": grant, "account": caller.account()}),
+    };
+    if let Some(detail) = detail.as_object_mut() {
+        detail.insert("by".to_owned(), by);
+    }
+    let what = what.as_str();
+    let organization = Some(caller.organization());
+    let entry = NewAuditEntry { organization, account, what, detail, address: None };
+    if let Err(error) = app.store.record_audit(&entry, app.clock.now()).await {
+        tracing::error!(%error, what, "an entry of the audit log could not be written");
+    }
+}
+
+/// Lists what happened in the organization, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    tag = "audit",
+    summary = "Read the audit log",
+    security(("key" = ["admin"])),
+    params(
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "Items at most, 1 to 500; 50 unless given")
+    ),
+    responses((status = 200, description = "A page of entries", body = Items<AuditEntry>))
+)]
+pub(crate) async fn list(
+    caller: Caller<scopes::Admin>,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Json<Items<AuditEntry>>, Problem> {
+    let page = paging::only_page(query, List::Audit)?;
+    let listed = app.store.audit_of_organization(caller.organization(), page).await?;
+    Ok(Json(Items::of(List::Audit, listed, AuditEntry::from)))
+}
