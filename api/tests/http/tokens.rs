@@ -1,6 +1,8 @@
 //! Access tokens of the `OAuth2` server as callers.
 
+use protocol::AccountId;
 use serde_json::{Value, json};
+use store::{BuiltInRole, NewGrant};
 
 use crate::world::{Answer, HOUR, NOW, World};
 
@@ -145,5 +147,77 @@ async fn a_repeat_is_a_repeat_of_the_same_grant() {
     );
     let other = make(world.token_with(&["venues:write"]).await).await;
     assert_eq!((other.status, other.header("idempotent-replayed")), (201, ""), "of another client");
+    world.stop().await;
+}
+
+/// An access token that a person allowed a new client to have, refreshed as an assistant would.
+async fn token_of_person(world: &World, account: AccountId, scopes: &str) -> String {
+    let body = json!({"name": "Home", "kind": "assistant", "party": "google",
+        "scopes": scopes.split(' ').collect::<Vec<_>>(),
+        "redirect_uris": ["https://oauth-redirect.googleusercontent.com/r/project"]});
+    let client = world.post("/api/v1/clients", &body).await.json();
+    let (id, secret) = (client["id"].as_str().unwrap(), client["secret"].as_str());
+    let (store, now) = (&world.app.store, world.app.clock.now());
+    let client = id.parse().unwrap();
+    let new = NewGrant { client, account: Some(account), scopes: scopes.to_owned(), resource: None };
+    let grant = store.create_grant(world.organization, &new, now).await.unwrap().id;
+    let refresh = store.issue_refresh_token(grant, None, now).await.unwrap().text();
+    let request = world
+        .request("POST", "/oauth/token")
+        .basic_auth(id, secret)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("grant_type=refresh_token&refresh_token={refresh}"));
+    token_of(&Answer::to(request).await)
+}
+
+#[tokio::test]
+async fn a_person_s_token_reaches_as_far_as_their_role_does_now() {
+    let world = World::new().await;
+    let ben = world.person("ben", BuiltInRole::Operator).await;
+    let token = token_of_person(&world, ben, "openid venues:read devices:read stays:read").await;
+    let status = async |path: &str| Answer::to(world.request("GET", path).bearer_auth(&token)).await.status;
+    let stays = "/api/v1/venues/01890a5d-ac96-774b-bcce-b302099a8057/stays";
+    assert_eq!((status("/api/v1/venues").await, status("/api/v1/devices").await), (200, 200));
+    assert_eq!(status(stays).await, 403, "no operator reads stays, whatever they agreed to");
+    assert_eq!(status("/api/v1/members").await, 403);
+
+    let member = format!("/api/v1/members/{ben}");
+    world.patch(&member, &json!({"role": "analyst"})).await;
+    assert_eq!((status("/api/v1/venues").await, status("/api/v1/devices").await), (200, 403));
+    assert_eq!(status(stays).await, 403, "a token never grows; the next one has it");
+
+    let role = world.make("/api/v1/roles", &json!({"name": "Guard", "scopes": ["devices:read"]})).await;
+    world.patch(&member, &json!({"role": role})).await;
+    assert_eq!((status("/api/v1/venues").await, status("/api/v1/devices").await), (403, 200));
+    world.patch(&format!("/api/v1/roles/{role}"), &json!({"scopes": ["venues:read"]})).await;
+    assert_eq!((status("/api/v1/venues").await, status("/api/v1/devices").await), (200, 403));
+
+    assert_eq!(world.delete(&member).await.status, 204);
+    is_unauthenticated(&read(&world, &token).await);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_person_does_is_known_as_theirs() {
+    let world = World::new().await;
+    let ada = world.person("ada", BuiltInRole::Admin).await;
+    let token = token_of_person(&world, ada, "openid admin venues:read").await;
+    let send =
+        |path: &str, body: Value| Answer::to(world.request("POST", path).bearer_auth(&token).json(&body));
+    world.set_time(NOW + 1_000);
+    let refused = send("/api/v1/invitations", json!({"email": "ben@example.org", "role": "analyst"})).await;
+    assert_eq!(
+        refused.refused(403, "missing-scope")["scope"],
+        "analytics:read",
+        "an application has less than its person"
+    );
+    let role = json!({"name": "Guard", "scopes": ["venues:read"]});
+    let role = send("/api/v1/roles", role).await.json()["id"].clone();
+    world.set_time(NOW + 2_000);
+    let made = send("/api/v1/invitations", json!({"email": "ben@example.org", "role": role})).await;
+    assert_eq!((made.status, &made.json()["invited_by"]), (201, &json!(ada)), "{}", made.text);
+    let entry = world.get("/api/v1/audit?limit=1").await.json()["items"][0].clone();
+    assert_eq!((&entry["what"], &entry["account"]), (&json!("invited"), &json!(ada)));
+    assert_eq!(entry["detail"]["by"]["account"], json!(ada));
     world.stop().await;
 }
