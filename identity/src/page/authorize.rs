@@ -25,9 +25,10 @@ const CODE_MS: i64 = 60_000;
 
 /// `POST /oauth/authorize` (`OpenID` Connect Core section 3.1.2.1). The cookie of the session does not come along with a form
 /// of another site, so the browser is asked to come again.
-pub(crate) async fn post(form: Parameters) -> Response {
+pub(crate) async fn post(form: Result<Parameters, Refusal>) -> Result<Response, PageRefusal> {
+    let form = form.map_err(|_| PageRefusal::Client(words::REPEATED))?;
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
-    redirect(&format!("/oauth/authorize?{query}"))
+    Ok(redirect(&format!("/oauth/authorize?{query}")))
 }
 
 /// `GET /oauth/authorize`.

@@ -10,6 +10,7 @@ mod devices;
 mod discovery;
 mod exchange;
 mod logout;
+mod logs;
 mod own_pages;
 mod refreshes;
 mod revocation;
