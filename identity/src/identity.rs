@@ -159,7 +159,7 @@ impl Identity {
     }
 
     /// Tells everybody of a change, ourselves first: the next request sees it.
-    pub(crate) fn changed(&self, change: Change) {
+    pub fn changed(&self, change: Change) {
         self.standings.changed(change);
         self.live.changed(change);
     }

@@ -15,5 +15,6 @@ mod own_pages;
 mod refreshes;
 mod revocation;
 mod signing_in;
+mod smtp;
 mod tokens;
 mod world;
