@@ -25,6 +25,8 @@ pub struct Config {
     pub refresh_token_days: u32,
     /// How long a browser stays signed in, in days.
     pub session_days: u32,
+    /// How long a browser that is not used stays signed in, in days.
+    pub session_idle_days: u32,
     /// Whether this server may call addresses of its own network when a client's registration asks for it. Off, so that
     /// nobody reaches through it what they cannot reach themselves; for tests and closed networks.
     pub allow_private_addresses: bool,
@@ -63,6 +65,7 @@ impl Default for Config {
             access_token_s: 3_600,
             refresh_token_days: 90,
             session_days: 30,
+            session_idle_days: 7,
             allow_private_addresses: false,
         }
     }
@@ -105,6 +108,7 @@ impl Config {
             ("access_token_s", self.access_token_s, 60, 86_400),
             ("refresh_token_days", self.refresh_token_days, 1, 3_650),
             ("session_days", self.session_days, 1, 365),
+            ("session_idle_days", self.session_idle_days, 1, 365),
         ];
         for (name, value, least, most) in bounds {
             if !(least..=most).contains(&value) {

@@ -36,8 +36,9 @@ impl Mailer {
     pub(crate) fn new(config: &MailConfig) -> Result<Self, IdentityError> {
         let transport = match (&config.smtp, &config.folder) {
             (Some(url), _) => {
-                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-                    .map_err(|error| IdentityError::Config(format!("identity.mail.smtp: {error}")))?;
+                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| {
+                    IdentityError::Config("identity.mail.smtp: is no URL of a mail server".to_owned())
+                })?;
                 Transport::Smtp(builder.build())
             }
             (None, Some(folder)) => {

@@ -1,9 +1,15 @@
 //! What is counted.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+
+use crate::Identity;
 
 /// The metrics of this crate.
 #[derive(Debug, Clone, Default)]
@@ -14,9 +20,24 @@ pub struct IdentityMetrics {
     sign_in_refusals: Counter,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Cause {
+/// Why a request was refused: a word of a closed set. An answer that refuses carries it along to [`count`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Cause {
     cause: &'static str,
+}
+
+impl Cause {
+    pub(crate) const fn new(cause: &'static str) -> Self {
+        Self { cause }
+    }
+}
+
+/// Counts the refusals among the answers.
+pub(crate) async fn count(State(identity): State<Arc<Identity>>, response: Response) -> Response {
+    if let Some(cause) = response.extensions().get::<Cause>() {
+        identity.metrics.refusals.get_or_create(cause).inc();
+    }
+    response
 }
 
 impl IdentityMetrics {
@@ -26,8 +47,8 @@ impl IdentityMetrics {
         let registry = registry.sub_registry_with_prefix("promenade_identity");
         registry.register("tokens", "Answers with an access token", metrics.tokens.clone());
         registry.register(
-            "token_refusals",
-            "Requests for a token that were refused, by error code",
+            "refusals",
+            "Requests of clients and browsers that were refused, by cause",
             metrics.refusals.clone(),
         );
         registry.register("sign_ins", "Browsers signed in", metrics.sign_ins.clone());
@@ -49,9 +70,5 @@ impl IdentityMetrics {
 
     pub(crate) fn token_issued(&self) {
         self.tokens.inc();
-    }
-
-    pub(crate) fn token_refused(&self, cause: &'static str) {
-        self.refusals.get_or_create(&Cause { cause }).inc();
     }
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
-use crate::Identity;
 use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
 use crate::page::{
     self, account, authorize, consent, device, invitation, logout, reset, second_factor, set_up, sign_in,
     sign_out, sign_up, verify,
 };
+use crate::{Identity, metrics};
 
 /// The largest body: forms are small.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -66,5 +66,6 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/account/activity", get(account::activity::get))
         .route("/identity/style.css", get(page::style))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::map_response_with_state(Arc::clone(&identity), metrics::count))
         .with_state(identity)
 }

@@ -35,6 +35,7 @@ pub(crate) const NAME: &str = "Name";
 pub(crate) const NEW_PASSWORD: &str = "New password";
 pub(crate) const PASSWORD_HINT: &str =
     "At least 8 characters. A few words are easier to remember than signs.";
+pub(crate) const LONG_NAME: &str = "The name may have at most 200 characters.";
 pub(crate) const NO_ADDRESS: &str = "That is no e-mail address.";
 pub(crate) const CHECK_MAIL: &str = "Look into your mail";
 pub(crate) const VERIFY_FIRST: &str =

@@ -107,17 +107,26 @@ impl Store {
         Ok((session, secret))
     }
 
-    /// The session that `presented` is the secret of; none when it was revoked, is over or never was, or its account is
-    /// disabled. Notes that it was seen.
-    pub async fn sign_in_browser(&self, presented: &str, now: Timestamp) -> Result<Option<BrowserSession>> {
+    /// The session that `presented` is the secret of; none when it was revoked, is over or never was, was not seen after
+    /// `idle_since`, or its account is disabled. Notes that it was seen.
+    pub async fn sign_in_browser(
+        &self,
+        presented: &str,
+        idle_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>> {
         const SQL: &str = select_sessions!(
             "JOIN accounts a ON a.id = s.account WHERE s.hash = $1 AND s.revoked_at IS NULL
-                AND s.expires_at > $2 AND a.disabled_at IS NULL"
+                AND s.expires_at > $2 AND s.seen_at > $3 AND a.disabled_at IS NULL"
         );
         const SEEN: &str = "UPDATE browser_sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
         let Some(hash) = self.hashed(Purpose::BrowserSession, presented) else { return Ok(None) };
-        let row: Option<BrowserSessionRow> =
-            on!(self, |db| sqlx::query_as(SQL).bind(hash.as_slice()).bind(now.0).fetch_optional(db).await?);
+        let row: Option<BrowserSessionRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(hash.as_slice())
+            .bind(now.0)
+            .bind(idle_since.0)
+            .fetch_optional(db)
+            .await?);
         let Some(mut session) = row.map(BrowserSession::from) else { return Ok(None) };
         if session.seen_at <= now.minus(SEEN_MS) {
             let mut tx = self.begin().await?;

@@ -19,7 +19,9 @@ const DAY_MS: i64 = 24 * 3_600_000;
 impl SignedIn {
     /// The session that a secret opens, and its person.
     pub(super) async fn find(identity: &Identity, secret: &str) -> Result<Option<Self>, IdentityError> {
-        let Some(session) = identity.store.sign_in_browser(secret, identity.clock.now()).await? else {
+        let now = identity.clock.now();
+        let idle_since = now.minus(i64::from(identity.config.session_idle_days) * DAY_MS);
+        let Some(session) = identity.store.sign_in_browser(secret, idle_since, now).await? else {
             return Ok(None);
         };
         match identity.store.account(session.account).await {

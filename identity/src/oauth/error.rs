@@ -8,6 +8,7 @@ use serde_json::json;
 use store::StoreError;
 
 use crate::error::IdentityError;
+use crate::metrics::Cause;
 
 /// Answers with tokens in them, and answers about them, are kept by nobody (RFC 6749 section 5.1).
 pub(crate) const UNCACHED: [(HeaderName, HeaderValue); 2] =
@@ -152,7 +153,7 @@ impl IntoResponse for Refusal {
         if self.code == ErrorCode::TemporarilyUnavailable {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }
-        response.extensions_mut().insert(self.code); // for whoever counts refusals
+        response.extensions_mut().insert(Cause::new(self.code.as_str()));
         response
     }
 }

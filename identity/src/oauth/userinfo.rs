@@ -15,6 +15,7 @@ use super::scope::{IdentityScope, Scopes};
 use crate::Identity;
 use crate::bearer::BearerError;
 use crate::jwt::Profile;
+use crate::metrics::Cause;
 
 /// A refusal in the words of RFC 6750 section 3.1.
 enum Challenge {
@@ -75,19 +76,27 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Challenge> {
 
 impl IntoResponse for Challenge {
     fn into_response(self) -> Response {
-        let (status, challenge) = match self {
-            Self::Missing => (StatusCode::UNAUTHORIZED, "Bearer realm=\"promenade\""),
-            Self::InvalidRequest => {
-                (StatusCode::BAD_REQUEST, "Bearer realm=\"promenade\", error=\"invalid_request\"")
-            }
-            Self::InvalidToken => {
-                (StatusCode::UNAUTHORIZED, "Bearer realm=\"promenade\", error=\"invalid_token\"")
-            }
+        let (status, cause, challenge) = match self {
+            Self::Missing => (StatusCode::UNAUTHORIZED, "missing_token", "Bearer realm=\"promenade\""),
+            Self::InvalidRequest => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "Bearer realm=\"promenade\", error=\"invalid_request\"",
+            ),
+            Self::InvalidToken => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "Bearer realm=\"promenade\", error=\"invalid_token\"",
+            ),
             Self::InsufficientScope => (
                 StatusCode::FORBIDDEN,
+                "insufficient_scope",
                 "Bearer realm=\"promenade\", error=\"insufficient_scope\", scope=\"openid\"",
             ),
         };
-        (status, UNCACHED, [(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))]).into_response()
+        let challenge = [(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))];
+        let mut response = (status, UNCACHED, challenge).into_response();
+        response.extensions_mut().insert(Cause::new(cause));
+        response
     }
 }

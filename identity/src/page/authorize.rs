@@ -12,6 +12,7 @@ use super::{PageRefusal, consent};
 use crate::Identity;
 use crate::audit::{About, What};
 use crate::browser::{SignedIn, Visitor, redirect};
+use crate::metrics::Cause;
 use crate::next::Next;
 use crate::oauth::Scopes;
 use crate::oauth::error::{ErrorCode, Refusal};
@@ -25,9 +26,10 @@ const CODE_MS: i64 = 60_000;
 
 /// `POST /oauth/authorize` (`OpenID` Connect Core section 3.1.2.1). The cookie of the session does not come along with a form
 /// of another site, so the browser is asked to come again.
-pub(crate) async fn post(form: Parameters) -> Response {
+pub(crate) async fn post(form: Result<Parameters, Refusal>) -> Result<Response, PageRefusal> {
+    let form = form.map_err(|_| PageRefusal::Client(words::REPEATED))?;
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
-    redirect(&format!("/oauth/authorize?{query}"))
+    Ok(redirect(&format!("/oauth/authorize?{query}")))
 }
 
 /// `GET /oauth/authorize`.
@@ -138,12 +140,21 @@ async fn is_agreed(
     if client.kind == ClientKind::Public && !request.redirect_uri.starts_with("https://") {
         return Ok(false);
     }
-    let grant = identity.store.find_grant(client.id, signed_in.account.id).await?;
-    Ok(grant.is_some_and(|grant| {
-        let granted = Scopes::parse(&grant.scopes);
-        grant.resource.as_deref() == Some(&request.resource)
-            && granted.is_ok_and(|granted| granted.covers(scopes))
-    }))
+    let grant = living_grant(identity, client, signed_in, request).await?;
+    Ok(grant.is_some_and(|grant| Scopes::parse(&grant.scopes).is_ok_and(|granted| granted.covers(scopes))))
+}
+
+/// The newest link of the person to a client for the API that is asked for.
+async fn living_grant(
+    identity: &Identity,
+    client: &Client,
+    signed_in: &SignedIn,
+    request: &AuthorizationRequest,
+) -> Result<Option<Grant>, PageRefusal> {
+    let grants = identity.store.grants_of(signed_in.account.id).await?;
+    let is_asked_for =
+        |grant: &Grant| grant.client == client.id && grant.resource.as_deref() == Some(&request.resource);
+    Ok(grants.into_iter().rfind(is_asked_for))
 }
 
 /// Sends the browser back with a code.
@@ -184,11 +195,11 @@ async fn grant(
     let known = match client.kind {
         ClientKind::Public => None,
         ClientKind::Confidential | ClientKind::Assistant => {
-            identity.store.find_grant(client.id, account).await?
+            living_grant(identity, client, signed_in, request).await?
         }
     };
     let asked = Scopes::parse(&request.scopes).map_err(|_| PageRefusal::Internal)?;
-    if let Some(mut grant) = known.filter(|grant| grant.resource.as_deref() == Some(&request.resource)) {
+    if let Some(mut grant) = known {
         let granted = Scopes::parse(&grant.scopes).unwrap_or_default();
         if !granted.covers(&asked) {
             grant.scopes = granted.and(&asked).to_string();
@@ -226,7 +237,9 @@ pub(super) fn refused(
 ) -> Response {
     let answer =
         [("error", refusal.code.as_str().to_owned()), ("error_description", refusal.description.to_owned())];
-    answered(identity, redirect_uri, state, &answer)
+    let mut response = answered(identity, redirect_uri, state, &answer);
+    response.extensions_mut().insert(Cause::new(refusal.code.as_str()));
+    response
 }
 
 /// Every answer says who gives it, so that a client that knows several servers does not mix them up (RFC 9207).

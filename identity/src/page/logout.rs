@@ -12,15 +12,17 @@ use super::{Page, PageRefusal, form};
 use crate::Identity;
 use crate::browser::{Posted, SignedIn, Visitor, redirect};
 use crate::jwt::{self, IdClaims, TokenType};
+use crate::oauth::error::Refusal;
 use crate::oauth::parameter::Parameters;
 use crate::oauth::redirect::{form_action, with_answer};
 use crate::seal::Use;
 use crate::words;
 
 /// `POST /oauth/logout`: see [`super::authorize::post`].
-pub(crate) async fn post(form: Parameters) -> Response {
+pub(crate) async fn post(form: Result<Parameters, Refusal>) -> Result<Response, PageRefusal> {
+    let form = form.map_err(|_| PageRefusal::Client(words::REPEATED))?;
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
-    redirect(&format!("/oauth/logout?{query}"))
+    Ok(redirect(&format!("/oauth/logout?{query}")))
 }
 
 /// `GET /oauth/logout`. A client that shows an ID token of this very person signs them out; anybody else has them asked

@@ -9,6 +9,7 @@ use store::StoreError;
 use super::{LeadsTo, policy, whole};
 use crate::browser::redirect;
 use crate::error::IdentityError;
+use crate::metrics::Cause;
 use crate::next::Next;
 use crate::words;
 
@@ -49,6 +50,21 @@ impl PageRefusal {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn cause(&self) -> &'static str {
+        match self {
+            Self::SignIn(_) => "sign_in_first",
+            Self::Forged => "forged_form",
+            Self::Unreadable => "unreadable_form",
+            Self::Client(_) => "bad_client_request",
+            Self::DeadLink => "dead_link",
+            Self::NotFound => "not_found",
+            Self::Invalid(_) => "invalid_form",
+            Self::TooMany => "too_many_tries",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
         }
     }
 
@@ -123,6 +139,7 @@ impl IntoResponse for PageRefusal {
             }
         };
         let mut response = whole(self.status(), &html, &policy(&LeadsTo::Ourselves));
+        response.extensions_mut().insert(Cause::new(self.cause()));
         if self == Self::Busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }

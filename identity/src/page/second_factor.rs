@@ -27,6 +27,9 @@ use crate::words;
 /// How long a person has for the second step.
 const LIFE_MS: i64 = 5 * 60_000;
 
+/// How whoever passes both steps proved who they are (RFC 8176 section 2).
+const METHODS: &str = "pwd otp mfa";
+
 /// That somebody gave the right password a moment ago. It travels through the browser, sealed, and counts in that browser
 /// alone.
 #[derive(Serialize, Deserialize)]
@@ -102,7 +105,7 @@ async fn prove(
     let factor = SecondFactor::open(&identity.sealer, account.id, &totp.sealed)?;
     if let Some(step) = factor.step(code, now) {
         // Once: whoever looked over a shoulder comes too late (RFC 6238 section 5.2).
-        return Ok(identity.store.accept_totp_step(account.id, step).await?.then_some("pwd otp mfa"));
+        return Ok(identity.store.accept_totp_step(account.id, step).await?.then_some(METHODS));
     }
     if !identity.store.use_recovery_code(account.id, code, now).await? {
         return Ok(None);
@@ -110,7 +113,8 @@ async fn prove(
     let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     let left = identity.store.recovery_codes_left(account.id).await?;
     identity.record(What::RecoveryCodeUsed, about, json!({"left": left})).await;
-    Ok(Some("pwd kba mfa"))
+    // A code on paper is a password for one time, too.
+    Ok(Some(METHODS))
 }
 
 pub(super) fn page<'a>(ticket: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {

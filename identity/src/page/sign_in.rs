@@ -73,10 +73,13 @@ async fn right_password(
     let stored = account.as_ref().and_then(|account| account.password.clone());
     let verdict = identity.passwords.verify(password.to_owned(), stored).await?;
     let (Some(account), Verdict::Right(rehashed)) = (account, verdict) else { return Ok(None) };
+    if account.disabled_at.is_some() {
+        return Ok(None);
+    }
     if let (Some(old), Some(new)) = (&account.password, rehashed) {
         identity.store.rehash_password(account.id, old, &new).await?;
     }
-    Ok(Some(account).filter(|account| account.disabled_at.is_none()))
+    Ok(Some(account))
 }
 
 fn page<'a>(identity: &Identity, next: &Next, typed: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {

@@ -1,9 +1,11 @@
 //! Making an account, where everybody may.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use lettre::Address;
 use maud::html;
 use serde_json::json;
 use store::{NewAccount, StoreError};
@@ -14,6 +16,7 @@ use crate::Identity;
 use crate::audit::{About, What};
 use crate::browser::{Posted, Visitor};
 use crate::config::SignUp;
+use crate::error::IdentityError;
 use crate::mail::Mail;
 use crate::{password, words};
 
@@ -26,8 +29,8 @@ pub(crate) async fn get(
     Ok(page("", "", &visitor.csrf, None).show(&identity, &visitor))
 }
 
-/// `POST /sign-up`. Whether somebody has the address already is told to that address by mail, and to nobody else: the answer
-/// and the work for it are the same.
+/// `POST /sign-up`. Whether somebody has the address already is told to that address by mail, and to nobody else: looking,
+/// making and sending happen behind the answer, which is always the same and takes as long as hashing the password.
 pub(crate) async fn post(
     State(identity): State<Arc<Identity>>,
     posted: Posted,
@@ -36,9 +39,15 @@ pub(crate) async fn post(
     let Posted { visitor, form } = &posted;
     let [name, email, chosen] =
         ["name", "email", "new_password"].map(|field| form.get(field).unwrap_or_default());
+    let wrong = |text| Ok(page(name, email, &visitor.csrf, Some(text)).show(&identity, visitor));
     if let Err(mistake) = password::check(chosen, email) {
-        let text = words::password_mistake(mistake);
-        return Ok(page(name, email, &visitor.csrf, Some(text)).show(&identity, visitor));
+        return wrong(words::password_mistake(mistake));
+    }
+    if email.parse::<Address>().is_err() || email.len() > 254 {
+        return wrong(words::NO_ADDRESS);
+    }
+    if name.chars().count() > 200 {
+        return wrong(words::LONG_NAME);
     }
     let new = NewAccount {
         email: email.to_owned(),
@@ -47,26 +56,26 @@ pub(crate) async fn post(
         locale: None,
         password: Some(identity.passwords.hash(chosen.to_owned()).await?),
     };
-    match identity.store.create_account(&new, identity.clock.now()).await {
-        Ok(account) => {
-            let about =
-                About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
-            identity.record(What::AccountMade, about, json!({"by": "sign_up"})).await;
-            identity.send_verification(&account).await?;
-        }
-        Err(StoreError::Conflict("email")) => {
-            if identity.may_mail(email) {
-                identity.send(email, Mail::AlreadySignedUp { url: identity.issuer.at("/sign-in") });
-            }
-        }
-        Err(StoreError::Invalid(_)) => {
-            let page = page(name, email, &visitor.csrf, Some(words::NO_ADDRESS));
-            return Ok(page.show(&identity, visitor));
-        }
-        Err(error) => return Err(error.into()),
-    }
+    identity.behind(make(Arc::clone(&identity), new, visitor.address));
     let body = html! { p { (words::VERIFY_FIRST) } };
     Ok(Page::new(words::CHECK_MAIL, body).show(&identity, visitor))
+}
+
+async fn make(identity: Arc<Identity>, new: NewAccount, address: IpAddr) -> Result<(), IdentityError> {
+    match identity.store.create_account(&new, identity.clock.now()).await {
+        Ok(account) => {
+            let about = About { account: Some(account.id), address: Some(address), ..About::default() };
+            identity.record(What::AccountMade, about, json!({"by": "sign_up"})).await;
+            identity.send_verification(&account).await
+        }
+        Err(StoreError::Conflict("email")) => {
+            if identity.may_mail(&new.email) {
+                identity.send(&new.email, Mail::AlreadySignedUp { url: identity.issuer.at("/sign-in") });
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn check_open(identity: &Identity) -> Result<(), PageRefusal> {

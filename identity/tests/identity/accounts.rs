@@ -79,6 +79,22 @@ async fn who_signs_up_with_a_taken_address_learns_nothing_and_its_owner_does() {
 }
 
 #[tokio::test]
+async fn what_is_no_address_is_said_at_once() {
+    let world = World::new().await;
+    let mut browser = Browser::new(&world);
+    let form = browser.get("/sign-up").await.form("/sign-up");
+    for email in ["nobody", "a@b@c", "eve<ann@example.com>", ""] {
+        let fields = [("name", "Eve"), ("email", email), ("new_password", NEW_PASSWORD)];
+        assert_eq!(browser.submit(&form, &fields).await.status.as_u16(), 422, "{email}");
+    }
+    let long = "x".repeat(201);
+    let fields = [("name", long.as_str()), ("email", "eve@example.com"), ("new_password", NEW_PASSWORD)];
+    assert_eq!(browser.submit(&form, &fields).await.status.as_u16(), 422);
+    world.identity.settled().await;
+    assert!(!world.store.has_accounts().await.unwrap());
+}
+
+#[tokio::test]
 async fn sign_up_is_closed_unless_opened() {
     let world = World::with(|config| config.sign_up = SignUp::Invited).await;
     assert_eq!(Browser::new(&world).get("/sign-up").await.status.as_u16(), 404);

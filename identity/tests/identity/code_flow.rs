@@ -125,6 +125,24 @@ async fn consent_is_asked_once_until_more_is_wanted() {
 }
 
 #[tokio::test]
+async fn each_api_has_a_link_of_its_own_that_is_agreed_to_once() {
+    let world = World::new().await;
+    let ann = world.member("ann@example.com", BuiltInRole::Operator).await;
+    let apis = [format!("{ISSUER}/api/v1"), format!("{ISSUER}/mqtt")];
+    let app = world.app_with(ClientKind::Confidential, |settings| settings.resources = apis.to_vec()).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    for api in &apis {
+        browser.get(&app.authorize(&[("resource", Some(api))])).await.form("/oauth/consent");
+        browser.authorize(&app, &[("resource", Some(api))]).await;
+    }
+    for api in &apis {
+        let again = browser.get(&app.authorize(&[("resource", Some(api))])).await;
+        assert!(again.parameter("code").is_some(), "{api}");
+    }
+    assert_eq!(world.store.grants_of(ann.id).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_client_that_anybody_can_pretend_to_be_is_asked_for_each_time() {
     let world = World::new().await;
     world.member("ann@example.com", BuiltInRole::Operator).await;

@@ -56,6 +56,7 @@ async fn another_site_cannot_agree() {
         let answer = ann.submit(&form, &[("csrf", csrf), ("decision", "agree")]).await;
         assert_eq!(answer.status.as_u16(), 403, "a form without this browser's mark");
     }
+    assert_eq!(world.refusals("forged_form"), 3);
     // Eve's whole page, posted with Ann's own mark.
     let answer = ann.submit(&of_eve, &[("csrf", &form.fields[0].1), ("decision", "agree")]).await;
     assert_eq!(answer.status.as_u16(), 403, "a request that was shown to somebody else");

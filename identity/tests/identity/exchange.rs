@@ -116,6 +116,7 @@ async fn what_is_not_there_is_refused() {
     world.token(&app, &bearer).await.assert_refused(400, "unsupported_grant_type");
     world.token(&app, &[("grant_type", "implicit")]).await.assert_refused(400, "unsupported_grant_type");
     world.token(&app, &[]).await.assert_refused(400, "invalid_request");
+    assert_eq!((world.refusals("unsupported_grant_type"), world.refusals("invalid_request")), (3, 1));
     let twice = [("grant_type", "refresh_token"), ("refresh_token", "a"), ("refresh_token", "b")];
     world.token(&app, &twice).await.assert_refused(400, "invalid_request");
     assert_eq!(world.get("/oauth/token?grant_type=refresh_token").await.status.as_u16(), 405);

@@ -194,9 +194,27 @@ async fn signing_out_ends_the_session() {
 
 #[tokio::test]
 async fn a_session_ends_by_itself() {
+    const DAY: i64 = 24 * 60 * MINUTE;
     let world = World::new().await;
     world.account("ann@example.com").await;
-    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
-    world.pass(30 * 24 * 60 * MINUTE);
-    assert!(browser.get("/account").await.location().starts_with("/sign-in"));
+    let mut unused = Browser::signed_in(&world, "ann@example.com").await;
+    let mut used = Browser::signed_in(&world, "ann@example.com").await;
+    for day in [6, 7, 12, 18, 24, 29] {
+        world.pass(world_day(&world, day));
+        if day == 7 {
+            assert!(
+                unused.get("/account").await.location().starts_with("/sign-in"),
+                "a week without a visit"
+            );
+        } else {
+            used.get("/account").await.assert_ok();
+        }
+    }
+    world.pass(DAY);
+    assert!(used.get("/account").await.location().starts_with("/sign-in"), "a month in all");
+}
+
+/// The time until so many days after the start.
+fn world_day(world: &World, day: i64) -> i64 {
+    crate::world::NOW + day * 24 * 60 * MINUTE - world.now().0
 }

@@ -37,6 +37,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) organization: OrganizationId,
     pub(crate) live: Live,
+    registry: Registry,
     clock: Clock,
     router: Router,
     folder: TempDir,
@@ -76,6 +77,7 @@ impl World {
         };
         change(&mut config);
         let live = Live::memory();
+        let mut registry = Registry::default();
         let parts = Parts {
             store: store.clone(),
             live: live.clone(),
@@ -83,15 +85,24 @@ impl World {
             config,
             data: folder.path().to_owned(),
             http: "127.0.0.1:1".parse().unwrap(),
-            metrics: IdentityMetrics::register(&mut Registry::default()),
+            metrics: IdentityMetrics::register(&mut registry),
         };
         let identity = Identity::open(parts).await.unwrap();
         let router = router(Arc::clone(&identity));
-        Self { identity, store, organization, live, clock, router, folder }
+        Self { identity, store, organization, live, registry, clock, router, folder }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How often requests were refused for a cause.
+    pub(crate) fn refusals(&self, cause: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let start = format!("promenade_identity_refusals_total{{cause=\"{cause}\"}} ");
+        let count = text.lines().find_map(|line| line.strip_prefix(&start));
+        count.map_or(0, |count| count.parse().unwrap())
     }
 
     /// Lets time pass.

@@ -137,7 +137,7 @@ async fn a_reset_voids_other_links_and_ends_sessions() {
         assert_eq!(store.account(id).await.unwrap(), account);
         assert_eq!(store.reset_password(&first, "$x", minutes(1)).await.unwrap(), None);
         assert_eq!(store.reset_password(&second, "$x", minutes(1)).await.unwrap(), None);
-        assert_eq!(store.sign_in_browser(&browser.text(), minutes(1)).await.unwrap(), None);
+        assert_eq!(store.sign_in_browser(&browser.text(), minutes(-60), minutes(1)).await.unwrap(), None);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-use protocol::AccountId;
+use protocol::{AccountId, Timestamp};
 use store::{NewBrowserSession, StoreError};
 use uuid::Uuid;
 
@@ -24,15 +24,18 @@ async fn a_session_holds_until_it_is_over() {
         let text = secret.text();
         assert!(text.starts_with("bs_"));
         assert_eq!((session.address.as_str(), session.methods.as_str()), ("192.0.2.7", "pwd"));
-        let sign_in = async |at| store.sign_in_browser(&text, at).await.unwrap();
+        let sign_in =
+            async |at: Timestamp| store.sign_in_browser(&text, at.minus(2 * DAY), at).await.unwrap();
         // Not every request writes.
         assert_eq!(sign_in(NOON.plus(59_999)).await, Some(session.clone()));
         session.seen_at = minutes(1);
         assert_eq!(sign_in(minutes(1)).await, Some(session.clone()));
         assert_eq!(store.browser_sessions(ada, minutes(1)).await.unwrap(), [session]);
+        let idle = store.sign_in_browser(&text, minutes(1), minutes(2)).await.unwrap();
+        assert_eq!(idle, None, "it was not seen since");
         assert_eq!(sign_in(NOON.plus(DAY)).await, None);
         assert_eq!(store.browser_sessions(ada, NOON.plus(DAY)).await.unwrap(), []);
-        assert_eq!(store.sign_in_browser("bs_", NOON).await.unwrap(), None);
+        assert_eq!(store.sign_in_browser("bs_", NOON.minus(DAY), NOON).await.unwrap(), None);
         store.disable_account(ada, NOON).await.unwrap();
         assert_eq!(sign_in(NOON).await, None);
         store.enable_account(ada).await.unwrap();
@@ -60,7 +63,7 @@ async fn a_person_ends_sessions() {
         assert!(matches!(foreign, Err(StoreError::NotFound)));
         store.revoke_browser_session(ada, sessions[0].0.id, NOON).await.unwrap();
         store.revoke_browser_session(ada, sessions[0].0.id, NOON).await.unwrap();
-        assert_eq!(store.sign_in_browser(&sessions[0].1.text(), NOON).await.unwrap(), None);
+        assert_eq!(store.sign_in_browser(&sessions[0].1.text(), NOON.minus(DAY), NOON).await.unwrap(), None);
         let kept = sessions[1].0.id;
         assert_eq!(store.revoke_browser_sessions(ada, Some(kept), NOON).await.unwrap(), 2);
         let left = store.browser_sessions(ada, NOON).await.unwrap();
@@ -80,8 +83,9 @@ async fn a_renewed_session_has_a_new_secret() {
         let foreign = store.renew_browser_session(ben, session.id, "pwd", NOON).await;
         assert!(matches!(foreign, Err(StoreError::NotFound)));
         let secret = store.renew_browser_session(ada, session.id, "pwd otp", minutes(5)).await.unwrap();
-        assert_eq!(store.sign_in_browser(&old.text(), minutes(5)).await.unwrap(), None);
-        let renewed = store.sign_in_browser(&secret.text(), minutes(5)).await.unwrap().unwrap();
+        assert_eq!(store.sign_in_browser(&old.text(), NOON.minus(DAY), minutes(5)).await.unwrap(), None);
+        let renewed =
+            store.sign_in_browser(&secret.text(), NOON.minus(DAY), minutes(5)).await.unwrap().unwrap();
         assert_eq!((renewed.id, renewed.methods.as_str()), (session.id, "pwd otp"));
         assert_eq!((renewed.created_at, renewed.authenticated_at), (NOON, minutes(5)));
         store.revoke_browser_session(ada, session.id, NOON).await.unwrap();

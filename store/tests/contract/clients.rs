@@ -96,7 +96,12 @@ async fn a_grant_is_its_organizations_and_its_accounts() {
         assert_eq!(store.grants_of(town.ada).await.unwrap(), std::slice::from_ref(&grant));
         assert_eq!(store.grants_of(town.ben).await.unwrap(), []);
         let of_client = NewGrant { account: None, ..new.clone() };
-        store.create_grant(organization, &of_client, minutes(1)).await.unwrap();
+        let of_itself = async |resource| store.find_own_grant(town.server, resource).await.unwrap();
+        assert_eq!(of_itself("https://api.example").await, None, "what a person allowed is another matter");
+        let own = store.create_grant(organization, &of_client, minutes(1)).await.unwrap();
+        assert_eq!(of_itself("https://api.example").await, Some(own));
+        assert_eq!(of_itself("https://other.example").await, None);
+        assert_eq!(store.find_own_grant(town.phone, "https://api.example").await.unwrap(), None);
         assert_eq!(store.grants(organization, Page::first(9)).await.unwrap().items.len(), 2);
         assert!(store.grants(other, Page::first(9)).await.unwrap().items.is_empty());
 
