@@ -98,3 +98,30 @@ fn named_key(kind: TokenType, header: &Header) -> Option<&str> {
     }
     header.kid.as_deref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_names_its_kind_and_its_key_and_nothing_else() {
+        let header = |json: &str| serde_json::from_str::<Header>(json).unwrap();
+        let named = |kind, json| named_key(kind, &header(json)).map(str::to_owned);
+        let access = r#"{"typ":"at+jwt","alg":"ES256","kid":"a"}"#;
+        assert_eq!(named(TokenType::Access, access).as_deref(), Some("a"));
+        assert_eq!(named(TokenType::Id, access), None, "whatever its claims say");
+        assert_eq!(named(TokenType::Logout, access), None);
+        let full = r#"{"typ":"application/AT+JWT","alg":"ES256","kid":"a"}"#;
+        assert_eq!(named(TokenType::Access, full).as_deref(), Some("a"));
+        for wrong in [
+            r#"{"typ":"JWT","alg":"ES256","kid":"a"}"#,
+            r#"{"alg":"ES256","kid":"a"}"#,
+            r#"{"typ":"at+jwt","alg":"ES256"}"#,
+            r#"{"typ":"at+jwt","alg":"ES256","kid":"a","jku":"https://evil.example"}"#,
+            r#"{"typ":"at+jwt","alg":"ES256","kid":"a","x5u":"https://evil.example"}"#,
+            r#"{"typ":"at+jwt","alg":"ES256","kid":"a","crit":["exp"]}"#,
+        ] {
+            assert_eq!(named(TokenType::Access, wrong), None, "{wrong}");
+        }
+    }
+}
