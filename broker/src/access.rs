@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn a_service_hears_what_its_scopes_cover_inside_its_organization() {
         let (_, _, own, other, key) = ids();
-        let access = |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
+        let access =
+            |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
         let movements = format!("v1/organizations/{own}/venues/+/movements");
         assert!(access("movements:subscribe").subscribe(&movements));
         assert!(!access("devices:read").subscribe(&movements));
@@ -288,7 +289,8 @@ mod tests {
     #[test]
     fn the_server_tells_of_itself_to_those_who_may_read_its_metrics() {
         let (me, _, own, _, key) = ids();
-        let access = |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
+        let access =
+            |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
         assert!(access("metrics:read").subscribe("$SYS/#") && access("*").subscribe("$SYS/broker/version"));
         assert!(!access("devices:read mqtt:subscribe:#").subscribe("$SYS/#"));
         assert!(!Access::device(me, own).subscribe("$SYS/#"));

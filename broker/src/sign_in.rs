@@ -133,7 +133,11 @@ impl SignIn {
         let (store, key) = (self.store.clone(), password.to_owned());
         if let Some(key) = self.ask(async move { store.sign_in_key(&key, now).await }).await? {
             let access = Access::service(Identity::Service(key.id), key.organization, key.scopes);
-            return Ok(SignedIn { access, expires_at: key.expires_at.and_then(|at| until(at, now)), certificate: None });
+            return Ok(SignedIn {
+                access,
+                expires_at: key.expires_at.and_then(|at| until(at, now)),
+                certificate: None,
+            });
         }
         let worth = self.ask(self.tokens.check(password.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
         let access = Access::service(Identity::Granted(worth.grant), worth.organization, worth.scopes);

@@ -46,7 +46,8 @@ impl Provider {
             id_token_algorithm: Algorithm::Rs256,
         };
         let all = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
-        let web = settings(vec![REDIRECT.into()], &all);
+        let mut web = settings(vec![REDIRECT.into()], &all);
+        web.resources = ["/api/v1", "/mqtt"].map(|api| format!("http://{}{api}", world.http())).to_vec();
         let (client, secret) = store.create_client(organization, ClientKind::Confidential, &web, now).await?;
         let screen = settings(vec![], &[GrantType::DeviceCode, GrantType::RefreshToken]);
         let (kiosk, _) = store.create_client(organization, ClientKind::Public, &screen, now).await?;
@@ -56,7 +57,8 @@ impl Provider {
             email: String::new(),
             expires_at: now.plus(60_000),
         };
-        let set_up = format!("http://{}/set-up?token={}", world.http(), store.create_link(&link, now).await?.text());
+        let set_up =
+            format!("http://{}/set-up?token={}", world.http(), store.create_link(&link, now).await?.text());
         store.close().await;
         Ok(Self {
             client: client.id.to_string(),
@@ -134,7 +136,9 @@ fn python() -> anyhow::Result<String> {
 async fn python_clients_get_what_they_ask_for() -> anyhow::Result<()> {
     let provider = Provider::new().await?;
     let said = provider.run(&mut Command::new(python()?), "clients.py", &[]).await?;
-    for client in ["Authlib: and the API knows it", "requests-oauthlib: userinfo", "idpyoidc: ", "device: once"] {
+    for client in
+        ["Authlib: and the API knows it", "requests-oauthlib: userinfo", "idpyoidc: ", "device: once"]
+    {
         ensure!(said.contains(client), "{client} is missing in {said}");
     }
     Ok(())

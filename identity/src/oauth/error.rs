@@ -127,7 +127,9 @@ impl From<StoreError> for Refusal {
                 tracing::error!(%cause, "the database does not answer");
                 Self::new(ErrorCode::TemporarilyUnavailable, "try again in a moment")
             }
-            error @ (StoreError::Sql(_) | StoreError::Corrupt(_) | StoreError::Schema { .. }) => Self::ours(&error),
+            error @ (StoreError::Sql(_) | StoreError::Corrupt(_) | StoreError::Schema { .. }) => {
+                Self::ours(&error)
+            }
         }
     }
 }

@@ -14,9 +14,8 @@ const CLIENTS: [(&str, &str); 2] = [("mqtt", "5.16.0"), ("openid-client", "6.9.0
 pub(super) fn with_clients(target: &Path) -> Result<PathBuf> {
     let folder = target.join("xtask").join("node");
     let modules = folder.join("node_modules");
-    let is_there = |(package, version): &(&str, &str)| {
-        installed(&modules.join(package)).as_deref() == Some(*version)
-    };
+    let is_there =
+        |(package, version): &(&str, &str)| installed(&modules.join(package)).as_deref() == Some(*version);
     if CLIENTS.iter().all(is_there) {
         return Ok(modules);
     }
