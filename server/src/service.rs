@@ -39,7 +39,7 @@ pub struct Service {
     pub organization: Organization,
     /// What everything is kept in.
     pub store: Store,
-    /// Accounts and the OAuth2 server.
+    /// Accounts and the `OAuth2` server.
     pub identity: Arc<Identity>,
     /// That no other server counts the same pings.
     claim: Claim,

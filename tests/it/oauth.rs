@@ -1,4 +1,4 @@
-//! The OAuth2 and OpenID server, as other people's clients use it.
+//! The `OAuth2` and `OpenID` server, as other people's clients use it.
 
 use std::path::{Path, PathBuf};
 

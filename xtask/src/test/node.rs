@@ -1,4 +1,4 @@
-//! A folder of the project's own with the clients of MQTT and of OpenID of the JavaScript world.
+//! A folder of the project's own with the clients of MQTT and of `OpenID` of the JavaScript world.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

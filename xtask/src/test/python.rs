@@ -1,4 +1,4 @@
-//! A Python environment of the project's own with the clients of MQTT and of OAuth2 that many people use.
+//! A Python environment of the project's own with the clients of MQTT and of `OAuth2` that many people use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
