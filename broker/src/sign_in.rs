@@ -1,4 +1,5 @@
-//! Who is it? Devices sign in with their secret, services with an API key, and nobody else unless the operator says so.
+//! Who is it? Devices sign in with their secret or a certificate, services with an API key or an access token, and nobody else
+//! unless the operator says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
