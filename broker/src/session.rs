@@ -167,11 +167,11 @@ impl Session {
         if state.generation != generation {
             return false;
         }
-        if state.received.insert(id, generation).is_none() {
-            state.received_here += 1;
-            if self.durable {
-                self.journal.received(self.id, id);
-            }
+        let before = state.received.insert(id, generation);
+        // A batch of pings comes again on a new connection: held before, and from now on held there.
+        state.received_here += usize::from(before != Some(generation));
+        if before.is_none() && self.durable {
+            self.journal.received(self.id, id);
         }
         true
     }

@@ -316,6 +316,16 @@ fn only_what_came_on_this_connection_counts_against_its_quota() {
     assert_eq!(table.session.held(), 1, "an old one is no room for a new one");
     assert!(table.session.release(7) && table.session.release(6));
     assert_eq!(table.session.held(), 0);
+    // Held since an earlier connection, and taken in again on this one.
+    assert!(table.session.take_in(1, 8));
+    let mut state = table.session.state();
+    state.generation += 1;
+    state.begin();
+    drop(state);
+    assert!(table.session.take_in(2, 8) && table.session.take_in(2, 8));
+    assert_eq!(table.session.held(), 1);
+    assert!(table.session.release(8));
+    assert_eq!(table.session.held(), 0);
 }
 
 #[test]
