@@ -8,6 +8,7 @@ use identity::Identity;
 use prometheus_client::registry::Registry;
 use store::{Clock, Live, Store};
 
+use crate::pings::PingLog;
 use crate::telemetry::HttpMetrics;
 
 /// All that a handler may reach; there are no statics.
@@ -22,6 +23,8 @@ pub struct App {
     pub authority: PathBuf,
     /// Accounts and the `OAuth2` server, which knows what access tokens are worth.
     pub identity: Arc<Identity>,
+    /// Where ping batches go that come over HTTP.
+    pub pings: PingLog,
     /// Every metric of the program, for `/metrics`.
     pub registry: Arc<Registry>,
     /// The metrics of this crate; make them with [`HttpMetrics::register`] before the registry is shared.

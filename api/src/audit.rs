@@ -36,6 +36,10 @@ pub(crate) enum What {
     Unlinked,
     KeyMade,
     KeyDeleted,
+    PhoneRegistered,
+    PhoneRemoved,
+    ConsentGiven,
+    ConsentWithdrawn,
 }
 
 /// Something that happened.
@@ -75,6 +79,10 @@ impl What {
             What::Unlinked => "unlinked",
             What::KeyMade => "key_made",
             What::KeyDeleted => "key_deleted",
+            What::PhoneRegistered => "phone_registered",
+            What::PhoneRemoved => "phone_removed",
+            What::ConsentGiven => "consent_given",
+            What::ConsentWithdrawn => "consent_withdrawn",
         }
     }
 }
@@ -88,9 +96,9 @@ impl From<store::AuditEntry> for AuditEntry {
 
 /// Writes down what the caller did, in the log of their organization and of the account whom it concerns. It has happened
 /// already, so a database that does not answer only costs the entry.
-pub(crate) async fn record(
+pub(crate) async fn record<S>(
     app: &App,
-    caller: &Caller<scopes::Admin>,
+    caller: &Caller<S>,
     what: What,
     account: Option<AccountId>,
     mut detail: Value,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use serde::Deserialize;
@@ -49,8 +49,14 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for Optional<T> {
 
 /// Reads the whole body, within the configured time.
 pub(crate) async fn read(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
+    read_up_to(MAX_BODY_BYTES, request, app).await
+}
+
+/// Reads a body of at most so many bytes, within the configured time.
+pub(crate) async fn read_up_to(most: usize, mut request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
+    DefaultBodyLimit::max(most).apply(&mut request);
     // A body that says it is too large is refused before any of it is asked for.
-    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+    if request.body().size_hint().lower() > most as u64 {
         return Err(Problem::new(Kind::BodyTooLarge, "the body is larger than this server takes"));
     }
     let late = |_| Problem::new(Kind::RequestTimeout, "the body did not arrive in time");

@@ -9,11 +9,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use identity::{Audience, Bearer, BearerError};
 use protocol::{AccountId, GrantId, KeyId, OrganizationId, Timestamp};
-use store::{ApiKey, Change, ScopeSet, StoreError};
+use store::{ApiKey, Change, Scope, ScopeSet, StoreError};
 use uuid::Uuid;
 
 use crate::App;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::scopes::Needed;
 
 /// A caller who holds the scope `S`. As an argument of a handler it is the check itself, so put it first: nothing
@@ -34,6 +34,8 @@ pub(crate) struct Principal {
     pub(crate) account: Option<AccountId>,
     /// Everything that they may do.
     pub(crate) scopes: ScopeSet,
+    /// `pings:write` among it is good for the person's own phones only.
+    pub(crate) only_own_phones: bool,
     /// When what they showed stops being valid.
     pub(crate) expires_at: Option<Timestamp>,
 }
@@ -58,6 +60,12 @@ impl<S> Caller<S> {
         self.principal.account
     }
 
+    /// The person whom the caller acts for, where only a person can ask.
+    pub(crate) fn person(&self) -> Result<AccountId, Problem> {
+        let detail = "an API key or a client of its own stands for no person; use an access token of one";
+        self.account().ok_or_else(|| Problem::new(Kind::NoPerson, detail))
+    }
+
     /// What the caller signed in with.
     pub(crate) fn credential(&self) -> Credential {
         self.principal.credential
@@ -70,7 +78,8 @@ impl<S> Caller<S> {
 
     /// Refuses to give away, or to take, what the caller does not have.
     pub(crate) fn must_have(&self, scopes: &ScopeSet) -> Result<(), Problem> {
-        match scopes.iter().find(|scope| !self.scopes().allows(scope)) {
+        let own = |scope: &Scope| self.principal.only_own_phones && *scope == Scope::PingsWrite;
+        match scopes.iter().find(|scope| own(scope) || !self.scopes().allows(scope)) {
             Some(missing) => Err(Problem::missing_scope(&missing.to_string())),
             None => Ok(()),
         }
@@ -131,15 +140,17 @@ impl Credential {
 impl From<ApiKey> for Principal {
     fn from(key: ApiKey) -> Principal {
         let ApiKey { id, organization, scopes, expires_at, .. } = key;
-        Principal { credential: Credential::Key(id), organization, account: None, scopes, expires_at }
+        let credential = Credential::Key(id);
+        Principal { credential, organization, account: None, scopes, only_own_phones: false, expires_at }
     }
 }
 
 impl From<Bearer> for Principal {
     fn from(bearer: Bearer) -> Principal {
-        let Bearer { organization, account, grant, scopes, expires_at, .. } = bearer;
+        let Bearer { organization, account, grant, scopes, only_own_phones, expires_at, .. } = bearer;
         let expires_at = Some(expires_at);
-        Principal { credential: Credential::Grant(grant), organization, account, scopes, expires_at }
+        let credential = Credential::Grant(grant);
+        Principal { credential, organization, account, scopes, only_own_phones, expires_at }
     }
 }
 

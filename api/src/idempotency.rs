@@ -18,8 +18,8 @@ use tracing::Instrument;
 
 use crate::App;
 use crate::body::{self, MAX_BODY_BYTES};
-use crate::caller;
 use crate::problem::{Kind, Problem};
+use crate::{caller, pings};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks an answer that was given before.
@@ -49,8 +49,10 @@ pub(crate) async fn forget(app: Arc<App>) {
 /// Passes a request on, at most once for each idempotency key.
 pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let write = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
-    let routed = request.extensions().get::<MatchedPath>().is_some();
-    if !write || !routed || !request.headers().contains_key(HEADER) {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // Ping batches have numbers of their own.
+    let keyless = route.is_none_or(|route| route == pings::PATH);
+    if !write || keyless || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
     }
     keyed(app, request, next).await.unwrap_or_else(IntoResponse::into_response)

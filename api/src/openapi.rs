@@ -25,6 +25,8 @@ use crate::problem::{Document, Mistake, Position};
         (name = "venues", description = "Shops, halls and homes."),
         (name = "zones", description = "The parts of a venue."),
         (name = "devices", description = "Anything with an identity: beacons, gateways, kiosks, phones, tags, appliances."),
+        (name = "pings", description = "What devices hear, for those that do not speak MQTT."),
+        (name = "phones", description = "People's own phones, and what people agreed to. These operations need an access token of a person."),
         (name = "analytics", description = "What was counted. `docs/metrics.md` defines each number."),
         (name = "keys", description = "API keys. A key can only give what it has itself."),
         (name = "members", description = "The people of the organization, and what each may do."),

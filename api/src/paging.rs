@@ -52,6 +52,11 @@ impl<T: ToSchema> Items<T> {
         Items { items: listed.items.into_iter().map(item).collect(), next_cursor }
     }
 
+    /// The whole of a list that is never long.
+    pub(crate) fn all<S>(items: Vec<S>, item: impl FnMut(S) -> T) -> Items<T> {
+        Items { items: items.into_iter().map(item).collect(), next_cursor: None }
+    }
+
     /// A page of certificates, which are told by their fingerprint.
     pub(crate) fn of_certificates(items: Vec<T>, next: Option<Fingerprint>) -> Items<T> {
         Items { items, next_cursor: next.map(|fingerprint| text(List::Certificates, &fingerprint.0)) }

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use identity::IdentityError;
 use serde::Serialize;
-use store::{MAX_CERTIFICATES, StoreError};
+use store::{MAX_CERTIFICATES, MAX_PHONES, StoreError};
 use utoipa::ToSchema;
 
 pub use kind::Kind;
@@ -212,6 +212,10 @@ impl From<StoreError> for Problem {
             }
             StoreError::Conflict("roles") => {
                 Problem::new(Kind::Conflict, "the organization has as many roles as it can; delete one first")
+            }
+            StoreError::Conflict("phones") => {
+                let detail = format!("the person has {MAX_PHONES} phones; remove one first");
+                Problem::new(Kind::Conflict, detail)
             }
             StoreError::Conflict("kind") => Problem::new(Kind::Conflict, "a public client has no secret"),
             StoreError::Conflict(what) => {

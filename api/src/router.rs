@@ -16,8 +16,9 @@ use utoipa_axum::routes;
 use crate::body::MAX_BODY_BYTES;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, audit, clients, devices, explain, footfall, grants, headers, idempotency, invitations, keys, live,
-    members, occupancy, pages, probes, problem, roles, stays, telemetry, venues, zones,
+    App, audit, clients, consents, devices, explain, footfall, grants, headers, idempotency, invitations,
+    keys, live, members, occupancy, pages, phones, pings, probes, problem, roles, stays, telemetry, venues,
+    zones,
 };
 
 /// Every route, ready to be served.
@@ -70,6 +71,12 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(occupancy::occupancy))
         .routes(routes!(stays::stays))
         .routes(routes!(live::live))
+        // /api/v1/pings, /api/v1/phones, /api/v1/consents
+        .routes(routes!(pings::report))
+        .routes(routes!(phones::register, phones::list))
+        .routes(routes!(phones::read, phones::remove))
+        .routes(routes!(consents::give_consent, consents::consents))
+        .routes(routes!(consents::withdraw_consent))
         // /api/v1/keys
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::delete))

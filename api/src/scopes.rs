@@ -28,6 +28,7 @@ needed!(
     AnalyticsRead,
     StaysRead,
     MovementsSubscribe,
+    PingsWrite,
     MetricsRead,
     Admin
 );

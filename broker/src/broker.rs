@@ -26,9 +26,10 @@ use crate::event_loops::{EventLoops, Threads};
 use crate::facts::Book;
 use crate::front::Front;
 use crate::ingest::Receipts;
+use crate::inlet::Inlet;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::registry::Registry;
+use crate::registry::{Registry, Terms};
 use crate::sign_in::SignIn;
 use crate::sys;
 use crate::tokens::Tokens;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Who says what access tokens are worth.
     pub tokens: Tokens,
+    /// The version of the text that people must have agreed to ([`store::PRESENCE`]) before their phones are counted.
+    pub presence: String,
     /// Where the certificates are; needed where something listens for TLS.
     pub tls: Option<TlsFiles>,
 }
@@ -86,15 +89,23 @@ pub struct Broker {
     registry: Arc<Registry>,
     saved: SavedState,
     tls: Option<Arc<Tls>>,
+    inlet: Inlet,
 }
 
 impl Broker {
     /// Loads what the broker knows by heart.
     pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
-        let registry = Registry::load(parts.store.clone(), parts.config.pings.per_minute).await?;
+        let pings_per_minute = parts.config.pings.per_minute;
+        let terms = Terms { pings_per_minute, presence: parts.presence.clone() };
+        let registry = Registry::load(parts.store.clone(), terms).await?;
         let saved = parts.store.load_sessions().await?;
         let tls = parts.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
-        Ok(Self { parts, registry: Arc::new(registry), saved, tls })
+        Ok(Self { parts, registry: Arc::new(registry), saved, tls, inlet: Inlet::default() })
+    }
+
+    /// The way in for ping batches that come otherwise than over MQTT; open while the broker runs.
+    pub fn inlet(&self) -> Inlet {
+        self.inlet.clone()
     }
 
     /// Serves MQTT on `listeners` until `shutdown`; then closes the connections, commits what was taken in, and writes a
@@ -115,7 +126,7 @@ impl Broker {
         listeners: Listeners,
         shutdown: CancellationToken,
     ) -> Result<(), BrokerError> {
-        let Self { parts, registry, saved, tls } = self;
+        let Self { parts, registry, saved, tls, inlet } = self;
         if listeners.need_tls() && tls.is_none() {
             return Err(TlsError::Missing.into());
         }
@@ -163,6 +174,7 @@ impl Broker {
             tls,
         });
         front.begin(wills);
+        inlet.open(&front);
         let sys = tokio::spawn(sys::run(dispatch, metrics, shutdown.clone()));
         let upkeep = tokio::spawn(keep_registry(registry, Arc::clone(&front), live, clock, shutdown.clone()));
         let receipts = tokio::spawn(receipts.run(late.clone()));

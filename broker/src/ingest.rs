@@ -12,9 +12,9 @@ mod receipts;
 
 use std::sync::Arc;
 
-use protocol::{DeviceId, Limit, OrganizationId, Timestamp, VenueId};
+use protocol::{DeviceId, Limit, OrganizationId, Receipt, Timestamp, VenueId};
 use store::Clock;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::codec::reason;
@@ -45,12 +45,24 @@ pub(crate) struct Ingest {
     room: Arc<Semaphore>,
 }
 
+/// What somebody waits for who sent a message.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// That it is acknowledged on its connection.
+    Acknowledgement(Reply),
+    /// The receipt that its commit gives rise to; let go of where nothing can be said of the message.
+    Receipt(Asked),
+}
+
+/// Whom to give a receipt.
+pub(crate) type Asked = oneshot::Sender<Receipt>;
+
 /// A message of pings as it came.
 pub(crate) struct Incoming<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) content_type: Option<&'a str>,
     /// Whom to answer.
-    pub(crate) reply: Option<Reply>,
+    pub(crate) reply: Option<Awaited>,
     /// Where it is noted what becomes of it.
     pub(crate) observed: Option<Arc<Observed>>,
     /// What the device used up before, so that nothing of it is stored.
@@ -96,7 +108,7 @@ impl Ingest {
         let Some(mut submission) = submission else {
             // Deleted a moment ago: not acknowledged, and the connection ends.
             self.metrics.refuse("device_deleted");
-            if let Some(reply) = reply {
+            if let Some(Awaited::Acknowledgement(reply)) = reply {
                 reply.link.close(reason::NOT_AUTHORIZED);
             }
             return None;

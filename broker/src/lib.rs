@@ -19,6 +19,7 @@ mod front;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod ingest;
+mod inlet;
 mod journal;
 mod limits;
 mod message;
@@ -37,6 +38,7 @@ mod worker;
 
 pub use broker::{Broker, BrokerError, Parts};
 pub use config::{AddressLimits, Anonymous, Config, DeviceLimits, Limits, OrganizationLimits, Pings, Queues};
+pub use inlet::{Inlet, InletError};
 pub use metrics::Metrics;
 pub use tokens::{TokenWorth, Tokens};
 pub use transport::{Listeners, TlsError, TlsFiles};

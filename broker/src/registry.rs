@@ -19,8 +19,17 @@ pub(crate) use view::{Heard, Reporter, View};
 /// The registry of this process.
 pub(crate) struct Registry {
     store: Store,
-    pings_per_minute: u32,
+    terms: Terms,
     view: RwLock<View>,
+}
+
+/// On what terms devices report.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// How many pings a device may send in a minute.
+    pub(crate) pings_per_minute: u32,
+    /// The version of the text that the person of a phone must have agreed to.
+    pub(crate) presence: String,
 }
 
 /// How far back each look for changes overlaps the last one: clocks and commits are not instant.
@@ -28,8 +37,8 @@ const OVERLAP_MS: i64 = 5_000;
 
 impl Registry {
     /// Loads everything.
-    pub(crate) async fn load(store: Store, pings_per_minute: u32) -> Result<Self, StoreError> {
-        let registry = Self { store, pings_per_minute, view: RwLock::default() };
+    pub(crate) async fn load(store: Store, terms: Terms) -> Result<Self, StoreError> {
+        let registry = Self { store, terms, view: RwLock::default() };
         for registered in registry.store.registry().await? {
             registry.put(registered);
         }
@@ -112,7 +121,7 @@ impl Registry {
 
     fn put(&self, registered: Registered) -> Arc<Reporter> {
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        view.put(registered, self.pings_per_minute)
+        view.put(registered, &self.terms)
     }
 }
 

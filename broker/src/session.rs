@@ -81,8 +81,6 @@ pub(crate) struct State {
     pub(crate) link: Option<Arc<Link>>,
     /// Bumped with each connection, so that an old end does not undo a new beginning.
     pub(crate) generation: u64,
-    /// The certificate that the connection signed in with.
-    pub(crate) certificate: Option<[u8; 32]>,
     /// How long the session lives without a connection, in seconds.
     pub(crate) expiry_s: u32,
     /// What is published when the client goes without a word, as the store keeps it.

@@ -23,6 +23,7 @@ use crate::dispatch::Dispatch;
 use crate::journal::{Journal, expiry};
 use crate::metrics::Metrics;
 use crate::session::{Birth, Bounds, Session, SessionKey, State, Unfinished, Usage, Will};
+use crate::sign_in::Credential;
 
 pub(crate) use restore::WaitingWill;
 
@@ -58,6 +59,8 @@ struct Inner {
 
 struct Entry {
     session: Arc<Session>,
+    /// What its connection signed in with.
+    credential: Option<Credential>,
     /// Since when it has no connection, and when it is forgotten.
     away: Option<Away>,
 }
@@ -75,8 +78,8 @@ pub(crate) struct Wish {
     /// How long it shall live without a connection, in seconds.
     pub(crate) expiry_s: u32,
     pub(crate) organization: OrganizationId,
-    /// The certificate that signed it in.
-    pub(crate) certificate: Option<[u8; 32]>,
+    /// What signed it in, where that can end while the identity goes on.
+    pub(crate) credential: Option<Credential>,
     /// How many connections its identity may have at once.
     pub(crate) most: Option<usize>,
 }
@@ -163,13 +166,13 @@ impl Sessions {
             };
             Arc::new(Session::new(birth, Arc::clone(&self.journal)))
         });
-        inner.by_key.insert(key, Entry { session: Arc::clone(&session), away: None });
+        let entry = Entry { session: Arc::clone(&session), credential: wish.credential, away: None };
+        inner.by_key.insert(key, entry);
         // The table stays locked until the link is known, so that whoever comes next finds it and closes it.
         let mut state = session.state();
         state.link = Some(Arc::clone(link));
         state.generation += 1;
         state.expiry_s = wish.expiry_s;
-        state.certificate = wish.certificate;
         session.set_will(&mut state, None);
         if let Some(waits) = state.will_waits.take() {
             waits.notify_one();

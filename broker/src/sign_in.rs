@@ -1,12 +1,12 @@
-//! Who is it? Devices sign in with their secret or a certificate, services with an API key or an access token, and nobody else
-//! unless the operator says so.
+//! Who is it? Devices sign in with their secret or a certificate, phones with an access token of their person, services with
+//! an API key or an access token, and nobody else unless the operator says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use protocol::{DeviceId, Timestamp};
-use store::{Clock, Store, StoreError};
+use protocol::{DeviceId, DeviceKind, GrantId, Timestamp};
+use store::{Clock, Scope, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
@@ -34,8 +34,17 @@ pub(crate) struct SignedIn {
     pub(crate) access: Access,
     /// When the credentials end, and the connection with them.
     pub(crate) expires_at: Option<Instant>,
-    /// The fingerprint of the certificate that signed it in.
-    pub(crate) certificate: Option<[u8; 32]>,
+    /// What signed it in, where that can end while the identity goes on.
+    pub(crate) credential: Option<Credential>,
+}
+
+/// What a device may sign in with beside its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// A certificate, by its fingerprint.
+    Certificate([u8; 32]),
+    /// An access token of its person, by the grant that it stands for.
+    Token(GrantId),
 }
 
 /// Checks credentials.
@@ -101,11 +110,31 @@ impl SignIn {
 
     async fn device(&self, id: DeviceId, secret: &str) -> Result<SignedIn, Refusal> {
         let reporter = self.reporter(id).await?;
-        if !reporter.registered.accepts(secret, self.store.installation_key()) {
+        if reporter.registered.accepts(secret, self.store.installation_key()) {
+            let access = Access::device(id, reporter.organization);
+            return Ok(SignedIn { access, expires_at: None, credential: None });
+        }
+        self.phone(&reporter, secret).await
+    }
+
+    /// A phone of a person signs in with an access token of that person, which an application of the phone's organization
+    /// was given to send pings.
+    async fn phone(&self, phone: &Reporter, token: &str) -> Result<SignedIn, Refusal> {
+        let account = phone.registered.device.account.ok_or(Refusal::BadCredentials)?;
+        let now = self.clock.now();
+        let worth = self.ask(self.tokens.check(token.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
+        let is_theirs = worth.account == Some(account) && worth.organization == phone.organization;
+        if !is_theirs || phone.kind != DeviceKind::Phone || !worth.scopes.allows(&Scope::PingsWrite) {
             return Err(Refusal::BadCredentials);
         }
-        let access = Access::device(id, reporter.organization);
-        Ok(SignedIn { access, expires_at: None, certificate: None })
+        if !phone.has_consent {
+            // Its person may have agreed just now, and what it sends first must not be refused for that.
+            let (registry, id) = (Arc::clone(&self.registry), phone.id);
+            self.ask(async move { registry.reload(id).await }).await?;
+        }
+        let access = Access::device(phone.id, phone.organization);
+        let credential = Some(Credential::Token(worth.grant));
+        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential })
     }
 
     /// A certificate counts while the registry has it: what our authority signed and nobody entered, or somebody revoked,
@@ -125,7 +154,8 @@ impl SignIn {
         }
         let access = Access::device(id, reporter.organization);
         let expires_at = Instant::now().checked_add(left);
-        Ok(SignedIn { access, expires_at, certificate: Some(certificate.fingerprint) })
+        let credential = Some(Credential::Certificate(certificate.fingerprint));
+        Ok(SignedIn { access, expires_at, credential })
     }
 
     /// An API key, or else an access token.
@@ -137,12 +167,12 @@ impl SignIn {
             return Ok(SignedIn {
                 access,
                 expires_at: key.expires_at.and_then(|at| until(at, now)),
-                certificate: None,
+                credential: None,
             });
         }
         let worth = self.ask(self.tokens.check(password.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
         let access = Access::service(Identity::Granted(worth.grant), worth.organization, worth.scopes);
-        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), certificate: None })
+        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential: None })
     }
 
     async fn reporter(&self, id: DeviceId) -> Result<Arc<Reporter>, Refusal> {
@@ -172,7 +202,7 @@ impl SignIn {
         if password.is_some() || grant.is_empty() || !(*remote || (is_near && !peer.is_foreign)) {
             return Err(Refusal::NotAuthorized);
         }
-        Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None, certificate: None })
+        Ok(SignedIn { access: Access::anonymous(Arc::clone(grant)), expires_at: None, credential: None })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use protocol::{GrantId, OrganizationId, Timestamp};
+use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
 use store::{ScopeSet, StoreError};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Option<TokenWorth>, StoreError>> + Send>>;
@@ -14,6 +14,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<Option<TokenWorth>, StoreError>
 pub struct TokenWorth {
     /// In which organization its holder acts.
     pub organization: OrganizationId,
+    /// For which person; none for a service that acts for itself.
+    pub account: Option<AccountId>,
     /// What allows it; its end is told as [`Change::Grant`](store::Change::Grant).
     pub grant: GrantId,
     /// What its holder may do.

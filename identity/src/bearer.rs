@@ -1,7 +1,7 @@
 //! Who shows an access token, and what it is worth to them now.
 
 use protocol::{AccountId, ClientId, GrantId, OrganizationId, Timestamp};
-use store::{GrantStanding, ScopeSet, StoreError};
+use store::{GrantStanding, Scope, ScopeSet, StoreError};
 
 use crate::Identity;
 use crate::issuer::Audience;
@@ -21,6 +21,9 @@ pub struct Bearer {
     pub grant: GrantId,
     /// What they may do: what was granted, as far as the role of the person reaches today.
     pub scopes: ScopeSet,
+    /// Whether [`Scope::PingsWrite`] among them is the person's own and none of the organization's: good for their phones, and
+    /// nothing that they could hand on.
+    pub only_own_phones: bool,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -51,7 +54,10 @@ impl Identity {
         if checked.claims.aud != self.issuer.resource(audience) {
             return Err(BearerError::Invalid);
         }
+        let role = checked.standing.role.as_ref();
+        let of_role = role.is_some_and(|role| role.allows(&Scope::PingsWrite));
         Ok(Bearer {
+            only_own_phones: checked.standing.grant.account.is_some() && !of_role,
             organization: checked.standing.grant.organization,
             account: checked.standing.grant.account,
             client: checked.claims.client_id,
@@ -79,7 +85,7 @@ impl Identity {
             return Err(BearerError::Invalid);
         }
         let scopes = if standing.grant.account.is_some() {
-            scopes.within(standing.role.as_ref())
+            scopes.of_person(standing.role.as_ref())
         } else {
             // What the client was registered for may have shrunk.
             let granted = Scopes::parse(&standing.grant.scopes).map_err(|_| BearerError::Invalid)?;

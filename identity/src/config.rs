@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::{Host, Url};
 
+use crate::purpose::Purposes;
+
 /// How people and applications sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,6 +32,8 @@ pub struct Config {
     /// Whether this server may call addresses of its own network when a client's registration asks for it. Off, so that
     /// nobody reaches through it what they cannot reach themselves; for tests and closed networks.
     pub allow_private_addresses: bool,
+    /// What people are asked to agree to, by its name. `presence`, without which phones are not counted, has a text of its own.
+    pub purposes: Purposes,
 }
 
 /// Who may make an account.
@@ -67,6 +71,7 @@ impl Default for Config {
             session_days: 30,
             session_idle_days: 7,
             allow_private_addresses: false,
+            purposes: Purposes::default(),
         }
     }
 }
@@ -103,6 +108,7 @@ impl Config {
         if self.sign_up == SignUp::Open && self.mail.smtp.is_none() && self.mail.folder.is_none() {
             return Err("identity.sign_up: `open` needs `identity.mail`, to verify addresses".to_owned());
         }
+        self.purposes.validate()?;
         // Revocation reaches the API at once, but a token that other services check by its signature lives this long.
         let bounds = [
             ("access_token_s", self.access_token_s, 60, 86_400),

@@ -19,6 +19,7 @@ use crate::mail::Mailer;
 use crate::metrics::IdentityMetrics;
 use crate::outbound::Outbound;
 use crate::password::Pool;
+use crate::purpose::Purposes;
 use crate::seal::Sealer;
 use crate::standing::Standings;
 
@@ -122,6 +123,11 @@ impl Identity {
     /// The address that this server is known by: the `iss` of its tokens.
     pub fn issuer(&self) -> &str {
         self.issuer.as_str()
+    }
+
+    /// What people are asked to agree to.
+    pub fn purposes(&self) -> &Purposes {
+        &self.config.purposes
     }
 
     /// Lets new signing keys sign from now on. What the old ones signed stays good until it ends.

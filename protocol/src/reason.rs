@@ -30,6 +30,8 @@ pub enum Reason {
     BadField,
     /// The fixed end of the ping has no place in a venue at that time.
     NotPlaced,
+    /// The phone's person has not agreed to being counted, or has taken it back.
+    NoConsent,
     /// A quota is used up; the same number may be sent again unchanged.
     RateLimited(Limit),
 }
@@ -72,6 +74,7 @@ impl Reason {
         Self::BadRssi,
         Self::BadField,
         Self::NotPlaced,
+        Self::NoConsent,
         Self::RateLimited(Limit::PingsPerMinute),
         Self::RateLimited(Limit::BatchesPerMinute),
         Self::RateLimited(Limit::BootsPerMinute),
@@ -95,6 +98,7 @@ impl Reason {
             Self::BadRssi => "bad_rssi",
             Self::BadField => "bad_field",
             Self::NotPlaced => "not_placed",
+            Self::NoConsent => "no_consent",
             Self::RateLimited(Limit::PingsPerMinute) => "rate_limited:pings_per_minute",
             Self::RateLimited(Limit::BatchesPerMinute) => "rate_limited:batches_per_minute",
             Self::RateLimited(Limit::BootsPerMinute) => "rate_limited:boots_per_minute",

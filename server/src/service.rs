@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use broker::{TokenWorth, Tokens};
+use api::PingLogError;
+use broker::{InletError, TokenWorth, Tokens};
 use identity::{Audience, Bearer, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Organization, Store, StoreError, Tenure};
@@ -133,6 +134,7 @@ impl Service {
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
             tokens: tokens(Arc::clone(&identity)),
+            presence: identity.purposes().presence_version().to_owned(),
             tls,
         })
         .await?;
@@ -143,6 +145,7 @@ impl Service {
             clock,
             authority: config.authority(),
             identity: Arc::clone(&identity),
+            pings: pings(broker.inlet()),
             registry: Arc::new(registry),
             metrics,
             config: api::Config::default(),
@@ -189,14 +192,29 @@ impl Service {
     }
 }
 
+/// Where ping batches go that come over HTTP.
+fn pings(inlet: broker::Inlet) -> api::PingLog {
+    api::PingLog::new(move |device, body, content_type| {
+        let inlet = inlet.clone();
+        async move {
+            let taken = inlet.take(device, &body, content_type.as_deref()).await;
+            taken.map_err(|error| match error {
+                InletError::NoDevice => PingLogError::NoDevice,
+                InletError::Closed => PingLogError::Closed,
+                InletError::Store(error) => error.into(),
+            })
+        }
+    })
+}
+
 /// What access tokens are worth as passwords of MQTT.
 fn tokens(identity: Arc<Identity>) -> Tokens {
     Tokens::new(move |token| {
         let identity = Arc::clone(&identity);
         async move {
             match identity.check(&token, Audience::Mqtt).await {
-                Ok(Bearer { organization, grant, scopes, expires_at, .. }) => {
-                    Ok(Some(TokenWorth { organization, grant, scopes, expires_at }))
+                Ok(Bearer { organization, account, grant, scopes, expires_at, .. }) => {
+                    Ok(Some(TokenWorth { organization, account, grant, scopes, expires_at }))
                 }
                 Err(BearerError::Invalid) => Ok(None),
                 Err(BearerError::Store(error)) => Err(error),

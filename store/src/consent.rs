@@ -8,6 +8,9 @@ use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::text;
 
+/// The purpose without which no phone is counted.
+pub const PRESENCE: &str = "presence";
+
 /// What a person agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
@@ -24,7 +27,8 @@ pub struct Consent {
 }
 
 impl Store {
-    /// Notes that a person agreed. Consent that holds keeps its time; consent that was taken back is given anew.
+    /// Notes that a person agreed. Consent that holds keeps its time; consent that was taken back is given anew. Whoever keeps
+    /// the phones of the person in mind is to be told ([`Change::Device`](crate::Change::Device)).
     pub async fn give_consent(
         &self,
         account: AccountId,
@@ -47,6 +51,7 @@ impl Store {
             .execute(db)
             .await
             .map(drop))?;
+        tx.touch_phones(account, now).await?;
         tx.commit().await
     }
 
@@ -56,6 +61,7 @@ impl Store {
             WHERE account = $1 AND purpose = $2 AND withdrawn_at IS NULL";
         text::check("a purpose", purpose, 100)?;
         let mut tx = self.begin().await?;
+        tx.lock_account(account).await?;
         let withdrawn = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(account.as_uuid())
             .bind(purpose)
@@ -63,8 +69,11 @@ impl Store {
             .execute(db)
             .await?
             .rows_affected());
-        tx.commit().await?;
-        if withdrawn == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if withdrawn == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.touch_phones(account, now).await?;
+        tx.commit().await
     }
 
     /// Everything that a person agreed to, by purpose and time, what was taken back included.

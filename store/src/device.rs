@@ -3,7 +3,7 @@
 mod patch;
 mod rows;
 
-use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId};
+use protocol::{AccountId, DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId};
 
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
@@ -25,6 +25,8 @@ pub struct Device {
     pub organization: OrganizationId,
     /// What it is.
     pub kind: DeviceKind,
+    /// Whose it is; none where it is the organization's own.
+    pub account: Option<AccountId>,
     /// A name for people.
     pub name: String,
     /// What its radio calls itself; unique in the whole installation.
@@ -102,7 +104,7 @@ impl Store {
         let mut place = Place { venue: new.venue, zone: new.zone, position: new.position };
         let mut tx = self.change(organization).await?;
         tx.check_place(organization, &mut place).await?;
-        tx.insert_device(organization, id, new, &hash, now).await?;
+        tx.insert_device(organization, id, None, new, &hash, now).await?;
         if let Some(venue) = place.venue {
             tx.put_place(organization, id, EVER, &place).await?;
             if new.kind.is_infrastructure() {

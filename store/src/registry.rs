@@ -21,6 +21,9 @@ pub struct Registered {
     pub device: Device,
     /// What its secret hashes to.
     pub secret_hash: [u8; 32],
+    /// Which version of the text its person agreed to, last of all, so that it may be counted; none where nobody has, or has
+    /// taken it back, and where it belongs to nobody.
+    pub agreed_to_presence: Option<String>,
     /// Where it stood from when on, oldest first; none for nowhere. Empty when it was never placed.
     pub placements: Vec<(Timestamp, Option<Placement>)>,
 }
@@ -137,6 +140,7 @@ fn registered(row: &DeviceRow, places: Vec<PlaceRow>) -> Result<Registered> {
     Ok(Registered {
         device: row.read()?,
         secret_hash: row.secret_hash()?,
+        agreed_to_presence: row.agreed.clone(),
         placements: places.into_iter().map(placement).collect(),
     })
 }

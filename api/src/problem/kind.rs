@@ -51,6 +51,10 @@ kinds! {
     UnreadableBody = "unreadable-body", BAD_REQUEST, "Unreadable body";
     /// The body is JSON, but not what is asked for.
     InvalidBody = "invalid-body", UNPROCESSABLE_ENTITY, "Invalid body";
+    /// The body is no ping batch.
+    UnreadableBatch = "unreadable-batch", BAD_REQUEST, "Unreadable batch";
+    /// More came than may come in a while.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Rate limited";
     /// The body is too large.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "Body too large";
     /// The body is not declared as JSON.
@@ -59,6 +63,8 @@ kinds! {
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "Request timed out";
     /// Something else already has what must be unique.
     Conflict = "conflict", CONFLICT, "Conflict";
+    /// What was shown stands for no person, who alone could ask for this.
+    NoPerson = "no-person", CONFLICT, "No person";
     /// There is no certificate authority that could sign.
     NoAuthority = "no-authority", CONFLICT, "No certificate authority";
     /// The `Idempotency-Key` header cannot be read.

@@ -14,8 +14,18 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
             let Some(scope) = operation["security"][0]["key"][0].as_str() else { continue };
             let id = "01890a5d-ac96-774b-bcce-b302099a8057";
             let path = path.replace("{fingerprint}", &"ab".repeat(32));
-            let names =
-                ["venue", "zone", "device", "key", "account", "role", "invitation", "client", "grant"];
+            let names = [
+                "venue",
+                "zone",
+                "device",
+                "key",
+                "account",
+                "role",
+                "invitation",
+                "client",
+                "grant",
+                "purpose",
+            ];
             let path = names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
         }
@@ -27,7 +37,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 48, "routes that need a key");
+    assert_eq!(operations.len(), 56, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");

@@ -16,6 +16,7 @@ mod invitations;
 mod live;
 mod members;
 mod permissions;
+mod phones;
 mod problems;
 mod registry;
 mod roles;

@@ -151,7 +151,7 @@ async fn a_repeat_is_a_repeat_of_the_same_grant() {
 }
 
 /// An access token that a person allowed a new client to have, refreshed as an assistant would.
-async fn token_of_person(world: &World, account: AccountId, scopes: &str) -> String {
+pub(crate) async fn token_of_person(world: &World, account: AccountId, scopes: &str) -> String {
     let body = json!({"name": "Home", "kind": "assistant", "party": "google",
         "scopes": scopes.split(' ').collect::<Vec<_>>(),
         "redirect_uris": ["https://oauth-redirect.googleusercontent.com/r/project"]});

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use api::authority::Authority;
-use api::{App, Config, HttpMetrics};
+use api::{App, Config, HttpMetrics, PingLog, PingLogError};
+use axum::body::Bytes;
 use identity::{Identity, IdentityMetrics, MailConfig};
 use prometheus_client::registry::Registry;
-use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
+use protocol::{AccountId, Batch, DeviceId, GrantId, OrganizationId, Receipt, Refused, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 use store::{BuiltInRole, Clock, Live, NewAccount, NewGrant, Role, ScopeSet, Store};
@@ -32,6 +33,19 @@ pub(crate) struct World {
     shutdown: CancellationToken,
     server: JoinHandle<()>,
     directory: TempDir,
+}
+
+/// Stands for the broker: takes what can be read.
+async fn take(_: DeviceId, body: Bytes, content_type: Option<String>) -> Result<Receipt, PingLogError> {
+    Ok(match Batch::decode(&body, content_type.as_deref()) {
+        Ok(decoded) => {
+            let Batch { boot, seq, .. } = decoded.batch;
+            Receipt { boot: Some(boot), through: Some(seq), refused: vec![] }
+        }
+        Err(error) => {
+            Receipt { boot: None, through: None, refused: vec![Refused::Whole { reason: error.reason() }] }
+        }
+    })
 }
 
 /// What came back.
@@ -95,6 +109,7 @@ impl World {
             clock,
             identity: identity.await.unwrap(),
             authority: directory.path().join("ca"),
+            pings: PingLog::new(take),
             registry: Arc::new(registry),
             metrics,
             config,

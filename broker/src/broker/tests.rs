@@ -23,6 +23,7 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
         live: Live::memory(),
         clock: Clock::System,
         metrics: Metrics::register(&mut Counters::default()),
+        presence: String::new(),
         tls: None,
     };
     let broker = Broker::open(parts).await.expect("it opens");

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::reason;
 use crate::front::Front;
 use crate::registry::{Registry, has_ended};
+use crate::sign_in::Credential;
 
 /// How often the registry asks the store what changed, in case a notice was lost.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(10);
@@ -66,7 +67,10 @@ async fn catch_up(registry: &Registry, front: &Front, since: Timestamp) -> Resul
         end_key(front, key);
     }
     // An account that was disabled, or lost its role, is told of nowhere else.
-    for grant in front.sessions.grants() {
+    let mut grants: Vec<GrantId> = front.sessions.grants().into_iter().map(|(grant, _)| grant).collect();
+    grants.sort_unstable();
+    grants.dedup();
+    for grant in grants {
         if !registry.is_grant_good(grant).await? {
             end_grant(front, grant);
         }
@@ -91,7 +95,8 @@ async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<()
     Ok(())
 }
 
-/// Ends the connections of a device whose credentials ended, or those whose certificates were revoked.
+/// Ends the connections of a device whose credentials ended, or those whose certificates were revoked. What tokens of its
+/// person are worth, their grants say.
 async fn after_change(
     registry: &Registry,
     front: &Front,
@@ -104,17 +109,24 @@ async fn after_change(
         front.sessions.close_device(device, reason::NOT_AUTHORIZED);
         return Ok(());
     }
-    for certificate in front.sessions.certificates(device) {
-        if !registry.is_good(device, &certificate).await? {
-            front.sessions.close_certificate(device, certificate, reason::NOT_AUTHORIZED);
+    for credential in front.sessions.credentials(device) {
+        if let Credential::Certificate(fingerprint) = credential
+            && !registry.is_good(device, &fingerprint).await?
+        {
+            front.sessions.close_credential(device, credential, reason::NOT_AUTHORIZED);
         }
     }
     Ok(())
 }
 
+/// Ends what an access token of a grant opened: for a service, and for a phone.
 fn end_grant(front: &Front, grant: GrantId) {
     front.sign_in.note_change();
     front.sessions.close_grant(grant, reason::NOT_AUTHORIZED);
+    let opened = front.sessions.grants().into_iter().filter(|(of, _)| *of == grant);
+    for phone in opened.filter_map(|(_, phone)| phone) {
+        front.sessions.close_credential(phone, Credential::Token(grant), reason::NOT_AUTHORIZED);
+    }
 }
 
 fn end_key(front: &Front, key: KeyId) {

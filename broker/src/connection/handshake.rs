@@ -214,7 +214,7 @@ async fn admit(
     peer.counted.sign_in().map_err(too_often)?;
     let changes = front.sign_in.changes();
     let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await?;
-    let SignedIn { access, expires_at, certificate } = signed_in;
+    let SignedIn { access, expires_at, credential } = signed_in;
     if let Some(will) = &connect.will {
         check_will(will, &access)?;
     }
@@ -237,7 +237,7 @@ async fn admit(
             clean: connect.clean,
             expiry_s: session_expiry_s,
             organization: access.organization,
-            certificate,
+            credential,
             most,
         },
         &link,
@@ -266,7 +266,7 @@ async fn admit(
         return back_out(session_expiry_s, Refusal::Unavailable.into());
     }
     let since = front.clock.now();
-    let observed = observe(front, &access, &attached.session, version, peer, since);
+    let observed = observe(front, &access, &attached.session, credential, version, peer, since);
     let server_keep_alive = front.server_keep_alive(version, connect.keep_alive);
     let mut answer = Vec::with_capacity(64);
     let offer = codec::Offer {

@@ -9,7 +9,7 @@ use super::answers::Owed;
 use super::{Connection, End, Reply, Step, Wait};
 use crate::access::{Identity, Route};
 use crate::codec::{Ack, DecodeError, Publish, Qos, Version, reason};
-use crate::ingest::Incoming;
+use crate::ingest::{Awaited, Incoming};
 use crate::journal::expiry;
 use crate::limits::PATIENCE;
 use crate::message::{Draft, Message};
@@ -94,7 +94,7 @@ impl Connection<'_> {
         let incoming = Incoming {
             payload: publish.payload,
             content_type: publish.properties.content_type(),
-            reply,
+            reply: reply.map(Awaited::Acknowledgement),
             observed: self.observed.clone(),
             limit,
         };

@@ -27,7 +27,7 @@ use crate::front::{Front, Peer};
 use crate::ingest::{Ingest, Receipts, Submission};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
 use crate::transport::Transport;
@@ -89,7 +89,8 @@ impl Ground {
         let opening = background.spawn(async move {
             let store = Store::open(&url).await.expect("a store");
             let people = people(&store).await;
-            let registry = Registry::load(store.clone(), 1000).await.expect("a registry");
+            let terms = registry::Terms { pings_per_minute: 1000, presence: String::new() };
+            let registry = Registry::load(store.clone(), terms).await.expect("a registry");
             (store, people, Arc::new(registry))
         });
         let (store, people, registry) = runtime.block_on(opening).expect("the store does not panic");

@@ -4,18 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Refused, Timestamp, VenueId};
+use protocol::{Boot, DeviceId, Limit, OrganizationId, Reason, Receipt, Refused, Timestamp, VenueId};
 use store::segment::{BatchHead, SegmentBuilder};
 use store::{Append, Clock, NewSegment, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Committed;
 use super::ledger::Ledger;
 use super::marks::{Marks, Outcome};
 use super::prepare::{Content, Place, Submission, Verdict};
 use super::receipts::{Note, Receipts};
+use super::{Asked, Awaited, Committed};
 use crate::codec::reason;
 use crate::connection::Reply;
 use crate::facts::Observed;
@@ -42,13 +42,17 @@ pub(crate) struct Appender {
     positions: HashMap<VenueId, i64>,
 }
 
+/// A boot of a device; none where its number could not be read.
+type Key = (DeviceId, Option<Boot>);
+
 /// What one transaction is made of.
 #[derive(Default)]
 struct Group {
     segments: HashMap<VenueId, Segment>,
     replies: Vec<(Reply, u8)>,
+    asked: Vec<(Key, Asked)>,
     rooms: Vec<OwnedSemaphorePermit>,
-    notes: HashMap<(DeviceId, Option<Boot>), Vec<Refused>>,
+    notes: HashMap<Key, Vec<Refused>>,
     batches: u64,
     pings: u64,
     repeats: u64,
@@ -126,7 +130,7 @@ impl Appender {
             Content::Numbered { boot, seq, first, verdict } => (boot, seq, first, verdict),
             Content::Unreadable(reason) => {
                 self.refuse_unnumbered(group, organization, device, reason, observed).await;
-                group.replies.extend(reply.map(|reply| (reply, refusal_code(reason))));
+                group.answer(reply, (device, None), refusal_code(reason));
                 return;
             }
         };
@@ -137,7 +141,7 @@ impl Appender {
                 Ok(None) => {
                     let reason = Reason::RateLimited(Limit::BootsPerMinute);
                     self.refuse_unnumbered(group, organization, device, reason, observed).await;
-                    group.replies.extend(reply.map(|reply| (reply, refusal_code(reason))));
+                    group.answer(reply, (device, None), refusal_code(reason));
                     return;
                 }
                 Err(StoreError::Corrupt(what)) => {
@@ -194,12 +198,12 @@ impl Appender {
                 if nothing_left { reason::PAYLOAD_FORMAT_INVALID } else { reason::SUCCESS }
             }
         };
-        group.replies.extend(reply.map(|reply| (reply, code)));
+        group.answer(reply, key, code);
     }
 
     async fn commit(&mut self, group: Group) {
         let now = self.clock.now();
-        let Group { segments, replies, rooms, mut notes, batches, pings, repeats } = group;
+        let Group { segments, replies, asked, rooms, mut notes, batches, pings, repeats } = group;
         let mut rows = Vec::with_capacity(segments.len());
         for (venue, segment) in segments {
             let position = self.positions.entry(venue).or_insert(0);
@@ -238,7 +242,9 @@ impl Appender {
             through: None,
             refused,
         });
-        self.receipts.note(numbered.chain(unreadable));
+        let notes: Vec<_> = numbered.chain(unreadable).collect();
+        tell(asked, &notes);
+        self.receipts.note(notes);
         for row in rows {
             let NewSegment { organization, venue, position, to_at, body, .. } = row;
             // The worker goes last at shutdown; what it does not get it reads from the log at the next start.
@@ -264,20 +270,14 @@ impl Appender {
     }
 
     /// Enters a refusal in the loss ledger.
-    async fn enter(
-        &mut self,
-        organization: OrganizationId,
-        key: (DeviceId, Option<Boot>),
-        cause: Reason,
-        seq: u64,
-    ) {
+    async fn enter(&mut self, organization: OrganizationId, key: Key, cause: Reason, seq: u64) {
         if self.read_ledger(organization, key).await {
             self.ledger.refuse(organization, key, cause, seq, self.clock.now());
         }
     }
 
     /// Answers false where what is stored cannot be read: the refusal is told and counted all the same.
-    async fn read_ledger(&mut self, organization: OrganizationId, key: (DeviceId, Option<Boot>)) -> bool {
+    async fn read_ledger(&mut self, organization: OrganizationId, key: Key) -> bool {
         loop {
             match self.ledger.read(&self.store, organization, key).await {
                 Ok(()) => return true,
@@ -305,6 +305,15 @@ impl Appender {
 }
 
 impl Group {
+    /// Keeps who is to be told what, once it is committed.
+    fn answer(&mut self, awaited: Option<Awaited>, key: Key, code: u8) {
+        match awaited {
+            Some(Awaited::Acknowledgement(reply)) => self.replies.push((reply, code)),
+            Some(Awaited::Receipt(asked)) => self.asked.push((key, asked)),
+            None => {}
+        }
+    }
+
     fn add(&mut self, head: BatchHead, place: &Place) {
         let segment = self
             .segments
@@ -316,6 +325,17 @@ impl Group {
             segment.builder.push_ping(ping);
         }
         self.pings += place.pings.len() as u64;
+    }
+}
+
+/// Gives receipts to those who asked for one.
+fn tell(asked: Vec<(Key, Asked)>, notes: &[Note]) {
+    for ((device, boot), asked) in asked {
+        if let Some(note) = notes.iter().find(|note| note.device == device && note.boot == boot) {
+            let receipt = Receipt { boot, through: note.through, refused: note.refused.clone() };
+            // Whoever asked may have gone.
+            let _ = asked.send(receipt);
+        }
     }
 }
 

@@ -13,8 +13,7 @@ use store::segment::PackedPing;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::Incoming;
-use crate::connection::Reply;
+use super::{Awaited, Incoming};
 use crate::facts::Observed;
 use crate::metrics::Metrics;
 use crate::registry::{Heard, Rate, Reporter, View, content};
@@ -44,7 +43,7 @@ pub(crate) struct Submission {
     pub(super) device: DeviceId,
     pub(super) organization: OrganizationId,
     pub(super) content: Content,
-    pub(super) reply: Option<Reply>,
+    pub(super) reply: Option<Awaited>,
     /// Its share of what may wait, given back when it is committed.
     pub(super) room: Option<OwnedSemaphorePermit>,
     /// For how long nothing more should be read from the device.
@@ -61,7 +60,7 @@ impl Submission {
     /// As if it were committed.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn settle(self) {
-        if let Some(reply) = self.reply {
+        if let Some(Awaited::Acknowledgement(reply)) = self.reply {
             reply.settle(crate::codec::reason::SUCCESS);
         }
     }
@@ -172,6 +171,11 @@ fn numbered(
     let Decoded { batch, mut refused } = decoded;
     let Batch { boot, seq, first, sent, pings } = batch;
     let count = pings.len() + refused.len();
+    if !reporter.has_consent {
+        let verdict = Verdict::Refuse { hash: None, reason: Reason::NoConsent };
+        let (_, pause) = charge(&reporter.rate, count, clocks.now);
+        return (Content::Numbered { boot, seq, first, verdict }, pause);
+    }
     let mut resolver = Resolver {
         view,
         reporter,

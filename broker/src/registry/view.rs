@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Subject, Timestamp, VenueId};
 use store::{Admission, Admits, KeyEpoch, Registered};
 
-use super::{Pseudonyms, Rate};
+use super::{Pseudonyms, Rate, Terms};
 
 /// A device as the broker knows it.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Reporter {
     pub(crate) kind: DeviceKind,
     pub(crate) registered: Registered,
     pub(crate) rate: Arc<Rate>,
+    /// It is the organization's own, or its person agreed to being counted.
+    pub(crate) has_consent: bool,
 }
 
 impl Reporter {
@@ -93,15 +95,18 @@ impl View {
         }
     }
 
-    pub(super) fn put(&mut self, registered: Registered, pings_per_minute: u32) -> Arc<Reporter> {
+    pub(super) fn put(&mut self, registered: Registered, terms: &Terms) -> Arc<Reporter> {
         let old = self.remove(registered.device.id);
         let reporter = Arc::new(Reporter {
             id: registered.device.id,
             organization: registered.device.organization,
             kind: registered.device.kind,
+            has_consent: registered.device.account.is_none()
+                || registered.agreed_to_presence.as_ref() == Some(&terms.presence),
             registered,
             // A device that was changed does not start a fresh minute.
-            rate: old.map_or_else(|| Arc::new(Rate::new(pings_per_minute)), |old| Arc::clone(&old.rate)),
+            rate: old
+                .map_or_else(|| Arc::new(Rate::new(terms.pings_per_minute)), |old| Arc::clone(&old.rate)),
         });
         if let Some(identifier) = reporter.identifier() {
             self.identifiers.insert(identifier.clone(), Arc::clone(&reporter));

@@ -2,12 +2,13 @@
 
 use protocol::{DeviceId, GrantId, KeyId};
 
-use super::Sessions;
+use super::{Entry, Sessions};
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::filter;
 use crate::message::Message;
-use crate::session::{How, State};
+use crate::session::{How, SessionKey, State};
+use crate::sign_in::Credential;
 
 impl Sessions {
     /// Ends the connections of a device, with a version 5 reason; its sessions go with them.
@@ -15,22 +16,18 @@ impl Sessions {
         self.close(Identity::Device(device), reason);
     }
 
-    /// The certificates that open connections of a device signed in with.
-    pub(crate) fn certificates(&self, device: DeviceId) -> Vec<[u8; 32]> {
+    /// What open connections of a device signed in with beside its secret.
+    pub(crate) fn credentials(&self, device: DeviceId) -> Vec<Credential> {
         let inner = self.lock();
-        let connected = inner.of(Identity::Device(device)).filter_map(|session| {
-            let state = session.state();
-            state.certificate.filter(|_| state.link.is_some())
-        });
-        connected.collect()
+        let connected = inner.entries(Identity::Device(device)).filter(|entry| entry.away.is_none());
+        connected.filter_map(|entry| entry.credential).collect()
     }
 
-    /// Ends the connections of a device that signed in with a certificate; the sessions stay the device's.
-    pub(crate) fn close_certificate(&self, device: DeviceId, certificate: [u8; 32], reason: u8) {
-        for session in self.lock().of(Identity::Device(device)) {
-            let state = session.state();
-            if state.certificate == Some(certificate)
-                && let Some(link) = &state.link
+    /// Ends the connections of a device that signed in with a credential; the sessions stay the device's.
+    pub(crate) fn close_credential(&self, device: DeviceId, credential: Credential, reason: u8) {
+        for entry in self.lock().entries(Identity::Device(device)) {
+            if entry.credential == Some(credential)
+                && let Some(link) = &entry.session.state().link
             {
                 link.close(reason);
             }
@@ -39,18 +36,23 @@ impl Sessions {
 
     /// The API keys that open connections signed in with.
     pub(crate) fn keys(&self) -> Vec<KeyId> {
-        self.connected(|identity| if let Identity::Service(key) = identity { Some(key) } else { None })
+        self.connected(|identity, _| if let Identity::Service(key) = identity { Some(key) } else { None })
     }
 
-    /// The grants whose access tokens they signed in with.
-    pub(crate) fn grants(&self) -> Vec<GrantId> {
-        self.connected(|identity| if let Identity::Granted(grant) = identity { Some(grant) } else { None })
+    /// The grants whose access tokens they signed in with, each with the phone that it was.
+    pub(crate) fn grants(&self) -> Vec<(GrantId, Option<DeviceId>)> {
+        self.connected(|identity, credential| match (identity, credential) {
+            (Identity::Granted(grant), _) => Some((grant, None)),
+            (Identity::Device(phone), Some(Credential::Token(grant))) => Some((grant, Some(phone))),
+            _ => None,
+        })
     }
 
-    fn connected<T: PartialEq>(&self, which: impl Fn(Identity) -> Option<T>) -> Vec<T> {
+    fn connected<T: PartialEq>(&self, which: impl Fn(Identity, Option<Credential>) -> Option<T>) -> Vec<T> {
         let inner = self.lock();
         let connected = inner.by_key.iter().filter(|(_, entry)| entry.away.is_none());
-        let mut found: Vec<T> = connected.filter_map(|(key, _)| which(key.identity)).collect();
+        let which = |(key, entry): (&SessionKey, &Entry)| which(key.identity, entry.credential);
+        let mut found: Vec<T> = connected.filter_map(which).collect();
         found.dedup(); // they come in the order of their identities
         found
     }

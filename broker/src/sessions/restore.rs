@@ -79,7 +79,11 @@ impl Sessions {
             *inner.counts.entry(key.identity).or_default() += 1;
             inner.by_key.insert(
                 key,
-                Entry { session: Arc::clone(&session), away: Some(Away { since: instant, expires }) },
+                Entry {
+                    session: Arc::clone(&session),
+                    credential: None,
+                    away: Some(Away { since: instant, expires }),
+                },
             );
             if let Some(will) = saved.will
                 && let Some(message) = body(will.body)

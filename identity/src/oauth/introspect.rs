@@ -57,7 +57,7 @@ async fn refresh_token(identity: &Identity, asked: &Asked, token: &str) -> Resul
     let Some(standing) = standing.filter(GrantStanding::is_good) else { return Ok(None) };
     let grant = standing.grant;
     let Ok(scopes) = Scopes::parse(&grant.scopes) else { return Ok(None) };
-    let scopes = if grant.account.is_some() { scopes.within(standing.role.as_ref()) } else { scopes };
+    let scopes = if grant.account.is_some() { scopes.of_person(standing.role.as_ref()) } else { scopes };
     Ok(Some(json!({
         "active": true,
         "token_type": "refresh_token",

@@ -84,7 +84,15 @@ impl Scopes {
         }
     }
 
-    /// What of it a person may give away whose role allows `role`. `*` stands for what the role allows, and without a
+    /// What of it a person may give away whose role allows `role`: what [`Scopes::within`] says, and to speak for their own
+    /// phones, which needs no role.
+    pub(crate) fn of_person(self, role: Option<&ScopeSet>) -> Self {
+        let phones = self.api.iter().find(|scope| **scope == Scope::PingsWrite).cloned();
+        let Self { identity, api } = self.within(role);
+        Self { identity, api: api.iter().cloned().chain(phones).collect() }
+    }
+
+    /// What of it anybody may give away who holds `role`. `*` stands for what the role allows, and without a
     /// role there is nothing to give but their own identity.
     pub(crate) fn within(self, role: Option<&ScopeSet>) -> Self {
         let Some(role) = role else { return Self { identity: self.identity, api: ScopeSet::default() } };
@@ -130,6 +138,15 @@ mod tests {
         assert_eq!(scopes("*").within(Some(&owner)), scopes("*"));
         assert_eq!(scopes("stays:read").within(Some(&owner)), scopes("stays:read"));
         assert_eq!(scopes("mqtt:publish:#").within(Some(&owner)), scopes(""));
+    }
+
+    #[test]
+    fn everybody_may_speak_for_their_own_phones() {
+        let role: ScopeSet = "venues:read".parse().unwrap();
+        let asked = scopes("openid pings:write devices:read");
+        assert_eq!(asked.clone().of_person(None), scopes("openid pings:write"));
+        assert_eq!(asked.clone().of_person(Some(&role)), scopes("openid pings:write"));
+        assert_eq!(asked.within(Some(&role)), scopes("openid"), "and a service may not");
     }
 
     #[test]

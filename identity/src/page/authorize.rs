@@ -124,7 +124,7 @@ pub(super) async fn offered(
 ) -> Result<Option<Scopes>, PageRefusal> {
     let membership = identity.store.membership(client.organization, signed_in.account.id).await?;
     let scopes = Scopes::parse(&request.scopes).map_err(|_| PageRefusal::Internal)?;
-    let scopes = scopes.within(membership.as_ref().map(|member| &member.scopes));
+    let scopes = scopes.of_person(membership.as_ref().map(|member| &member.scopes));
     Ok(Some(scopes).filter(|scopes| !scopes.is_empty()))
 }
 

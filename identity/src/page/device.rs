@@ -127,7 +127,7 @@ async fn find(
     let Some(client) = client else { return Ok(None) };
     let membership = identity.store.membership(request.organization, person.account.id).await?;
     let scopes = Scopes::parse(&request.scopes).map_err(|_| PageRefusal::Internal)?;
-    let scopes = scopes.within(membership.as_ref().map(|member| &member.scopes));
+    let scopes = scopes.of_person(membership.as_ref().map(|member| &member.scopes));
     Ok(Some((client, Some(scopes).filter(|scopes| !scopes.is_empty()))))
 }
 

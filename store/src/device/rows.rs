@@ -1,6 +1,6 @@
 //! The statements behind devices.
 
-use protocol::{DeviceId, OrganizationId, Timestamp, VenueId, ZoneId};
+use protocol::{AccountId, DeviceId, OrganizationId, Timestamp, VenueId, ZoneId};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -11,12 +11,15 @@ use crate::error::{Result, StoreError};
 use crate::page::Page;
 use crate::placement::Place;
 
-/// Devices with their newest placement.
+/// Devices with their newest placement, and what the person of a phone last agreed to (`crate::consent::PRESENCE`).
 macro_rules! select_devices {
     ($rest:literal) => {
         concat!(
-            "SELECT d.id, d.organization, d.kind, d.name, d.identifier, d.secret_hash, d.created_at, d.updated_at,
-                d.deleted_at, p.effective_from, p.venue, p.zone, p.position
+            "SELECT d.id, d.organization, d.account, d.kind, d.name, d.identifier, d.secret_hash, d.created_at, d.updated_at,
+                d.deleted_at, p.effective_from, p.venue, p.zone, p.position,
+                (SELECT c.version FROM consents c
+                    WHERE c.account = d.account AND c.purpose = 'presence' AND c.withdrawn_at IS NULL
+                    ORDER BY c.given_at DESC, c.version DESC LIMIT 1) AS agreed
             FROM devices d LEFT JOIN placements p ON p.device = d.id AND p.effective_from =
                 (SELECT max(effective_from) FROM placements WHERE device = d.id) ",
             $rest
@@ -26,7 +29,7 @@ macro_rules! select_devices {
 pub(crate) use select_devices;
 
 impl Tx {
-    pub(super) async fn device(&mut self, organization: OrganizationId, id: DeviceId) -> Result<Device> {
+    pub(crate) async fn device(&mut self, organization: OrganizationId, id: DeviceId) -> Result<Device> {
         const SQL: &str = select_devices!("WHERE d.organization = $1 AND d.id = $2 AND d.deleted_at IS NULL");
         let row: Option<DeviceRow> = within!(self, |db| sqlx::query_as(SQL)
             .bind(organization.as_uuid())
@@ -58,17 +61,18 @@ impl Tx {
         rows.iter().map(DeviceRow::read).collect()
     }
 
-    pub(super) async fn insert_device(
+    pub(crate) async fn insert_device(
         &mut self,
         organization: OrganizationId,
         id: DeviceId,
+        account: Option<AccountId>,
         new: &NewDevice,
         secret_hash: &blake3::Hash,
         now: Timestamp,
     ) -> Result<()> {
         const SQL: &str = "INSERT INTO devices
-                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at, account)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
@@ -77,6 +81,7 @@ impl Tx {
             .bind(new.identifier.as_ref().map(ToString::to_string))
             .bind(secret_hash.as_bytes().as_slice())
             .bind(now.0)
+            .bind(account.map(|account| account.as_uuid()))
             .execute(db)
             .await
             .map(drop))
@@ -124,6 +129,7 @@ impl Tx {
 pub(crate) struct DeviceRow {
     pub(crate) id: Uuid,
     organization: Uuid,
+    account: Option<Uuid>,
     kind: String,
     name: String,
     identifier: Option<String>,
@@ -135,6 +141,7 @@ pub(crate) struct DeviceRow {
     venue: Option<Uuid>,
     zone: Option<Uuid>,
     position: Option<Json<[f64; 3]>>,
+    pub(crate) agreed: Option<String>,
 }
 
 impl DeviceRow {
@@ -148,6 +155,7 @@ impl DeviceRow {
         Ok(Device {
             id: DeviceId::from_uuid(self.id),
             organization: OrganizationId::from_uuid(self.organization),
+            account: self.account.map(AccountId::from_uuid),
             kind: self.kind.parse().map_err(|_| StoreError::Corrupt("device kind"))?,
             name: self.name.clone(),
             identifier: identifier.map_err(|_| StoreError::Corrupt("identifier"))?,

@@ -24,6 +24,7 @@ mod memberships;
 mod migrations;
 mod organizations;
 mod people;
+mod phones;
 mod registry;
 mod sessions;
 mod shop;

@@ -10,26 +10,30 @@ use crate::codec::Version;
 use crate::facts::{Observed, RefusedSignIn, SignIn};
 use crate::front::{Front, Peer};
 use crate::session::Session;
+use crate::sign_in::Credential;
 
 /// Notes that a device signed in.
 pub(super) fn observe(
     front: &Front,
     access: &Access,
     session: &Session,
+    credential: Option<Credential>,
     version: Version,
     peer: &Peer,
     since: Timestamp,
 ) -> Option<Arc<Observed>> {
     let Identity::Device(device) = access.identity else { return None };
     let observed = front.facts.of(access.organization, device);
-    let certificate = session.state().certificate;
     let sign_in = SignIn {
         at: since,
         address: peer.address.ip().to_canonical().to_string(),
         transport: peer.transport.name().to_owned(),
         version: if version == Version::V4 { "3.1.1" } else { "5" }.to_owned(),
         client_id: session.key.client_id.to_string(),
-        certificate: certificate.map(hex),
+        certificate: match credential {
+            Some(Credential::Certificate(fingerprint)) => Some(hex(fingerprint)),
+            Some(Credential::Token(_)) | None => None,
+        },
     };
     observed.connected(sign_in);
     Some(observed)

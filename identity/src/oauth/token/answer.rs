@@ -117,7 +117,7 @@ pub(crate) async fn access_token(
     let now = identity.clock.now();
     let grant = &standing.grant;
     let scopes = match grant.account {
-        Some(_) => scopes.within(standing.role.as_ref()),
+        Some(_) => scopes.of_person(standing.role.as_ref()),
         None => scopes,
     };
     if scopes.is_empty() {

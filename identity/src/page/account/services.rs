@@ -99,7 +99,7 @@ async fn try_out(identity: &Identity, standing: &GrantStanding) -> Result<Option
         return Ok(Some(words::CLIENT_DISABLED));
     }
     let asked = Scopes::parse(&standing.grant.scopes).unwrap_or_default();
-    let allowed = asked.clone().within(standing.role.as_ref());
+    let allowed = asked.clone().of_person(standing.role.as_ref());
     if allowed.is_empty() {
         return Ok(Some(words::ROLE_ALLOWS_NOTHING));
     }

@@ -1,0 +1,163 @@
+//! Consents: what people agree to, by purpose. The texts are the operator's and have versions.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::AccountId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::Change;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::audit::{self, What};
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::instant::Instant;
+use crate::paging::Items;
+use crate::path::Ids;
+use crate::problem::{Mistake, Problem};
+use crate::query::Query;
+use crate::scopes;
+
+/// A purpose, and whether the person who asks has agreed to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Consent {
+    /// Its name. Without consent to `presence` nothing that a phone reports is taken.
+    #[schema(example = "presence")]
+    purpose: String,
+    /// In a few words.
+    title: String,
+    /// What exactly is agreed to.
+    text: String,
+    /// The version of that text.
+    version: String,
+    /// The newest consent that was not taken back; null when there is none.
+    given: Option<GivenConsent>,
+    /// Whether it holds: it was given to the text as it is today.
+    holds: bool,
+}
+
+/// Consent that was given.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GivenConsent {
+    /// To which version of the text.
+    version: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Instant,
+}
+
+/// Consent to be given.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsentToGive {
+    /// To which purpose.
+    #[schema(example = "presence")]
+    purpose: String,
+    /// Which version of its text the person has read: the one of today.
+    #[schema(example = "1")]
+    version: String,
+}
+
+/// Lists what people are asked to agree to, and what the person has agreed to.
+#[utoipa::path(
+    get,
+    path = "/api/v1/consents",
+    tag = "phones",
+    summary = "List purposes and one's consents",
+    security(("key" = ["pings:write"])),
+    responses((status = 200, description = "Every purpose", body = Items<Consent>))
+)]
+pub(crate) async fn consents(
+    caller: Caller<scopes::PingsWrite>,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Json<Items<Consent>>, Problem> {
+    let account = caller.person()?;
+    query.finish()?;
+    let of_all = of(&app, account).await?;
+    Ok(Json(Items::all(of_all, |consent| consent)))
+}
+
+/// Gives consent for all phones of the person, from now on. Giving it again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/consents",
+    tag = "phones",
+    summary = "Give consent",
+    security(("key" = ["pings:write"])),
+    request_body = ConsentToGive,
+    responses((status = 200, description = "The consent", body = Consent))
+)]
+pub(crate) async fn give_consent(
+    caller: Caller<scopes::PingsWrite>,
+    State(app): State<Arc<App>>,
+    Body(body): Body<ConsentToGive>,
+) -> Result<Json<Consent>, Problem> {
+    let account = caller.person()?;
+    let wrong = |pointer: &str, detail: String| Problem::invalid_body(vec![Mistake::at(pointer, detail)]);
+    let Some(purpose) = app.identity.purposes().get(&body.purpose) else {
+        return Err(wrong("/purpose", "is none that people are asked for here".to_owned()));
+    };
+    if body.version != purpose.version {
+        let detail = format!("must be `{}`: the text has changed and is to be read again", purpose.version);
+        return Err(wrong("/version", detail));
+    }
+    app.store.give_consent(account, &body.purpose, &body.version, app.clock.now()).await?;
+    tell(&app, account).await?;
+    let detail = json!({"purpose": body.purpose, "version": body.version});
+    audit::record(&app, &caller, What::ConsentGiven, Some(account), detail).await;
+    let consent = of(&app, account).await?.into_iter().find(|consent| consent.purpose == body.purpose);
+    consent.map(Json).ok_or_else(|| Problem::not_found("purpose"))
+}
+
+/// Takes consent back, whatever the version it was given to: from now on nothing that the person's phones report is taken
+/// for this purpose.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/consents/{purpose}",
+    tag = "phones",
+    summary = "Take consent back",
+    security(("key" = ["pings:write"])),
+    params(("purpose" = String, Path, description = "The purpose")),
+    responses((status = 204, description = "It is taken back"))
+)]
+pub(crate) async fn withdraw_consent(
+    caller: Caller<scopes::PingsWrite>,
+    State(app): State<Arc<App>>,
+    Ids(purpose): Ids<String>,
+) -> Result<StatusCode, Problem> {
+    let account = caller.person()?;
+    app.store.withdraw_consent(account, &purpose, app.clock.now()).await?;
+    tell(&app, account).await?;
+    audit::record(&app, &caller, What::ConsentWithdrawn, Some(account), json!({"purpose": purpose})).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Every purpose as it stands with a person.
+async fn of(app: &App, account: AccountId) -> Result<Vec<Consent>, Problem> {
+    let given = app.store.consents(account).await?;
+    let purposes = app.identity.purposes().iter().map(|(id, purpose)| {
+        let newest = given.iter().filter(|one| one.purpose == id && one.withdrawn_at.is_none());
+        let newest = newest.max_by_key(|one| one.given_at);
+        Consent {
+            purpose: id.to_owned(),
+            title: purpose.title.clone(),
+            text: purpose.text.clone(),
+            version: purpose.version.clone(),
+            holds: newest.is_some_and(|one| one.version == purpose.version),
+            given: newest.map(|one| GivenConsent { version: one.version.clone(), at: one.given_at.into() }),
+        }
+    });
+    Ok(purposes.collect())
+}
+
+/// Tells whoever takes pings that something about the phones of a person changed.
+async fn tell(app: &App, account: AccountId) -> Result<(), Problem> {
+    for phone in app.store.phones(account).await? {
+        app.live.changed(Change::Device(phone.id));
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What people are asked to agree to: purposes, each with a text that has a version.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use store::PRESENCE;
+
+/// The purposes by their ids. [`PRESENCE`] is always among them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "BTreeMap<String, Purpose>")]
+pub struct Purposes(BTreeMap<String, Purpose>);
+
+/// A purpose, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purpose {
+    /// In a few words.
+    pub title: String,
+    /// What exactly is agreed to, in plain text.
+    pub text: String,
+    /// The version of the text. Whoever agreed to another one is to be asked again.
+    pub version: String,
+}
+
+/// What is agreed to where the configuration says nothing else.
+const PRESENCE_TITLE: &str = "Count my visits";
+const PRESENCE_TEXT: &str = "This phone may report which beacons it hears. From that we work out when it was in which place, under a \
+    pseudonym, and count visits. Your name and address are not used for it. You can take this back at any time: from then on nothing more \
+    is taken from your phones.";
+
+impl Purposes {
+    /// The purpose of an id.
+    pub fn get(&self, id: &str) -> Option<&Purpose> {
+        self.0.get(id)
+    }
+
+    /// All of them, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Purpose)> {
+        self.0.iter().map(|(id, purpose)| (id.as_str(), purpose))
+    }
+
+    /// The version of the text without which no phone is counted.
+    pub fn presence_version(&self) -> &str {
+        self.0.get(PRESENCE).map_or("", |purpose| &purpose.version)
+    }
+
+    /// Names the first purpose that cannot be used, and why.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        for (id, Purpose { title, text, version }) in &self.0 {
+            let is_word =
+                |character: char| character.is_ascii_lowercase() || "_0123456789".contains(character);
+            if id.is_empty() || id.len() > 100 || !id.chars().all(is_word) {
+                return Err(format!("identity.purposes: `{id}` is no name: use a to z, 0 to 9 and _"));
+            }
+            let bounds = [("title", title, 100), ("text", text, 10_000), ("version", version, 100)];
+            for (name, value, most) in bounds {
+                if value.trim().is_empty() || value.chars().count() > most || value.contains('\0') {
+                    return Err(format!("identity.purposes.{id}.{name}: must have 1 to {most} characters"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Purposes {
+    fn default() -> Self {
+        BTreeMap::new().into()
+    }
+}
+
+impl From<BTreeMap<String, Purpose>> for Purposes {
+    fn from(mut purposes: BTreeMap<String, Purpose>) -> Self {
+        purposes.entry(PRESENCE.to_owned()).or_insert_with(|| Purpose {
+            title: PRESENCE_TITLE.to_owned(),
+            text: PRESENCE_TEXT.to_owned(),
+            version: "1".to_owned(),
+        });
+        Self(purposes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn purposes(id: &str, version: &str) -> Purposes {
+        let (title, text, version) = ("Offers".to_owned(), "Send me offers.".to_owned(), version.to_owned());
+        BTreeMap::from([(id.to_owned(), Purpose { title, text, version })]).into()
+    }
+
+    #[test]
+    fn presence_is_always_asked_for() {
+        assert_eq!(Purposes::default().presence_version(), "1");
+        let both = purposes("offers", "3");
+        assert_eq!(both.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["offers", PRESENCE]);
+        assert_eq!(purposes(PRESENCE, "2026-11").presence_version(), "2026-11");
+        assert_eq!(both.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_purpose_is_named() {
+        assert!(purposes("My offers", "1").validate().unwrap_err().contains("`My offers`"));
+        assert!(
+            purposes("offers", " ").validate().unwrap_err().starts_with("identity.purposes.offers.version")
+        );
+    }
+}
