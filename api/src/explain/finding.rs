@@ -70,6 +70,8 @@ codes! {
     Offline = "offline";
     /// It stands in no venue, so what it hears counts nowhere.
     NotPlaced = "not_placed";
+    /// It is a phone whose person has not agreed to being counted, and what it sent in the last hour was refused.
+    NoConsent = "no_consent";
     /// It ran into a limit in the last hour.
     Throttled = "throttled";
     /// Its clock is so wrong that its pings are refused.

@@ -52,6 +52,8 @@ async fn a_person_registers_and_removes_their_phones() {
     assert_eq!(ben.ask("DELETE", &path, None).await.problem(), "not-found");
     let known = world.get(&format!("/api/v1/devices/{phone}")).await;
     assert_eq!(known.json()["kind"], "phone", "the organization sees what reports to it");
+    let secret = world.post(&format!("/api/v1/devices/{phone}/credentials"), &json!({})).await;
+    assert_eq!(secret.problem(), "conflict", "nobody else speaks for it");
     assert_eq!(ann.ask("DELETE", &path, None).await.status, 204);
     assert_eq!(ann.ask("GET", &path, None).await.problem(), "not-found");
     let log = world.get("/api/v1/audit").await.json()["items"].clone();

@@ -30,7 +30,10 @@ impl Evidence {
 
     fn never_signed_in(&self) -> Option<Finding> {
         let facts = &self.facts;
-        if facts.sign_in.is_some() || facts.refused_sign_in.is_some() || facts.disconnected.is_some() {
+        let was_seen =
+            facts.sign_in.is_some() || facts.refused_sign_in.is_some() || facts.disconnected.is_some();
+        // What reports over HTTP does not sign in.
+        if was_seen || facts.last_message_at.is_some() {
             return None;
         }
         Some(Finding::problem(

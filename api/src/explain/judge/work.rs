@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use protocol::Timestamp;
+use protocol::{Reason, Timestamp};
 
 use super::{Evidence, Place};
 use crate::explain::facts::Tally;
 use crate::explain::finding::{Code, Finding};
 use crate::explain::words::{counted, length};
 
+/// The reason that has a finding of its own.
+const NO_CONSENT: &str = Reason::NoConsent.as_str();
 /// What happened within this time before the last contact is told.
 const RECENT_MS: i64 = 3_600_000;
 /// A receiver that says nothing for so long is silent: the longest gap inside one visit.
@@ -22,6 +24,7 @@ impl Evidence {
     pub(super) fn of_work(&self) -> Vec<Finding> {
         let found = [
             self.not_placed(),
+            self.no_consent(),
             self.throttled(),
             self.clock(),
             self.not_authorized(),
@@ -48,6 +51,14 @@ impl Evidence {
         let remedy = "Place it: PATCH /devices/{device} with its venue and zone, and with `effective_from` if it stood there \
                       before.";
         Some(Finding::problem(Code::NotPlaced, what, remedy))
+    }
+
+    fn no_consent(&self) -> Option<Finding> {
+        let refused = self.recent(&self.facts.refusals, |cause| cause == NO_CONSENT)?;
+        let what = format!("Its person has not agreed to being counted, or took it back: {refused}.");
+        let remedy = "Its application should send nothing before its person has agreed (POST /consents), and ask again when the \
+                      text has changed.";
+        Some(Finding::problem(Code::NoConsent, what, remedy))
     }
 
     fn throttled(&self) -> Option<Finding> {
@@ -90,6 +101,7 @@ impl Evidence {
         let told = |cause: &str| {
             cause.starts_with("rate_limited:")
                 || cause.ends_with("_not_authorized")
+                || cause == NO_CONSENT
                 || (cause == "not_placed" && self.kind.is_infrastructure())
                 || (cause == "clock_skew" && self.has_refused_clock())
         };

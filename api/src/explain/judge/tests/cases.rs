@@ -128,6 +128,16 @@ fn places_and_limits() -> Vec<Case> {
         Case::online("nowhere yet", seen! {}, &["not_placed"]).place(Place::From(Timestamp(NOW + DAY))),
         Case::online("phones stand nowhere", seen! {}, &["healthy"]).kind(Phone).place(Place::Nowhere),
         Case::online(
+            "a phone whose person has not agreed",
+            seen! { "refusals": {"no_consent": tally(MINUTE)} },
+            &["no_consent"],
+        )
+        .kind(Phone)
+        .place(Place::Nowhere),
+        Case::offline("a phone that reports over HTTP", json!({"last_message_at": NOW - HOUR}), &["healthy"])
+            .kind(Phone)
+            .place(Place::Nowhere),
+        Case::online(
             "throttled",
             seen! { "limits": {"messages_per_s": tally(MINUTE), "bytes_per_s": tally(2 * MINUTE)} },
             &["throttled"],
