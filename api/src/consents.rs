@@ -18,7 +18,7 @@ use crate::caller::Caller;
 use crate::instant::Instant;
 use crate::paging::Items;
 use crate::path::Ids;
-use crate::problem::{Mistake, Problem};
+use crate::problem::{Document, Mistake, Problem};
 use crate::query::Query;
 use crate::scopes;
 
@@ -68,7 +68,10 @@ pub(crate) struct ConsentToGive {
     tag = "phones",
     summary = "List purposes and one's consents",
     security(("key" = ["pings:write"])),
-    responses((status = 200, description = "Every purpose", body = Items<Consent>))
+    responses(
+        (status = 200, description = "Every purpose", body = Items<Consent>),
+        (status = 409, description = "Nobody's: a key was shown", body = Document, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn consents(
     caller: Caller<scopes::PingsWrite>,

@@ -1,11 +1,33 @@
 //! The `OpenAPI` document: what the handlers say of themselves, and what holds for all of them.
 
+mod refusals;
+
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, PathItem, Ref, ResponseBuilder, Type, schema::Schema};
+use utoipa::openapi::security::{
+    AuthorizationCode, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
+    SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{ObjectBuilder, PathItem, Type, schema::Schema};
 
+use crate::pings;
 use crate::problem::{Document, Mistake, Position};
+
+/// What may be asked for at the token endpoint.
+const SCOPES: [(&str, &str); 12] = [
+    ("venues:read", "read venues and zones"),
+    ("venues:write", "change venues and zones"),
+    ("devices:read", "read devices"),
+    ("devices:write", "register, change and delete devices"),
+    ("commands:write", "send commands to devices"),
+    ("analytics:read", "read what was counted"),
+    ("stays:read", "read single, pseudonymous stays"),
+    ("movements:subscribe", "follow movements as they happen"),
+    ("pings:write", "report pings; of a person: for their own phones"),
+    ("metrics:read", "read the metrics of the server"),
+    ("admin", "manage people, roles, keys, clients and grants"),
+    ("*", "all of these"),
+];
 
 /// What the document says before any route is added.
 #[derive(OpenApi)]
@@ -52,28 +74,44 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
         .build();
     let components = openapi.components.get_or_insert_default();
     components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(key).into());
+    components.security_schemes.insert("oauth".to_owned(), SecurityScheme::OAuth2(oauth()).into());
     for (path, item) in &mut openapi.paths.paths {
         let versioned = path.starts_with("/api/v1/");
         for operation in operations(item) {
             name(operation);
-            if operation.security.is_some() {
-                let response = ResponseBuilder::new()
-                    .description("A refusal")
-                    .content(
-                        "application/problem+json",
-                        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build(),
-                    )
-                    .build();
-                operation.responses.responses.insert("default".to_owned(), response.into());
-            }
+            also_by_oauth(operation);
         }
         if versioned {
-            let writes = [&mut item.post, &mut item.patch, &mut item.delete];
-            for operation in writes.into_iter().flatten() {
-                operation.parameters.get_or_insert_default().push(idempotency_key().into());
+            item.get.iter_mut().for_each(|operation| refusals::add(operation, false));
+            for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+                // Batches of pings have numbers of their own.
+                if path != pings::PATH {
+                    operation.parameters.get_or_insert_default().push(idempotency_key().into());
+                }
+                refusals::add(operation, true);
             }
         }
     }
+}
+
+/// How applications come by access tokens.
+fn oauth() -> OAuth2 {
+    let scopes = || Scopes::from_iter(SCOPES.map(|(scope, what)| (scope.to_owned(), what.to_owned())));
+    let code = AuthorizationCode::new("/oauth/authorize", "/oauth/token", scopes());
+    let own = ClientCredentials::new("/oauth/token", scopes());
+    OAuth2::with_description(
+        [Flow::AuthorizationCode(code), Flow::ClientCredentials(own)],
+        "`/.well-known/openid-configuration` describes the server.",
+    )
+}
+
+/// What can be done with a key can be done with a token of the same scope.
+fn also_by_oauth(operation: &mut Operation) {
+    let Some(required) = &mut operation.security else { return };
+    let by_key = required.first().and_then(|first| serde_json::to_value(first).ok()).unwrap_or_default();
+    let scopes = by_key["key"].as_array().cloned().unwrap_or_default();
+    let scopes: Vec<&str> = scopes.iter().filter_map(|scope| scope.as_str()).collect();
+    required.push(SecurityRequirement::new("oauth", scopes));
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -20,7 +20,7 @@ use crate::fields::{self, Mistakes};
 use crate::instant::Instant;
 use crate::paging::Items;
 use crate::path::Ids;
-use crate::problem::Problem;
+use crate::problem::{Document, Problem};
 use crate::query::Query;
 use crate::scopes;
 
@@ -88,7 +88,10 @@ pub(crate) async fn register(
     tag = "phones",
     summary = "List one's phones",
     security(("key" = ["pings:write"])),
-    responses((status = 200, description = "Every phone", body = Items<Phone>))
+    responses(
+        (status = 200, description = "Every phone", body = Items<Phone>),
+        (status = 409, description = "Nobody's: a key was shown", body = Document, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn list(
     caller: Caller<scopes::PingsWrite>,
@@ -108,7 +111,10 @@ pub(crate) async fn list(
     summary = "Read one phone",
     security(("key" = ["pings:write"])),
     params(("device" = String, Path, description = "The phone's id")),
-    responses((status = 200, description = "The phone", body = Phone))
+    responses(
+        (status = 200, description = "The phone", body = Phone),
+        (status = 409, description = "Nobody's: a key was shown", body = Document, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn read(
     caller: Caller<scopes::PingsWrite>,

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::App;
 use crate::body;
 use crate::caller::Caller;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Document, Kind, Problem};
 use crate::query::{self, Query};
 use crate::scopes;
 
@@ -110,7 +110,10 @@ impl FromRequest<Arc<App>> for BatchBody {
         ),
         description = "A ping batch as on `v1/{device}/pings`: at most 1,000 pings and 256 KiB"
     ),
-    responses((status = 200, description = "What became of the batches of this run", body = ReceiptDocument))
+    responses(
+        (status = 200, description = "What became of the batches of this run", body = ReceiptDocument),
+        (status = 429, description = "Too many boots", body = Document, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn report(
     caller: Caller<scopes::PingsWrite>,

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 
-use super::{Kind, Problem};
+use super::{Document, Kind, Problem};
 use crate::pages;
 use crate::path::Ids;
 
@@ -16,7 +16,10 @@ const TEXT: &str = include_str!("../../../docs/problems.md");
     tag = "documentation",
     summary = "What a problem's type means",
     params(("slug" = String, Path, description = "The last part of a problem's `type`")),
-    responses((status = 200, description = "A page", content_type = "text/html"))
+    responses(
+        (status = 200, description = "A page", content_type = "text/html"),
+        (status = 404, description = "No such kind", body = Document, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn page(Ids(slug): Ids<String>) -> Result<Response, Problem> {
     let kind = Kind::with_slug(&slug)

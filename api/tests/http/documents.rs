@@ -48,9 +48,17 @@ fn the_openapi_document_is_whole() {
                     Some(1),
                     "{method} {path}"
                 );
-                assert!(operation["responses"]["default"]["content"]["application/problem+json"].is_object());
+                for status in ["401", "403", "503"] {
+                    let refusal = &operation["responses"][status]["content"]["application/problem+json"];
+                    assert!(refusal.is_object(), "{method} {path} {status}");
+                }
+                assert_eq!(
+                    operation["security"][1]["oauth"], operation["security"][0]["key"],
+                    "{method} {path}"
+                );
                 let parameters = operation["parameters"].to_string();
-                assert_eq!(parameters.contains("Idempotency-Key"), method != "get", "{method} {path}");
+                let is_repeatable = method != "get" && path != "/api/v1/pings";
+                assert_eq!(parameters.contains("Idempotency-Key"), is_repeatable, "{method} {path}");
             }
         }
     }
