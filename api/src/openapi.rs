@@ -81,7 +81,7 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
             name(operation);
             also_by_oauth(operation);
         }
-        if versioned {
+        if versioned || path == "/metrics" {
             item.get.iter_mut().for_each(|operation| refusals::add(operation, false));
             for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
                 // Batches of pings have numbers of their own.

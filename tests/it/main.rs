@@ -13,6 +13,7 @@ mod hostile;
 mod kill;
 mod mqtt;
 mod oauth;
+mod openapi;
 mod programs;
 mod restart;
 mod soak;

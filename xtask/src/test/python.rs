@@ -1,4 +1,4 @@
-//! A Python environment of the project's own with the clients of MQTT and of `OAuth2` that many people use.
+//! A Python environment of the project's own with the clients of MQTT, `OAuth2` and `OpenAPI` that many people use.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,13 +8,14 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const CLIENTS: [(&str, &str); 6] = [
+const CLIENTS: [(&str, &str); 7] = [
     ("paho-mqtt", "2.1.0"),
     ("aiomqtt", "2.5.1"),
     ("requests", "2.34.2"),
     ("Authlib", "1.9.10"),
     ("requests-oauthlib", "2.0.0"),
     ("idpyoidc", "5.0.0"),
+    ("schemathesis", "4.32.5"),
 ];
 
 /// The Python of an environment below `target` that has the clients; made when it is not there yet.
