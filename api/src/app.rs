@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 use store::{Clock, Live, Store};
 
 use crate::pings::PingLog;
+use crate::proxies::TrustedProxies;
 use crate::telemetry::HttpMetrics;
 
 /// All that a handler may reach; there are no statics.
@@ -29,6 +30,8 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// The metrics of this crate; make them with [`HttpMetrics::register`] before the registry is shared.
     pub metrics: HttpMetrics,
+    /// The proxies that are believed.
+    pub proxies: TrustedProxies,
     /// The bounds.
     pub config: Config,
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::{App, Config, idempotency, router};
+use crate::{App, Config, TrustedProxies, idempotency, router};
 
 /// The largest head of a request in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -33,13 +33,14 @@ pub(crate) struct Closing(pub(crate) CancellationToken);
 
 /// Serves until `shutdown`, then lets the requests that are being answered finish; live streams end at once.
 pub async fn run(app: Arc<App>, listener: TcpListener, shutdown: CancellationToken) {
-    let config = app.config;
+    let (config, proxies) = (app.config, Arc::new(app.proxies.clone()));
     let cleaning = tokio::spawn(idempotency::forget(Arc::clone(&app)));
     let identity = tokio::spawn(Arc::clone(&app.identity).run(shutdown.clone()));
     let router = router(app).layer(axum::Extension(Closing(shutdown.clone())));
     let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(config.max_connections)));
     while let Some((accepted, place)) = accept(&listener, &places, &shutdown).await {
-        connections.spawn(connection(accepted, place, router.clone(), config, shutdown.clone()));
+        let proxies = Arc::clone(&proxies);
+        connections.spawn(connection(accepted, place, router.clone(), proxies, config, shutdown.clone()));
     }
     drop(listener);
     cleaning.abort();
@@ -79,6 +80,7 @@ async fn connection(
     (stream, peer): (TcpStream, SocketAddr),
     place: OwnedSemaphorePermit,
     router: Router,
+    proxies: Arc<TrustedProxies>,
     config: Config,
     shutdown: CancellationToken,
 ) {
@@ -89,7 +91,8 @@ async fn connection(
     }
     let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer)); // whose wrong passwords they are
+        let origin = proxies.origin(peer, request.headers());
+        request.extensions_mut().insert(ConnectInfo(origin)); // whose wrong passwords they are
         request
     }));
     let connection = http1::Builder::new()

@@ -26,6 +26,8 @@ pub struct Config {
     pub tls: Tls,
     /// Which database.
     pub database: Database,
+    /// How HTTP is served.
+    pub http: Http,
     /// How people and applications sign in.
     pub identity: identity::Config,
     /// The broker's bounds.
@@ -40,6 +42,14 @@ pub struct Config {
 pub struct Database {
     /// A `postgres://` URL. Without one, SQLite in the data directory.
     pub url: Option<String>,
+}
+
+/// The `[http]` section.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// The reverse proxies that say in `X-Forwarded-For` for whom they ask.
+    pub trusted_proxies: api::TrustedProxies,
 }
 
 /// The `[log]` section.
@@ -69,6 +79,7 @@ impl Default for Config {
             listen: Listen::default(),
             tls: Tls::default(),
             database: Database::default(),
+            http: Http::default(),
             identity: identity::Config::default(),
             mqtt: broker::Config::default(),
             log: Log::default(),

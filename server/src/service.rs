@@ -146,6 +146,7 @@ impl Service {
             authority: config.authority(),
             identity: Arc::clone(&identity),
             pings: pings(broker.inlet()),
+            proxies: config.http.trusted_proxies.clone(),
             registry: Arc::new(registry),
             metrics,
             config: api::Config::default(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use api::authority::Authority;
-use api::{App, Config, HttpMetrics, PingLog, PingLogError};
+use api::{App, Config, HttpMetrics, PingLog, PingLogError, TrustedProxies};
 use axum::body::Bytes;
 use identity::{Identity, IdentityMetrics, MailConfig};
 use prometheus_client::registry::Registry;
@@ -110,6 +110,7 @@ impl World {
             identity: identity.await.unwrap(),
             authority: directory.path().join("ca"),
             pings: PingLog::new(take),
+            proxies: TrustedProxies::default(),
             registry: Arc::new(registry),
             metrics,
             config,

@@ -34,6 +34,14 @@ impl Config {
                 ))
             });
         }
+        let issuer = self.identity.issuer.as_deref().unwrap_or_default();
+        if issuer.starts_with("https://") && self.http.trusted_proxies.is_empty() {
+            warnings.push(Warning::plain(
+                "browsers come by TLS (identity.issuer), so through a proxy, and http.trusted_proxies does not name it: \
+                 everybody has its address, and wrong passwords of one slow all of them down"
+                    .into(),
+            ));
+        }
         if self.listen.of_mqtt().iter().all(|(_, address)| address.0.is_none()) {
             warnings.push(Warning::plain("every transport of MQTT is off: no device can connect".into()));
         }
@@ -99,6 +107,16 @@ mod tests {
         assert!(warning.is_grave() && warning.to_string().contains("0.0.0.0:8084"), "{warning}");
         config.listen.wss = Address(Some("[::ffff:127.0.0.1]:8084".parse().expect("an address")));
         assert!(!config.warnings()[0].is_grave(), "nobody from elsewhere reaches it");
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_named_is_told_of() {
+        let mut config = Config::default();
+        config.identity.issuer = Some("https://id.example".into());
+        assert!(config.warnings()[0].to_string().contains("http.trusted_proxies"));
+        let settings = [("PROMENADE_HTTP__TRUSTED_PROXIES".into(), r#"["10.0.0.1"]"#.into())];
+        config.http = Config::load(None, settings).expect("it is valid").http;
+        assert_eq!(config.warnings(), []);
     }
 
     #[test]
