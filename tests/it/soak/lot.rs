@@ -79,7 +79,8 @@ impl Lot {
             hello = hello.with(Property::TopicAliasMaximum(self.rng.random_range(1..10)));
         }
         if death == Death::Silence {
-            hello = hello.keep_alive(1);
+            // Long enough that a busy machine is no silence.
+            hello = hello.keep_alive(5);
         }
         let will = self.will(level);
         if !matches!(role, Role::Device(_)) && self.chance(30) {
