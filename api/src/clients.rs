@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use protocol::{ClientId, OrganizationId};
 use serde_json::json;
-use store::{Change, Page, RevokedWhy};
+use store::Change;
 
 use crate::App;
 use crate::audit::{self, What};
@@ -138,7 +138,9 @@ pub(crate) async fn delete(
     let client = own(&app, caller.organization(), id).await?;
     // First, so that no grant comes into being behind those that are revoked.
     app.store.disable_client(caller.organization(), id, app.clock.now()).await?;
-    revoke_grants(&app, caller.organization(), id).await?;
+    for grant in app.store.revoke_grants_of_client(caller.organization(), id, app.clock.now()).await? {
+        app.identity.changed(Change::Grant(grant));
+    }
     if client.disabled_at.is_none() {
         let detail = json!({"client": id, "name": client.settings.name});
         audit::record(&app, &caller, What::ClientDisabled, caller.account(), detail).await;
@@ -174,20 +176,4 @@ pub(crate) async fn renew_secret(
 async fn own(app: &App, organization: OrganizationId, id: ClientId) -> Result<store::Client, Problem> {
     let client = app.store.client(id).await?.filter(|client| client.organization == organization);
     client.ok_or_else(|| Problem::not_found("client"))
-}
-
-/// Revokes what a client was allowed, and tells of each.
-async fn revoke_grants(app: &App, organization: OrganizationId, client: ClientId) -> Result<(), Problem> {
-    let mut page = Page::first(paging::MAX_LIMIT);
-    loop {
-        let grants = app.store.grants(organization, page).await?;
-        for grant in grants.items.iter().filter(|grant| grant.client == client && grant.revoked.is_none()) {
-            app.store.revoke_grant(organization, grant.id, RevokedWhy::Unlinked, app.clock.now()).await?;
-            app.identity.changed(Change::Grant(grant.id));
-        }
-        match grants.next {
-            Some(next) => page.cursor = Some(next),
-            None => return Ok(()),
-        }
-    }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Grant {
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Instant>,
     /// Why it ended: `unlinked` by a person or an administrator, `token_revoked` by the client, `code_replayed`,
-    /// `refresh_reused`, or `member_removed`.
+    /// `refresh_reused`, `member_removed`, or `client_disabled`.
     revoked_why: Option<&'static str>,
 }
 

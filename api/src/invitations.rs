@@ -133,7 +133,7 @@ pub(crate) async fn list(
     Ok(Json(Items::of(List::Invitations, listed, Invitation::from)))
 }
 
-/// Withdraws an invitation: its link is worth nothing from then on.
+/// Withdraws an invitation: its link is worth nothing from then on. Its role may not allow more than the caller may do.
 #[utoipa::path(
     delete,
     path = "/api/v1/invitations/{invitation}",
@@ -148,8 +148,11 @@ pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     Ids(invitation): Ids<InvitationId>,
 ) -> Result<StatusCode, Problem> {
+    let open = app.store.open_invitation(caller.organization(), invitation).await?;
+    let role = RoleName(open.role);
+    caller.must_have(&role.given_scopes(&app, caller.organization()).await?)?;
     app.store.delete_invitation(caller.organization(), invitation).await?;
-    let detail = json!({"invitation": invitation});
+    let detail = json!({"invitation": invitation, "email": open.email, "role": role});
     audit::record(&app, &caller, What::InvitationWithdrawn, caller.account(), detail).await;
     Ok(StatusCode::NO_CONTENT)
 }

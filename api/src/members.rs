@@ -104,7 +104,7 @@ pub(crate) async fn change(
     let scopes = body.role.given_scopes(&app, organization).await?;
     caller.must_have(&before.scopes)?;
     caller.must_have(&scopes)?;
-    app.store.change_member(organization, account, body.role.0).await?;
+    app.store.change_member(organization, account, Some(before.role), body.role.0).await?;
     app.identity.changed(Change::Account(account));
     let detail = json!({"role": body.role, "before": RoleName(before.role)});
     audit::record(&app, &caller, What::MemberChanged, Some(account), detail).await;
@@ -131,7 +131,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let before = member(&app, caller.organization(), account).await?;
     caller.must_have(&before.scopes)?;
-    app.store.remove_member(caller.organization(), account, app.clock.now()).await?;
+    app.store.remove_member(caller.organization(), account, Some(before.role), app.clock.now()).await?;
     app.identity.changed(Change::Account(account));
     let detail = json!({"before": RoleName(before.role)});
     audit::record(&app, &caller, What::MemberRemoved, Some(account), detail).await;

@@ -207,6 +207,9 @@ impl From<StoreError> for Problem {
             StoreError::Conflict("members") => {
                 Problem::new(Kind::Conflict, "members have this role still; give them another one first")
             }
+            StoreError::Conflict("role") => {
+                Problem::new(Kind::Conflict, "the member was given another role meanwhile; look again")
+            }
             StoreError::Conflict("name") => {
                 Problem::new(Kind::Conflict, "another role of the organization is called so already")
             }

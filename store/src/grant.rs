@@ -26,6 +26,8 @@ words! {
         RefreshReused = "refresh_reused",
         /// The account left the organization.
         MemberRemoved = "member_removed",
+        /// The client was disabled for good.
+        ClientDisabled = "client_disabled",
     }
 }
 
@@ -76,6 +78,8 @@ pub struct GrantStanding {
     pub account_disabled: bool,
     /// Whether its client is disabled.
     pub client_disabled: bool,
+    /// The OAuth scopes that its client may ask for today.
+    pub client_scopes: Vec<String>,
     /// What the account may do in the organization; none when it is no member, or there is no account.
     pub role: Option<ScopeSet>,
 }
@@ -238,6 +242,36 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.revoke_grant(id, why, now).await?;
         tx.commit().await
+    }
+
+    /// Revokes, for good, all that a client was allowed; answers what was still alive.
+    pub async fn revoke_grants_of_client(
+        &self,
+        organization: OrganizationId,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Result<Vec<GrantId>> {
+        const SQL: &str = "UPDATE grants SET revoked_at = $3, revoked_why = $4
+            WHERE client = $1 AND organization = $2 AND revoked_at IS NULL RETURNING id";
+        const TOKENS: &str = "DELETE FROM refresh_tokens WHERE grant_id IN
+            (SELECT id FROM grants WHERE client = $1 AND organization = $2)";
+        let mut tx = self.begin().await?;
+        tx.lock_client(organization, client).await?;
+        let revoked: Vec<Uuid> = within!(&mut tx, |db| sqlx::query_scalar(SQL)
+            .bind(client.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(now.0)
+            .bind(RevokedWhy::ClientDisabled.as_str())
+            .fetch_all(db)
+            .await?);
+        within!(&mut tx, |db| sqlx::query(TOKENS)
+            .bind(client.as_uuid())
+            .bind(organization.as_uuid())
+            .execute(db)
+            .await
+            .map(drop))?;
+        tx.commit().await?;
+        Ok(revoked.into_iter().map(GrantId::from_uuid).collect())
     }
 
     /// Revokes a grant of an account: what unlinking a service does.

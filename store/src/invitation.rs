@@ -97,6 +97,21 @@ impl Store {
         row.map(Invitation::try_from).transpose()
     }
 
+    /// An invitation of an organization that was not accepted.
+    pub async fn open_invitation(
+        &self,
+        organization: OrganizationId,
+        id: InvitationId,
+    ) -> Result<Invitation> {
+        const SQL: &str = select_invitations!("WHERE id = $1 AND organization = $2 AND accepted_at IS NULL");
+        let row: Option<InvitationRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .fetch_optional(db)
+            .await?);
+        row.map(Invitation::try_from).ok_or(StoreError::NotFound)?
+    }
+
     /// The invitations of an organization that can still be accepted.
     pub async fn invitations(
         &self,

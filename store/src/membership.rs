@@ -101,17 +101,20 @@ impl Store {
         Ok(Listed::cut(members, page, |member: &Member| member.membership.account.as_uuid()))
     }
 
-    /// Gives a member another role; a conflict over `owner` when it is the last owner who may sign in.
+    /// Gives a member another role; a conflict over `owner` when it is the last owner who may sign in, and over `role` when it
+    /// no longer has the role that it had `before`, where that was looked at.
     pub async fn change_member(
         &self,
         organization: OrganizationId,
         account: AccountId,
+        before: Option<Role>,
         role: Role,
     ) -> Result<()> {
         const SQL: &str =
             "UPDATE memberships SET built_in = $3, custom = $4 WHERE organization = $1 AND account = $2";
         let mut tx = self.change(organization).await?;
         tx.check_role(organization, role).await?;
+        tx.still_has(organization, account, before).await?;
         if role != Role::BuiltIn(BuiltInRole::Owner) {
             tx.keep_an_owner(organization, account).await?;
         }
@@ -127,16 +130,18 @@ impl Store {
         if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
-    /// Ends a membership and revokes what its account allowed clients of the organization; a conflict over `owner` when it
-    /// is the last owner.
+    /// Ends a membership and revokes what its account allowed clients of the organization; conflicts as
+    /// [`Store::change_member`] has.
     pub async fn remove_member(
         &self,
         organization: OrganizationId,
         account: AccountId,
+        before: Option<Role>,
         now: Timestamp,
     ) -> Result<()> {
         const SQL: &str = "DELETE FROM memberships WHERE organization = $1 AND account = $2";
         let mut tx = self.change(organization).await?;
+        tx.still_has(organization, account, before).await?;
         tx.keep_an_owner(organization, account).await?;
         let removed = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(organization.as_uuid())
@@ -173,6 +178,25 @@ impl Tx {
             .await
             .map(drop))
         .map_err(StoreError::unique("member"))
+    }
+
+    /// Refuses when a member no longer has the role that was looked at. Changes of one organization come one after the other.
+    async fn still_has(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        before: Option<Role>,
+    ) -> Result<()> {
+        const SQL: &str = "SELECT built_in, custom FROM memberships WHERE organization = $1 AND account = $2";
+        let Some(before) = before else { return Ok(()) };
+        let row: Option<(Option<String>, Option<Uuid>)> = within!(self, |db| sqlx::query_as(SQL)
+            .bind(organization.as_uuid())
+            .bind(account.as_uuid())
+            .fetch_optional(db)
+            .await?);
+        let (built_in, custom) = row.ok_or(StoreError::NotFound)?;
+        let now = Role::read(built_in.as_deref(), custom)?;
+        if now == before { Ok(()) } else { Err(StoreError::Conflict("role")) }
     }
 
     /// Refuses when `account` is an owner and no other owner may sign in. Changes of one organization come one after the

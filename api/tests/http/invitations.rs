@@ -103,6 +103,12 @@ async fn nobody_invites_into_more_than_they_have() {
     for role in ["admin", wide.as_str()] {
         assert_eq!(invite(&admin, role).await.status, 201, "{role}");
     }
+    // Nor does anybody take back what they could not have given.
+    let owner = world.make(LIST, &json!({"email": "eve@example.org", "role": "owner"})).await;
+    let path = format!("{LIST}/{owner}");
+    let withdrawn = Answer::to(world.request("DELETE", &path).bearer_auth(&admin)).await;
+    assert_eq!(withdrawn.refused(403, "missing-scope")["scope"], "*");
+    assert_eq!(world.delete(&path).await.status, 204);
     assert_eq!(world.delete(&format!("/api/v1/roles/{wide}")).await.status, 204);
     assert_eq!(world.get(LIST).await.all("role"), [json!("admin")], "a role that is gone is given to nobody");
     world.stop().await;

@@ -130,7 +130,7 @@ async fn a_page_counts_for_ten_minutes_and_for_the_role_it_was_shown_with() {
     // Somebody has to stay owner.
     world.member("owner@example.com", BuiltInRole::Owner).await;
     let role = Role::BuiltIn(BuiltInRole::Analyst);
-    world.store.change_member(world.organization, ann.id, role).await.unwrap();
+    world.store.change_member(world.organization, ann.id, None, role).await.unwrap();
     assert_eq!(browser.submit(&form, &[("decision", "agree")]).await.status.as_u16(), 422);
 
     let form = browser.get(&app.authorize(&[])).await.form("/oauth/consent");

@@ -129,7 +129,7 @@ async fn a_smaller_role_is_a_smaller_token() {
     let scopes = "stays:read".parse().unwrap();
     let guest = world.store.create_role(world.organization, "guest", &scopes, world.now()).await.unwrap();
     let role = Role::Custom(guest.id);
-    world.store.change_member(world.organization, ann.id, role).await.unwrap();
+    world.store.change_member(world.organization, ann.id, None, role).await.unwrap();
     assert_eq!(world.refresh(&app, &token).await.field("scope"), "openid email");
     world.store.disable_account(ann.id, world.now()).await.unwrap();
     world.refresh(&app, &token).await.assert_refused(400, "invalid_grant");

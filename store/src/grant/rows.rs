@@ -26,7 +26,8 @@ pub(super) use select_grants;
 pub(super) const STANDING: &str =
     "SELECT g.id, g.client, g.organization, g.account, g.scopes, g.resource, g.created_at,
         g.last_used_at, g.last_error, g.last_error_at, g.revoked_at, g.revoked_why,
-        a.disabled_at AS account_disabled_at, c.disabled_at AS client_disabled_at, m.built_in, m.custom,
+        a.disabled_at AS account_disabled_at, c.disabled_at AS client_disabled_at,
+        c.scopes AS client_scopes, m.built_in, m.custom,
         r.scopes AS role_scopes
     FROM grants g JOIN clients c ON c.id = g.client LEFT JOIN accounts a ON a.id = g.account
     LEFT JOIN memberships m ON m.organization = g.organization AND m.account = g.account
@@ -171,6 +172,7 @@ pub(super) struct StandingRow {
     grant: GrantRow,
     account_disabled_at: Option<i64>,
     client_disabled_at: Option<i64>,
+    client_scopes: Json<Vec<String>>,
     built_in: Option<String>,
     custom: Option<Uuid>,
     role_scopes: Option<Json<ScopeSet>>,
@@ -191,6 +193,7 @@ impl TryFrom<StandingRow> for GrantStanding {
             grant: Grant::try_from(row.grant)?,
             account_disabled: row.account_disabled_at.is_some(),
             client_disabled: row.client_disabled_at.is_some(),
+            client_scopes: row.client_scopes.0,
             role,
         })
     }

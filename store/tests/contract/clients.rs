@@ -137,6 +137,29 @@ async fn a_grant_is_its_organizations_and_its_accounts() {
 }
 
 #[tokio::test]
+async fn with_a_client_ends_all_that_it_was_allowed() {
+    each_engine(async |store| {
+        let town = Town::found(&store).await;
+        let (grant, token) = town.refresh_token(&store, town.server).await;
+        let (ended, kept) = (town.grant(&store, town.server).await, town.grant(&store, town.phone).await);
+        store.unlink(town.ada, ended, NOON).await.unwrap();
+        let foreign = store.revoke_grants_of_client(town.other, town.server, NOON).await;
+        assert!(matches!(foreign, Err(StoreError::NotFound)));
+        let revoked =
+            store.revoke_grants_of_client(town.organization, town.server, minutes(1)).await.unwrap();
+        assert_eq!(revoked, [grant]);
+        let revoked = async |grant| store.grant(town.organization, grant).await.unwrap().revoked;
+        assert_eq!(revoked(grant).await, Some((minutes(1), RevokedWhy::ClientDisabled)));
+        assert_eq!(revoked(ended).await, Some((NOON, RevokedWhy::Unlinked)));
+        assert_eq!(revoked(kept).await, None);
+        assert!(store.find_refresh_token(town.server, &token.text(), minutes(1)).await.unwrap().is_none());
+        let again = store.revoke_grants_of_client(town.organization, town.server, minutes(2)).await.unwrap();
+        assert!(again.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_standing_says_what_a_token_is_worth() {
     each_engine(async |store| {
         let town = Town::found(&store).await;
@@ -153,6 +176,12 @@ async fn a_standing_says_what_a_token_is_worth() {
         assert!(standing().await.client_disabled && !standing().await.is_good());
         store.enable_client(organization, town.phone).await.unwrap();
 
+        assert_eq!(standing().await.client_scopes, ["openid", "venues:read"]);
+        let mut narrow = settings("Phone");
+        narrow.scopes = vec!["openid".into()];
+        store.change_client(organization, town.phone, &narrow).await.unwrap();
+        assert_eq!(standing().await.client_scopes, ["openid"]);
+
         let scopes = "stays:read".parse().unwrap();
         let role = store.create_role(organization, "Own", &scopes, NOON).await.unwrap().id;
         store.add_member(organization, town.ben, Role::Custom(role), NOON).await.unwrap();
@@ -160,10 +189,10 @@ async fn a_standing_says_what_a_token_is_worth() {
             NewGrant { client: town.phone, account: Some(town.ben), scopes: "x".into(), resource: None };
         let of_ben = store.create_grant(organization, &new, NOON).await.unwrap().id;
         assert_eq!(store.grant_standing(of_ben).await.unwrap().unwrap().role, Some(scopes));
-        store.change_member(organization, town.ben, ANALYST).await.unwrap();
+        store.change_member(organization, town.ben, None, ANALYST).await.unwrap();
         let standing = store.grant_standing(of_ben).await.unwrap().unwrap();
         assert_eq!(standing.role, Some(BuiltInRole::Analyst.scopes()));
-        store.remove_member(organization, town.ben, minutes(1)).await.unwrap();
+        store.remove_member(organization, town.ben, None, minutes(1)).await.unwrap();
         let standing = store.grant_standing(of_ben).await.unwrap().unwrap();
         assert_eq!(standing.role, None);
         assert_eq!(standing.grant.revoked, Some((minutes(1), RevokedWhy::MemberRemoved)));

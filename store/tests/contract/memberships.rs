@@ -47,11 +47,15 @@ async fn a_member_may_do_what_the_role_allows() {
         let rest = store.members(organization, Page { cursor: first.next, limit: 1 }).await.unwrap();
         assert_eq!((rest.items[0].membership.account, rest.next), (town.ben, None));
         assert!(store.members(other, Page::first(9)).await.unwrap().items.is_empty());
-        store.change_member(organization, town.ben, OWNER).await.unwrap();
-        assert!(matches!(store.change_member(other, town.ben, OWNER).await, Err(StoreError::NotFound)));
-        assert!(matches!(store.remove_member(other, town.ben, NOON).await, Err(StoreError::NotFound)));
+        let meanwhile = store.change_member(organization, town.ben, Some(OWNER), ANALYST).await;
+        assert!(matches!(meanwhile, Err(StoreError::Conflict("role"))), "somebody else was faster");
+        let meanwhile = store.remove_member(organization, town.ben, Some(OWNER), NOON).await;
+        assert!(matches!(meanwhile, Err(StoreError::Conflict("role"))));
+        store.change_member(organization, town.ben, Some(ANALYST), OWNER).await.unwrap();
+        assert!(matches!(store.change_member(other, town.ben, None, OWNER).await, Err(StoreError::NotFound)));
+        assert!(matches!(store.remove_member(other, town.ben, None, NOON).await, Err(StoreError::NotFound)));
         let grant = town.grant(&store, town.server).await;
-        store.remove_member(organization, town.ada, NOON).await.unwrap();
+        store.remove_member(organization, town.ada, None, NOON).await.unwrap();
         assert_eq!(store.membership(organization, town.ada).await.unwrap(), None);
         assert!(store.grant(organization, grant).await.unwrap().revoked.is_some());
     })
@@ -63,23 +67,23 @@ async fn the_last_owner_stays() {
     each_engine(async |store| {
         let town = Town::found(&store).await;
         let organization = town.organization;
-        let demoted = store.change_member(organization, town.ada, ANALYST).await;
+        let demoted = store.change_member(organization, town.ada, None, ANALYST).await;
         assert!(matches!(demoted, Err(StoreError::Conflict("owner"))), "{demoted:?}");
-        let removed = store.remove_member(organization, town.ada, NOON).await;
+        let removed = store.remove_member(organization, town.ada, None, NOON).await;
         assert!(matches!(removed, Err(StoreError::Conflict("owner"))), "{removed:?}");
-        store.change_member(organization, town.ada, OWNER).await.unwrap();
+        store.change_member(organization, town.ada, None, OWNER).await.unwrap();
         // One who may not sign in is none.
         store.add_member(organization, town.ben, OWNER, NOON).await.unwrap();
         store.disable_account(town.ben, NOON).await.unwrap();
-        let removed = store.remove_member(organization, town.ada, NOON).await;
+        let removed = store.remove_member(organization, town.ada, None, NOON).await;
         assert!(matches!(removed, Err(StoreError::Conflict("owner"))), "{removed:?}");
-        store.change_member(organization, town.ben, ANALYST).await.unwrap();
+        store.change_member(organization, town.ben, None, ANALYST).await.unwrap();
         store.enable_account(town.ben).await.unwrap();
-        store.change_member(organization, town.ben, OWNER).await.unwrap();
+        store.change_member(organization, town.ben, None, OWNER).await.unwrap();
         // Of two owners who leave at once, one stays.
         let (one, two) = tokio::join!(
-            store.remove_member(organization, town.ada, NOON),
-            store.change_member(organization, town.ben, ANALYST)
+            store.remove_member(organization, town.ada, None, NOON),
+            store.change_member(organization, town.ben, None, ANALYST)
         );
         let refused: Vec<_> = [one, two].into_iter().filter_map(Result::err).collect();
         assert!(matches!(refused[..], [StoreError::Conflict("owner")]), "{refused:?}");
@@ -116,7 +120,7 @@ async fn an_organization_makes_roles() {
         assert!(matches!(held, Err(StoreError::Conflict("members"))), "{held:?}");
         assert!(matches!(store.delete_role(other, role.id).await, Err(StoreError::NotFound)));
         store.invite(organization, &invitation(custom), NOON).await.unwrap();
-        store.change_member(organization, town.ben, ANALYST).await.unwrap();
+        store.change_member(organization, town.ben, None, ANALYST).await.unwrap();
         store.delete_role(organization, role.id).await.unwrap();
         assert_eq!(store.roles(organization).await.unwrap(), []);
         let left = store.invitations(organization, Page::first(9), NOON).await.unwrap();
@@ -159,7 +163,11 @@ async fn an_invitation_is_accepted_once() {
         assert_eq!(store.invitation(&text, NOON).await.unwrap(), None);
         let (back, secret) = store.invite(organization, &new, NOON).await.unwrap();
         assert!(matches!(store.delete_invitation(other, back.id).await, Err(StoreError::NotFound)));
+        assert_eq!(store.open_invitation(organization, back.id).await.unwrap(), back);
+        let of_another = store.open_invitation(other, back.id).await;
+        assert!(matches!(of_another, Err(StoreError::NotFound)));
         store.delete_invitation(organization, back.id).await.unwrap();
+        assert!(matches!(store.open_invitation(organization, back.id).await, Err(StoreError::NotFound)));
         assert_eq!(store.accept_invitation(&secret.text(), eve, NOON).await.unwrap(), None);
         let bad = NewInvitation { email: "nobody".into(), ..new };
         assert!(matches!(store.invite(organization, &bad, NOON).await, Err(StoreError::Invalid(_))));
