@@ -4,6 +4,7 @@
 
 mod broker;
 mod ingest;
+mod machine;
 mod process;
 mod sign_in;
 mod size;
