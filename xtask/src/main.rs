@@ -4,6 +4,7 @@
 
 mod bench;
 mod demo;
+mod node;
 mod postgres;
 mod program;
 mod steps;

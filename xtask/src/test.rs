@@ -4,7 +4,6 @@
 //! create databases, `PROMENADE_TEST_PYTHON` a Python with paho-mqtt, and `PROMENADE_TEST_LONG=1` asks for large counts.
 
 mod doc_tests;
-mod node;
 mod packages;
 mod python;
 
@@ -17,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::postgres::Postgres;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{program, tidy};
+use crate::{node, program, tidy};
 
 /// Runs the checks (unless there is a filter), then the tests, and closes with one line.
 pub(crate) fn run(workspace: &Workspace, long: bool, filters: &[String]) -> Result<()> {

@@ -5,7 +5,6 @@
 
 mod aim;
 mod contestant;
-mod machine;
 mod measure;
 mod sample;
 mod table;
@@ -18,6 +17,7 @@ use clap::Parser;
 use self::contestant::{Beside, Contestant};
 use self::measure::{Length, MEASURES, Measure};
 use self::sample::Sample;
+use super::machine;
 use super::process::Programs;
 use crate::workspace::Workspace;
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, Error, Result, bail};
 use tempfile::TempDir;
 
-use super::machine;
+use crate::bench::machine;
 use crate::bench::process::{Programs, Running, free_port, wait_for_port};
 use crate::program;
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::aim::Aim;
 use super::contestant::{Contestant, Over, Started};
-use super::machine;
 use super::sample::Sample;
+use crate::bench::machine;
 use crate::bench::process::{Programs, Running};
 
 /// So many connections come and go before memory is first read: what a program loads when it is first used is not the

@@ -1,4 +1,4 @@
-//! The machine under the brokers: whether it is calm, who listens on a port, when a process has settled.
+//! The machine under the programs: whether it is calm, who listens on a port, when a process has settled.
 
 use std::fs;
 use std::net::ToSocketAddrs as _;
@@ -21,11 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) fn wait_until_calm(at_most: Duration) {
     let since = Instant::now();
     while since.elapsed() < at_most {
-        let Some(before) = busy_ticks() else { return };
+        let Some(before) = busy() else { return };
         pause();
-        let Some(now) = busy_ticks() else { return };
-        // A hundred ticks are a second of one core.
-        if now.saturating_sub(before) as f64 / 100.0 < CALM * LOOK.as_secs_f64() {
+        let Some(now) = busy() else { return };
+        if now.saturating_sub(before).as_secs_f64() < CALM * LOOK.as_secs_f64() {
             return;
         }
     }
@@ -71,15 +70,15 @@ fn listening(table: &str, port: u16) -> Vec<u64> {
     table.lines().skip(1).filter_map(socket).collect()
 }
 
-/// `proc_stat(5)`: ticks of all processors but for idle and iowait, which are the fields 4 and 5.
-fn busy_ticks() -> Option<u64> {
+/// Processor time that all programs took since the machine started. `proc_stat(5)`: ticks of all processors but for idle and
+/// iowait, which are the fields 4 and 5.
+pub(super) fn busy() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
-    fields
-        .enumerate()
-        .filter(|(index, _)| !matches!(index, 3 | 4))
-        .map(|(_, field)| field.parse::<u64>().ok())
-        .sum()
+    let ticks = fields.enumerate().filter(|(index, _)| !matches!(index, 3 | 4));
+    let ticks = ticks.map(|(_, field)| field.parse::<u64>().ok()).sum::<Option<u64>>()?;
+    // A hundred ticks are a second of one core.
+    Some(Duration::from_millis(ticks * 10))
 }
 
 #[expect(
