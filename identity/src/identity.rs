@@ -18,6 +18,7 @@ use crate::jwt::Keyring;
 use crate::mail::Mailer;
 use crate::metrics::IdentityMetrics;
 use crate::outbound::Outbound;
+use crate::passkey::Passkeys;
 use crate::password::Pool;
 use crate::seal::Sealer;
 use crate::standing::Standings;
@@ -36,6 +37,8 @@ pub struct Identity {
     pub(crate) keyring: Keyring,
     pub(crate) standings: Standings,
     pub(crate) passwords: Pool,
+    /// None where browsers have no passkeys for this issuer.
+    pub(crate) passkeys: Option<Passkeys>,
     pub(crate) attempts: Attempts,
     pub(crate) mailer: Mailer,
     pub(crate) outbound: Outbound,
@@ -68,6 +71,7 @@ impl Identity {
         let Parts { store, live, clock, config, data, http, metrics } = parts;
         config.validate().map_err(IdentityError::Config)?;
         let issuer = Issuer::new(config.issuer.as_deref(), http)?;
+        let passkeys = Passkeys::of(&issuer)?;
         let sealing_key = config.sealing_key_file.clone().unwrap_or_else(|| data.join("sealing.key"));
         let sealer = Arc::new(Sealer::open(&sealing_key)?);
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
@@ -85,6 +89,7 @@ impl Identity {
             keyring,
             standings: Standings::default(),
             passwords: Pool::default(),
+            passkeys,
             attempts: Attempts::default(),
             mailer,
             outbound,

@@ -20,6 +20,7 @@ mod next;
 mod oauth;
 mod outbound;
 mod page;
+mod passkey;
 mod password;
 mod random;
 mod router;

@@ -34,6 +34,8 @@ pub(crate) enum Use {
     Form,
     /// What a page of consent showed.
     Consent,
+    /// What an authenticator has to sign.
+    Passkey,
 }
 
 impl Sealer {
@@ -105,6 +107,7 @@ impl Use {
             Self::Ticket => "sign-in",
             Self::Form => "form",
             Self::Consent => "consent",
+            Self::Passkey => "passkey",
         }
     }
 

@@ -12,16 +12,16 @@ use crate::error::{Result, StoreError};
 use crate::secret::{Purpose, Secret};
 use crate::text;
 
-/// A sign-in that has begun in a browser and waits for the provider.
+/// A sign-in that has begun in a browser and waits for the provider, or for the authenticator with a person's passkey.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpstreamFlow {
-    /// Which provider, as the configuration calls it.
+    /// Which provider, as the configuration calls it; `passkey` for an authenticator.
     pub provider: String,
     /// The hash of a cookie of the browser that it began in.
     pub browser: [u8; 32],
     /// What the ID token must repeat.
     pub nonce: String,
-    /// The PKCE verifier, sealed.
+    /// The PKCE verifier, or what the authenticator has to sign, sealed.
     pub verifier: Vec<u8>,
     /// Where the browser goes afterwards.
     pub return_to: String,

@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod email;
+pub(crate) mod passkeys;
 pub(crate) mod password;
 pub(crate) mod services;
 pub(crate) mod sessions;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use maud::{Markup, html};
+use maud::html;
 use protocol::Timestamp;
 use serde_json::json;
 
@@ -63,6 +64,7 @@ fn page(identity: &Identity, person: &Person, wrong: Option<&str>) -> Response {
                 @for (path, text) in [
                     ("/account/services", words::SERVICES),
                     ("/account/password", words::PASSWORD),
+                    ("/account/passkeys", words::PASSKEYS),
                     ("/account/two-step", words::TWO_STEP),
                     ("/account/sessions", words::SESSIONS),
                     ("/account/activity", words::ACTIVITY),
@@ -95,8 +97,8 @@ async fn knows_password(identity: &Identity, person: &Person, typed: &str) -> Re
 }
 
 /// The field that [`knows_password`] reads.
-fn current_password(id: &str) -> Markup {
-    Field { name: id, label: words::CURRENT_PASSWORD, ..form::password() }.show()
+fn current_password(name: &str) -> Field<'_> {
+    Field { name, label: words::CURRENT_PASSWORD, ..form::password() }
 }
 
 fn about(person: &Person) -> About {

@@ -9,7 +9,7 @@ use store::Account;
 
 use super::form::{email, mistake, password};
 use super::second_factor::Ticket;
-use super::{Page, PageRefusal, form, second_factor};
+use super::{Page, PageRefusal, form, passkey, second_factor};
 use crate::Identity;
 use crate::attempts::Who;
 use crate::browser::{Posted, Visitor, redirect};
@@ -92,6 +92,7 @@ fn page<'a>(identity: &Identity, next: &Next, typed: &str, csrf: &str, wrong: Op
     let body = html! {
         (mistake(wrong))
         (form(csrf, "/sign-in", &inner))
+        @if identity.passkeys.is_some() { (passkey::button(csrf, next)) }
         p { a href="/reset" { (words::FORGOT_PASSWORD) } }
         @if identity.config.sign_up == SignUp::Open {
             p { a href="/sign-up" { (words::SIGN_UP) } }
@@ -99,5 +100,5 @@ fn page<'a>(identity: &Identity, next: &Next, typed: &str, csrf: &str, wrong: Op
     };
     let page =
         if wrong.is_some() { Page::wrong(words::SIGN_IN, body) } else { Page::new(words::SIGN_IN, body) };
-    page.leading_anywhere()
+    if identity.passkeys.is_some() { page.with_script().leading_anywhere() } else { page.leading_anywhere() }
 }

@@ -1,6 +1,7 @@
 //! What browsers and clients can do with the identity server, and what they cannot.
 
 mod accounts;
+mod authenticator;
 mod authorization;
 mod browser;
 mod clients;
@@ -12,6 +13,7 @@ mod exchange;
 mod logout;
 mod logs;
 mod own_pages;
+mod passkeys;
 mod refreshes;
 mod revocation;
 mod signing_in;

@@ -38,7 +38,7 @@ pub(super) fn form(csrf: &str) -> Markup {
     };
     let inner = html! {
         (email.show())
-        (current_password("password"))
+        (current_password("password").show())
         button type="submit" { (words::SEND_LINK) }
     };
     super::super::form(csrf, "/account/email", &inner)

@@ -44,7 +44,7 @@ pub(crate) async fn post(
 
 fn page<'a>(csrf: &str, wrong: Option<&str>) -> Page<'a> {
     let inner = html! {
-        (current_password("password"))
+        (current_password("password").show())
         (new_password().show())
         button type="submit" { (words::SET_PASSWORD) }
     };

@@ -29,11 +29,11 @@ pub(crate) async fn get(
     let body = if is_on {
         let left = identity.store.recovery_codes_left(person.account.id).await?;
         let renew = html! {
-            (current_password("password"))
+            (current_password("password").show())
             button type="submit" { (words::RENEW_CODES) }
         };
         let off = html! {
-            (current_password("off_password"))
+            (current_password("off_password").show())
             button.second type="submit" { (words::TURN_OFF) }
         };
         html! {
@@ -44,7 +44,7 @@ pub(crate) async fn get(
             (form(csrf, "/account/two-step/off", &off))
         }
     } else {
-        let begin = html! { (current_password("password")) button type="submit" { (words::TURN_ON) } };
+        let begin = html! { (current_password("password").show()) button type="submit" { (words::TURN_ON) } };
         html! { p { (words::TWO_STEP_TEXT) } (form(csrf, "/account/two-step/begin", &begin)) }
     };
     Ok(Page::new(words::TWO_STEP, body).show(&identity, &person.visitor))
