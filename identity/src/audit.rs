@@ -54,6 +54,9 @@ happenings! {
     PasskeyRenamed = "passkey_renamed", "Renamed a passkey";
     PasskeyRemoved = "passkey_removed", "Removed a passkey";
     PasskeyCopied = "passkey_copied", "Refused a passkey that somebody seems to have a copy of";
+    ProviderLinked = "provider_linked", "Linked another way to sign in";
+    ProviderUnlinked = "provider_unlinked", "Unlinked another way to sign in";
+    ProviderRefused = "provider_refused", "A sign-in by another provider did not work";
     RecoveryCodesRenewed = "recovery_codes_renewed", "Made new recovery codes";
     InvitationAccepted = "invitation_accepted", "Joined an organization";
     Linked = "linked", "Linked a service";

@@ -22,6 +22,7 @@ use crate::passkey::Passkeys;
 use crate::password::Pool;
 use crate::seal::Sealer;
 use crate::standing::Standings;
+use crate::upstream::Providers;
 
 /// How often keys are looked after and what is over is forgotten.
 const MAINTAINED_EVERY: Duration = Duration::from_mins(1);
@@ -42,6 +43,7 @@ pub struct Identity {
     pub(crate) attempts: Attempts,
     pub(crate) mailer: Mailer,
     pub(crate) outbound: Outbound,
+    pub(crate) providers: Providers,
     /// What goes on behind answers that were given already.
     pub(crate) behind: TaskTracker,
     pub(crate) metrics: IdentityMetrics,
@@ -77,6 +79,7 @@ impl Identity {
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
         let outbound = Outbound::new(config.allow_private_addresses)?;
+        let providers = Providers::open(&config, &issuer)?;
         let behind = TaskTracker::new();
         behind.close();
         Ok(Arc::new(Self {
@@ -93,6 +96,7 @@ impl Identity {
             attempts: Attempts::default(),
             mailer,
             outbound,
+            providers,
             behind,
             metrics,
         }))

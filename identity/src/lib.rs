@@ -27,10 +27,11 @@ mod router;
 mod seal;
 mod standing;
 mod totp;
+mod upstream;
 mod words;
 
 pub use bearer::{Bearer, BearerError};
-pub use config::{Config, MailConfig, SignUp};
+pub use config::{Config, MailConfig, ProviderConfig, ProviderKind, SignUp};
 pub use error::IdentityError;
 pub use identity::{Identity, Parts};
 pub use issuer::Audience;

@@ -8,6 +8,7 @@ mod form;
 pub(crate) mod invitation;
 pub(crate) mod logout;
 pub(crate) mod passkey;
+pub(crate) mod provider;
 mod refusal;
 pub(crate) mod reset;
 pub(crate) mod second_factor;

@@ -8,8 +8,8 @@ use axum::{Router, middleware};
 
 use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
 use crate::page::{
-    self, account, authorize, consent, device, invitation, logout, passkey, reset, second_factor, set_up,
-    sign_in, sign_out, sign_up, verify,
+    self, account, authorize, consent, device, invitation, logout, passkey, provider, reset, second_factor,
+    set_up, sign_in, sign_out, sign_up, verify,
 };
 use crate::{Identity, metrics};
 
@@ -41,6 +41,8 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/sign-in/code", post(second_factor::post))
         .route("/sign-in/passkey/begin", post(passkey::begin))
         .route("/sign-in/passkey/finish", post(passkey::finish))
+        .route("/identity/providers/{provider}", post(provider::begin))
+        .route("/identity/providers/{provider}/callback", get(provider::callback))
         .route("/sign-out", post(sign_out::post))
         // Coming in
         .route("/set-up", get(set_up::get).post(set_up::post))
@@ -59,6 +61,9 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/account/passkeys/finish", post(account::passkeys::finish))
         .route("/account/passkeys/rename", post(account::passkeys::rename))
         .route("/account/passkeys/remove", post(account::passkeys::remove))
+        .route("/account/providers", get(account::providers::get))
+        .route("/account/providers/link", post(account::providers::link))
+        .route("/account/providers/unlink", post(account::providers::unlink))
         .route("/account/two-step", get(account::two_step::get))
         .route("/account/two-step/begin", post(account::two_step::begin))
         .route("/account/two-step/confirm", post(account::two_step::confirm))

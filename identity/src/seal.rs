@@ -36,6 +36,8 @@ pub(crate) enum Use {
     Consent,
     /// What an authenticator has to sign.
     Passkey,
+    /// The PKCE verifier of a sign-in by another provider.
+    Verifier,
 }
 
 impl Sealer {
@@ -108,6 +110,7 @@ impl Use {
             Self::Form => "form",
             Self::Consent => "consent",
             Self::Passkey => "passkey",
+            Self::Verifier => "verifier",
         }
     }
 

@@ -173,11 +173,12 @@ impl Store {
         Ok(rows.into_iter().map(Identity::from).collect())
     }
 
-    /// Takes another way to sign in away from an account.
+    /// Takes another way to sign in away from an account; a conflict over `last` when it could not sign in any more.
     pub async fn unlink_identity(&self, account: AccountId, issuer: &str, subject: &str) -> Result<()> {
         const SQL: &str = "DELETE FROM identities WHERE account = $1 AND issuer = $2 AND subject = $3";
         check_identity(issuer, subject)?;
         let mut tx = self.begin().await?;
+        tx.lock_account(account).await?;
         let deleted = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(account.as_uuid())
             .bind(issuer)
@@ -185,8 +186,11 @@ impl Store {
             .execute(db)
             .await?
             .rows_affected());
-        tx.commit().await?;
-        if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if deleted == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.check_signs_in(account).await?;
+        tx.commit().await
     }
 }
 

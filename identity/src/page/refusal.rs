@@ -28,6 +28,8 @@ pub(crate) enum PageRefusal {
     DeadLink,
     /// A passkey, or what came instead of one.
     Passkey(&'static str),
+    /// A sign-in by another provider: its cause, and the words for the person.
+    Provider(&'static str, String),
     /// There is no such thing, or it is somebody else's.
     NotFound,
     /// The form says something that cannot be kept.
@@ -45,7 +47,7 @@ impl PageRefusal {
         match self {
             Self::SignIn(_) => StatusCode::SEE_OTHER,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::Unreadable | Self::Client(_) => StatusCode::BAD_REQUEST,
+            Self::Unreadable | Self::Client(_) | Self::Provider(..) => StatusCode::BAD_REQUEST,
             Self::DeadLink => StatusCode::GONE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Invalid(_) | Self::Passkey(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -63,6 +65,7 @@ impl PageRefusal {
             Self::Client(_) => "bad_client_request",
             Self::DeadLink => "dead_link",
             Self::Passkey(_) => "bad_passkey",
+            Self::Provider(cause, _) => cause,
             Self::NotFound => "not_found",
             Self::Invalid(_) => "invalid_form",
             Self::TooMany => "too_many_tries",
@@ -79,7 +82,7 @@ impl PageRefusal {
             Self::Client(text) | Self::Passkey(text) => text,
             Self::DeadLink => words::DEAD_LINK,
             Self::NotFound => words::NOT_FOUND,
-            Self::Invalid(text) => text,
+            Self::Invalid(text) | Self::Provider(_, text) => text,
             Self::TooMany => words::TOO_MANY,
             Self::Busy => words::BUSY,
             Self::Internal => words::INTERNAL,
@@ -137,6 +140,9 @@ impl IntoResponse for PageRefusal {
                     main {
                         h1 { (words::REFUSED) }
                         p.wrong role="alert" { (self.text()) }
+                        @if matches!(self, Self::Provider(..)) {
+                            p { a href="/sign-in" { (words::SIGN_IN) } }
+                        }
                     }
                 }
             }

@@ -46,8 +46,8 @@ pub(crate) async fn get(
     Ok(Page::new(words::ACTIVITY, body).show(&identity, &person.visitor))
 }
 
-/// Which service or passkey an entry is about.
+/// Which service, passkey or provider an entry is about.
 fn subject(detail: &Value) -> String {
-    let named = ["name", "client", "passkey"].into_iter().find_map(|kind| detail[kind].as_str());
+    let named = ["name", "client", "passkey", "provider"].into_iter().find_map(|kind| detail[kind].as_str());
     named.map(|name| format!(": {name}")).unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use webauthn_rs::prelude::RegisterPublicKeyCredential;
 
 use super::super::passkey::{passkeys, told, with_script};
 use super::super::{Field, Page, PageRefusal, form};
-use super::{about, current_password, knows_password, when};
+use super::{about, confirmation, is_confirmed, unconfirmed, when};
 use crate::Identity;
 use crate::audit::What;
 use crate::browser::{Person, Posted, Scripted, Told, redirect};
@@ -29,6 +29,8 @@ const MOST: usize = 50;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     name: String,
+    /// Missing where the person has none.
+    #[serde(default)]
     password: String,
 }
 
@@ -45,16 +47,15 @@ pub(crate) async fn get(
     State(identity): State<Arc<Identity>>,
     person: Person,
 ) -> Result<Response, PageRefusal> {
-    let csrf = &person.visitor.csrf;
     let known = identity.store.passkeys(person.account.id).await?;
     let body = html! {
         p { (words::PASSKEYS_TEXT) }
         @if known.is_empty() { p { (words::NO_PASSKEYS) } }
-        ul.rows { @for passkey in &known { li { (row(csrf, passkey)) } } }
+        ul.rows { @for passkey in &known { li { (row(&person, passkey)) } } }
         h2 { (words::ADD_PASSKEY) }
         @if identity.passkeys.is_some() {
             noscript { p { (words::PASSKEYS_NEED_SCRIPT) } }
-            (with_script(&add_form(csrf)))
+            (with_script(&add_form(&person)))
         } @else {
             p { (words::PASSKEYS_NEED_NAME) }
         }
@@ -70,8 +71,8 @@ pub(crate) async fn begin(
     let (person, said) = scripted.by_person()?;
     let passkeys = passkeys(&identity)?;
     let name = check_name(&said.name)?;
-    if !knows_password(&identity, &person, &said.password).await? {
-        return Err(PageRefusal::Invalid(words::WRONG_CURRENT_PASSWORD.to_owned()).into());
+    if !is_confirmed(&identity, &person, &said.password).await? {
+        return Err(PageRefusal::Invalid(unconfirmed(&person).to_owned()).into());
     }
     let known = identity.store.passkeys(person.account.id).await?;
     if known.len() >= MOST {
@@ -132,15 +133,19 @@ pub(crate) async fn remove(
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
     let passkey = own(&identity, &person, &form).await?;
-    if !knows_password(&identity, &person, form.get("password").unwrap_or_default()).await? {
-        return Err(PageRefusal::Invalid(words::WRONG_CURRENT_PASSWORD.to_owned()));
+    if !is_confirmed(&identity, &person, form.get("password").unwrap_or_default()).await? {
+        return Err(PageRefusal::Invalid(unconfirmed(&person).to_owned()));
     }
-    identity.store.delete_passkey(person.account.id, passkey.id).await?;
+    match identity.store.delete_passkey(person.account.id, passkey.id).await {
+        Err(StoreError::Conflict("last")) => return Err(PageRefusal::Invalid(words::LAST_WAY.to_owned())),
+        removed => removed?,
+    }
     identity.record(What::PasskeyRemoved, about(&person), json!({"passkey": passkey.name})).await;
     Ok(redirect("/account/passkeys"))
 }
 
-fn row(csrf: &str, passkey: &Passkey) -> Markup {
+fn row(person: &Person, passkey: &Passkey) -> Markup {
+    let csrf = &person.visitor.csrf;
     let hidden = html! { input type="hidden" name="passkey" value=(passkey.id); };
     let name = Field {
         name: "name",
@@ -157,7 +162,7 @@ fn row(csrf: &str, passkey: &Passkey) -> Markup {
     };
     let remove = html! {
         (hidden)
-        (current_password("password").show_as(&format!("password-{}", passkey.id)))
+        (confirmation(person, "password", &format!("password-{}", passkey.id)))
         button type="submit" { (words::remove(&passkey.name)) }
     };
     html! {
@@ -172,7 +177,7 @@ fn row(csrf: &str, passkey: &Passkey) -> Markup {
     }
 }
 
-fn add_form(csrf: &str) -> Markup {
+fn add_form(person: &Person) -> Markup {
     let name = Field {
         name: "name",
         label: words::PASSKEY_NAME,
@@ -183,10 +188,10 @@ fn add_form(csrf: &str) -> Markup {
     };
     let inner = html! {
         (name.show())
-        (current_password("password").show())
+        (confirmation(person, "password", "password"))
         button id="add-passkey" type="submit" { (words::ADD_PASSKEY) }
     };
-    form(csrf, "/account/passkeys/begin", &inner)
+    form(&person.visitor.csrf, "/account/passkeys/begin", &inner)
 }
 
 /// The passkey that a form names, if it is the person's own.
