@@ -32,6 +32,8 @@ pub(crate) enum Who {
     SecondFactor(AccountId),
     /// The codes of devices that an account types.
     UserCode(AccountId),
+    /// Answers of providers that come from an address and are refused.
+    Answer(IpAddr),
     /// Mail that anybody can have sent to an address.
     Mail(String),
 }

@@ -8,9 +8,10 @@ use store::{Grant, NewAuditEntry};
 
 use crate::Identity;
 
-/// Defines the closed set once: a variant, its word in the store, and what people read.
+/// Defines the closed set once: a variant, its word in the store, and what people read. Other packages write words too, which
+/// are only read here.
 macro_rules! happenings {
-    ($($variant:ident = $word:literal, $text:expr;)*) => {
+    ($($variant:ident = $word:literal, $text:expr;)* ... $($other:literal, $other_text:expr;)*) => {
         /// Something worth writing down.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum What {
@@ -29,6 +30,7 @@ macro_rules! happenings {
             pub(crate) fn text(word: &str) -> &str {
                 match word {
                     $($word => $text,)*
+                    $($other => $other_text,)*
                     other => other,
                 }
             }
@@ -48,6 +50,13 @@ happenings! {
     PasswordReset = "password_reset", "Set a new password with a link sent by mail";
     TotpOn = "totp_on", "Turned two-step sign-in on";
     TotpOff = "totp_off", "Turned two-step sign-in off";
+    PasskeyAdded = "passkey_added", "Added a passkey";
+    PasskeyRenamed = "passkey_renamed", "Renamed a passkey";
+    PasskeyRemoved = "passkey_removed", "Removed a passkey";
+    PasskeyCopied = "passkey_copied", "Refused a passkey that somebody seems to have a copy of";
+    ProviderLinked = "provider_linked", "Linked another way to sign in";
+    ProviderUnlinked = "provider_unlinked", "Unlinked another way to sign in";
+    ProviderRefused = "provider_refused", "A sign-in by another provider did not work";
     RecoveryCodesRenewed = "recovery_codes_renewed", "Made new recovery codes";
     InvitationAccepted = "invitation_accepted", "Joined an organization";
     Linked = "linked", "Linked a service";
@@ -58,6 +67,20 @@ happenings! {
     CodeReplayed = "code_replayed", "A code of a linked service was used twice; the link was ended";
     RefreshReused = "refresh_reused", "A token of a linked service was used again; the link was ended";
     TokenRevoked = "token_revoked", "A linked service gave its access back";
+    ...
+    "member_changed", "A role in an organization was changed";
+    "member_removed", "A membership of an organization was ended";
+    "role_made", "Made a role";
+    "role_changed", "Changed a role";
+    "role_deleted", "Deleted a role";
+    "invited", "Invited somebody";
+    "invitation_withdrawn", "Withdrew an invitation";
+    "client_made", "Registered a service";
+    "client_changed", "Changed a service";
+    "client_secret_renewed", "Made a new secret for a service";
+    "client_disabled", "Disabled a service";
+    "key_made", "Made an API key";
+    "key_deleted", "Deleted an API key";
 }
 
 /// Whom an entry concerns, and where the request came from.
@@ -87,5 +110,17 @@ impl Identity {
     pub(crate) async fn record_grant(&self, what: What, grant: &Grant, detail: Value) {
         let about = About { organization: Some(grant.organization), account: grant.account, address: None };
         self.record(what, about, detail).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_words_for_what_was_written_here_and_elsewhere() {
+        assert_eq!(What::text(What::PasskeyAdded.as_str()), "Added a passkey");
+        assert_eq!(What::text("client_secret_renewed"), "Made a new secret for a service");
+        assert_eq!(What::text("of_a_later_version"), "of_a_later_version");
     }
 }

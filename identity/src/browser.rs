@@ -2,11 +2,13 @@
 
 mod cookie;
 mod posted;
+mod scripted;
 mod session;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderValue;
 use axum::http::header::{REFERRER_POLICY, SET_COOKIE, USER_AGENT};
@@ -25,6 +27,7 @@ use crate::seal::Use;
 
 pub(crate) use cookie::Cookie;
 pub(crate) use posted::Posted;
+pub(crate) use scripted::{Scripted, Told};
 
 /// A browser, signed in or not.
 pub(crate) struct Visitor {
@@ -93,6 +96,15 @@ impl Visitor {
     /// The account, while signed in.
     pub(crate) fn account(&self) -> Option<&Account> {
         self.signed_in.as_ref().map(|one| &one.account)
+    }
+}
+
+impl Binding {
+    /// What rows know the browser by: a hash, so that a copy of the database does not show the cookie.
+    pub(crate) fn mark(&self) -> [u8; 32] {
+        let mut mark = [0; 32];
+        mark.copy_from_slice(digest(&SHA256, self.value.as_bytes()).as_ref());
+        mark
     }
 }
 

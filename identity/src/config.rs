@@ -1,11 +1,15 @@
 //! The `[identity]` section of the configuration.
 
+mod provider;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use url::{Host, Url};
 
 use crate::purpose::Purposes;
+pub(crate) use provider::check_address;
+pub use provider::{ProviderConfig, ProviderKind};
 
 /// How people and applications sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,11 +33,14 @@ pub struct Config {
     pub session_days: u32,
     /// How long a browser that is not used stays signed in, in days.
     pub session_idle_days: u32,
-    /// Whether this server may call addresses of its own network when a client's registration asks for it. Off, so that
-    /// nobody reaches through it what they cannot reach themselves; for tests and closed networks.
+    /// Whether this server may call addresses of its own network when a client's registration or a provider's metadata asks
+    /// for it, and without TLS. Off, so that nobody reaches through it what they cannot reach themselves; for tests and
+    /// closed networks.
     pub allow_private_addresses: bool,
     /// What people are asked to agree to, by its name. `presence`, without which phones are not counted, has a text of its own.
     pub purposes: Purposes,
+    /// Whom people may sign in with instead of a password.
+    pub provider: Vec<ProviderConfig>,
 }
 
 /// Who may make an account.
@@ -72,6 +79,7 @@ impl Default for Config {
             session_idle_days: 7,
             allow_private_addresses: false,
             purposes: Purposes::default(),
+            provider: Vec::new(),
         }
     }
 }
@@ -109,6 +117,7 @@ impl Config {
             return Err("identity.sign_up: `open` needs `identity.mail`, to verify addresses".to_owned());
         }
         self.purposes.validate()?;
+        provider::validate(&self.provider, self.allow_private_addresses)?;
         // Revocation reaches the API at once, but a token that other services check by its signature lives this long.
         let bounds = [
             ("access_token_s", self.access_token_s, 60, 86_400),

@@ -39,6 +39,9 @@ pub enum IdentityError {
     /// Another server could not be reached, or must not be.
     #[error("another server was not reached: {0}")]
     Outbound(String),
+    /// A passkey cannot be asked for.
+    #[error("passkeys cannot be used: {0}")]
+    Passkey(String),
     /// The store's answer.
     #[error(transparent)]
     Store(#[from] StoreError),

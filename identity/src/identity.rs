@@ -18,10 +18,12 @@ use crate::jwt::Keyring;
 use crate::mail::Mailer;
 use crate::metrics::IdentityMetrics;
 use crate::outbound::Outbound;
+use crate::passkey::Passkeys;
 use crate::password::Pool;
 use crate::purpose::Purposes;
 use crate::seal::Sealer;
 use crate::standing::Standings;
+use crate::upstream::Providers;
 
 /// How often keys are looked after and what is over is forgotten.
 const MAINTAINED_EVERY: Duration = Duration::from_mins(1);
@@ -37,9 +39,12 @@ pub struct Identity {
     pub(crate) keyring: Keyring,
     pub(crate) standings: Standings,
     pub(crate) passwords: Pool,
+    /// None where browsers have no passkeys for this issuer.
+    pub(crate) passkeys: Option<Passkeys>,
     pub(crate) attempts: Attempts,
     pub(crate) mailer: Mailer,
     pub(crate) outbound: Outbound,
+    pub(crate) providers: Providers,
     /// What goes on behind answers that were given already.
     pub(crate) behind: TaskTracker,
     pub(crate) metrics: IdentityMetrics,
@@ -69,11 +74,13 @@ impl Identity {
         let Parts { store, live, clock, config, data, http, metrics } = parts;
         config.validate().map_err(IdentityError::Config)?;
         let issuer = Issuer::new(config.issuer.as_deref(), http)?;
+        let passkeys = Passkeys::of(&issuer)?;
         let sealing_key = config.sealing_key_file.clone().unwrap_or_else(|| data.join("sealing.key"));
         let sealer = Arc::new(Sealer::open(&sealing_key)?);
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
         let outbound = Outbound::new(config.allow_private_addresses)?;
+        let providers = Providers::open(&config, &issuer)?;
         let behind = TaskTracker::new();
         behind.close();
         Ok(Arc::new(Self {
@@ -86,9 +93,11 @@ impl Identity {
             keyring,
             standings: Standings::default(),
             passwords: Pool::default(),
+            passkeys,
             attempts: Attempts::default(),
             mailer,
             outbound,
+            providers,
             behind,
             metrics,
         }))

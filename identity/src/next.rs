@@ -36,6 +36,14 @@ impl Next {
         &self.0
     }
 
+    /// The token of a link to a page, if that is where it leads.
+    pub(crate) fn token_of(&self, page: &str) -> Option<String> {
+        let (path, query) = self.0.split_once('?')?;
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        let (_, token) = pairs.find(|(name, _)| name == "token").filter(|_| path == page)?;
+        Some(token.into_owned())
+    }
+
     /// The address of a page that leads on to here.
     pub(crate) fn after(&self, path: &str) -> String {
         let query =
@@ -47,6 +55,15 @@ impl Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_token_of_a_link_is_read() {
+        let token = |text: &str| Next::parse(text).unwrap().token_of("/invitation");
+        assert_eq!(token("/invitation?token=iv_a").as_deref(), Some("iv_a"));
+        assert_eq!(token("/invitation"), None);
+        assert_eq!(token("/invitation/account?token=iv_a"), None);
+        assert_eq!(token("/account?token=iv_a"), None);
+    }
 
     #[test]
     fn it_never_leads_away() {

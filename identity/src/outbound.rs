@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::{HeaderValue, Method, Request, StatusCode};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -37,6 +37,8 @@ pub(crate) struct Outbound {
 /// What came back.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Outbound {
@@ -54,20 +56,37 @@ impl Outbound {
     /// Posts a form.
     pub(crate) async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Reply, IdentityError> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let url = Url::parse(url).map_err(|error| failed(&error))?;
-        let authority = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
-        let target = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(target)
-            .header(HOST, authority)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-            .body(Body::from(body))
-            .map_err(|error| failed(&error))?;
-        tokio::time::timeout(PATIENCE, self.send(&url, request)).await.map_err(|error| failed(&error))?
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let request = Request::post(url).header(CONTENT_TYPE, form).body(body.into_bytes());
+        self.send(request.map_err(|error| failed(&error))?).await
     }
 
-    async fn send(&self, url: &Url, request: Request<Body>) -> Result<Reply, IdentityError> {
+    /// Asks for JSON, perhaps with the access token of somebody.
+    pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> Result<Reply, IdentityError> {
+        let mut request = Request::get(url).header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            let mut bearer =
+                HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| failed(&error))?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        self.send(request.body(Vec::new()).map_err(|error| failed(&error))?).await
+    }
+
+    /// Makes a request to its URI, which is whole.
+    pub(crate) async fn send(&self, request: Request<Vec<u8>>) -> Result<Reply, IdentityError> {
+        let (mut parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| failed(&error))?;
+        let authority = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+        let target = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+        parts.uri = target.parse().map_err(|error| failed(&error))?;
+        parts.headers.insert(HOST, authority.parse().map_err(|error| failed(&error))?);
+        parts.headers.insert(USER_AGENT, HeaderValue::from_static("Promenade"));
+        let request = Request::from_parts(parts, Body::from(body));
+        tokio::time::timeout(PATIENCE, self.connected(&url, request)).await.map_err(|error| failed(&error))?
+    }
+
+    async fn connected(&self, url: &Url, request: Request<Body>) -> Result<Reply, IdentityError> {
         let host = url.host().ok_or_else(|| failed(&"the address has no host"))?;
         let port = url.port_or_known_default().ok_or_else(|| failed(&"the address has no port"))?;
         let stream = self.connect(&host, port).await?;
@@ -110,11 +129,9 @@ async fn exchange(
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
-        let status = response.status();
-        let _: Bytes = to_bytes(Body::new(response.into_body()), MAX_ANSWER_BYTES)
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(Reply { status })
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(Body::new(body), MAX_ANSWER_BYTES).await.map_err(|error| failed(&error))?;
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
     };
     let mut connection = std::pin::pin!(connection);
     let mut answer = std::pin::pin!(answer);

@@ -1,4 +1,4 @@
-//! Pages for people: plain HTML without scripts, which a phone and a screen reader can use.
+//! Pages for people: plain HTML, which a phone and a screen reader can use. Passkeys need a script, and nothing else does.
 
 pub(crate) mod account;
 pub(crate) mod authorize;
@@ -7,6 +7,8 @@ pub(crate) mod device;
 mod form;
 pub(crate) mod invitation;
 pub(crate) mod logout;
+pub(crate) mod passkey;
+pub(crate) mod provider;
 mod refusal;
 pub(crate) mod reset;
 pub(crate) mod second_factor;
@@ -40,6 +42,7 @@ pub(crate) struct Page<'a> {
     body: Markup,
     status: StatusCode,
     leads_to: LeadsTo,
+    has_script: bool,
 }
 
 /// Where a form of the page may lead in the end. Browsers hold a redirect after a form to `form-action` too (CSP 3 section
@@ -54,7 +57,7 @@ enum LeadsTo {
 
 impl<'a> Page<'a> {
     pub(crate) fn new(title: &'a str, body: Markup) -> Self {
-        Self { title, body, status: StatusCode::OK, leads_to: LeadsTo::Ourselves }
+        Self { title, body, status: StatusCode::OK, leads_to: LeadsTo::Ourselves, has_script: false }
     }
 
     /// A page that shows a form again, with what is wrong with it.
@@ -79,17 +82,23 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// It has the script of passkeys.
+    pub(crate) fn with_script(mut self) -> Self {
+        self.has_script = true;
+        self
+    }
+
     /// The answer to somebody who has just signed out.
     pub(crate) fn show_to_nobody(self, identity: &Identity, visitor: &Visitor) -> Response {
         let html = layout(self.title, None, &visitor.csrf, &self.body);
-        visitor.remembered(identity, whole(self.status, &html, &policy(&self.leads_to)))
+        visitor.remembered(identity, whole(self.status, &html, &policy(&self.leads_to, self.has_script)))
     }
 
     /// The answer.
     pub(crate) fn show(self, identity: &Identity, visitor: &Visitor) -> Response {
         let name = visitor.account().map(|account| account.name.as_str());
         let html = layout(self.title, name, &visitor.csrf, &self.body);
-        visitor.remembered(identity, whole(self.status, &html, &policy(&self.leads_to)))
+        visitor.remembered(identity, whole(self.status, &html, &policy(&self.leads_to, self.has_script)))
     }
 }
 
@@ -146,13 +155,14 @@ fn whole(status: StatusCode, html: &Markup, policy: &str) -> Response {
 }
 
 /// A page loads its style sheet and pictures of clients, and is never part of another page (RFC 9700 section 4.16).
-fn policy(leads_to: &LeadsTo) -> String {
+fn policy(leads_to: &LeadsTo, has_script: bool) -> String {
     let form_action = match leads_to {
         LeadsTo::Ourselves => "; form-action 'self'".to_owned(),
         LeadsTo::Client(source) => format!("; form-action 'self' {source}"),
         LeadsTo::Anywhere => String::new(),
     };
+    let script = if has_script { "; script-src 'self'; connect-src 'self'" } else { "" };
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' https:; base-uri 'none'; frame-ancestors 'none'{form_action}"
+        "default-src 'none'; style-src 'self'; img-src 'self' https:; base-uri 'none'; frame-ancestors 'none'{form_action}{script}"
     )
 }

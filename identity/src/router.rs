@@ -8,8 +8,8 @@ use axum::{Router, middleware};
 
 use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
 use crate::page::{
-    self, account, authorize, consent, device, invitation, logout, reset, second_factor, set_up, sign_in,
-    sign_out, sign_up, verify,
+    self, account, authorize, consent, device, invitation, logout, passkey, provider, reset, second_factor,
+    set_up, sign_in, sign_out, sign_up, verify,
 };
 use crate::{Identity, metrics};
 
@@ -39,6 +39,10 @@ pub fn router(identity: Arc<Identity>) -> Router {
         // Signing in and out
         .route("/sign-in", get(sign_in::get).post(sign_in::post))
         .route("/sign-in/code", post(second_factor::post))
+        .route("/sign-in/passkey/begin", post(passkey::begin))
+        .route("/sign-in/passkey/finish", post(passkey::finish))
+        .route("/identity/providers/{provider}", post(provider::begin))
+        .route("/identity/providers/{provider}/callback", get(provider::callback))
         .route("/sign-out", post(sign_out::post))
         // Coming in
         .route("/set-up", get(set_up::get).post(set_up::post))
@@ -52,6 +56,14 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/account", get(account::get).post(account::post))
         .route("/account/email", post(account::email::post))
         .route("/account/password", get(account::password::get).post(account::password::post))
+        .route("/account/passkeys", get(account::passkeys::get))
+        .route("/account/passkeys/begin", post(account::passkeys::begin))
+        .route("/account/passkeys/finish", post(account::passkeys::finish))
+        .route("/account/passkeys/rename", post(account::passkeys::rename))
+        .route("/account/passkeys/remove", post(account::passkeys::remove))
+        .route("/account/providers", get(account::providers::get))
+        .route("/account/providers/link", post(account::providers::link))
+        .route("/account/providers/unlink", post(account::providers::unlink))
         .route("/account/two-step", get(account::two_step::get))
         .route("/account/two-step/begin", post(account::two_step::begin))
         .route("/account/two-step/confirm", post(account::two_step::confirm))
@@ -65,6 +77,7 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/account/services/test", post(account::services::test))
         .route("/account/activity", get(account::activity::get))
         .route("/identity/style.css", get(page::style))
+        .route("/identity/passkey.js", get(passkey::script))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::map_response_with_state(Arc::clone(&identity), metrics::count))
         .with_state(identity)

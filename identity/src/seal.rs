@@ -34,6 +34,10 @@ pub(crate) enum Use {
     Form,
     /// What a page of consent showed.
     Consent,
+    /// What an authenticator has to sign.
+    Passkey,
+    /// The PKCE verifier of a sign-in by another provider.
+    Verifier,
 }
 
 impl Sealer {
@@ -105,6 +109,8 @@ impl Use {
             Self::Ticket => "sign-in",
             Self::Form => "form",
             Self::Consent => "consent",
+            Self::Passkey => "passkey",
+            Self::Verifier => "verifier",
         }
     }
 

@@ -3,6 +3,7 @@
 use store::Scope;
 
 use crate::oauth::scope::IdentityScope;
+use crate::passkey::Refused;
 use crate::password::{LONGEST, PasswordMistake, SHORTEST};
 
 pub(crate) const PRODUCT: &str = "Promenade";
@@ -26,6 +27,13 @@ pub(crate) const SECOND_FACTOR: &str = "Second step";
 pub(crate) const CODE: &str = "Code";
 pub(crate) const CODE_HINT: &str = "The six digits that your app shows, or one of your recovery codes.";
 pub(crate) const WRONG_CODE: &str = "That code is wrong, or was used before.";
+pub(crate) const SIGN_IN_WITH_PASSKEY: &str = "Sign in with a passkey";
+pub(crate) const PASSKEY_CANCELLED: &str = "That was cancelled, or took too long. Try again.";
+pub(crate) const PASSKEY_FAILED: &str = "That did not work. Try again, or use another way to sign in.";
+pub(crate) const CEREMONY_OVER: &str = "That took too long, or was done already. Try again.";
+pub(crate) const PROVIDER_OVER: &str =
+    "This sign-in is over, was done already, or began in another browser. Start again.";
+pub(crate) const ACCOUNT_DISABLED: &str = "This account was disabled. Ask whoever runs this server.";
 
 // Coming in
 pub(crate) const SET_UP: &str = "Set up Promenade";
@@ -97,6 +105,28 @@ pub(crate) const OPEN_APP: &str = "Open the app on this device";
 pub(crate) const RECOVERY_CODES: &str = "Recovery codes";
 pub(crate) const RECOVERY_CODES_TEXT: &str = "Write these down and keep them safe. Each signs you in once without the app, and they are shown only now.";
 pub(crate) const RENEW_CODES: &str = "Make new recovery codes";
+pub(crate) const PASSKEYS: &str = "Passkeys";
+pub(crate) const PASSKEYS_TEXT: &str = "A passkey is kept by your phone, your computer or a security key, and signs you in with your finger, your face or a number. It needs no password and no code beside it.";
+pub(crate) const NO_PASSKEYS: &str = "You have none.";
+pub(crate) const PASSKEYS_NEED_SCRIPT: &str = "Adding one needs JavaScript.";
+pub(crate) const PASSKEYS_NEED_NAME: &str =
+    "Browsers have no passkeys for an address without a name. Ask whoever runs this server.";
+pub(crate) const ADD_PASSKEY: &str = "Add a passkey";
+pub(crate) const PASSKEY_NAME: &str = "What you call it";
+pub(crate) const PASSKEY_NAME_HINT: &str = "For you alone, such as: my phone.";
+pub(crate) const PASSKEY_NAME_LENGTH: &str = "The name of a passkey has 1 to 200 characters.";
+pub(crate) const PASSKEY_KNOWN: &str = "This device has a passkey for an account here already.";
+pub(crate) const MANY_PASSKEYS: &str = "An account has at most 50 passkeys. Remove one first.";
+pub(crate) const RENAME: &str = "Rename";
+pub(crate) const RENAME_OR_REMOVE: &str = "Rename or remove";
+pub(crate) const PROVIDERS: &str = "Other ways to sign in";
+pub(crate) const PROVIDERS_TEXT: &str =
+    "Whoever is signed in there gets in here. Link only accounts that are yours alone.";
+pub(crate) const NO_PROVIDERS: &str = "None is linked.";
+pub(crate) const LAST_WAY: &str =
+    "This is the last way to sign in. Set a password or link another one first.";
+pub(crate) const CONFIRM_BY_SIGN_IN: &str =
+    "You have no password, so this works for ten minutes after you signed in.";
 pub(crate) const SESSIONS: &str = "Browsers";
 pub(crate) const THIS_BROWSER: &str = "This browser";
 pub(crate) const NO_AGENT: &str = "A program without a name";
@@ -205,6 +235,55 @@ pub(crate) fn codes_left(left: u64) -> String {
 
 pub(crate) fn session_seen(at: &str, address: &str) -> String {
     format!("Last seen {at}, signed in from {address}")
+}
+
+pub(crate) fn passkey_refused(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Unproven => "This passkey is not known here. Sign in another way.",
+        Refused::Copied => {
+            "Somebody seems to have a copy of this passkey, so it was refused. Sign in another way and remove it."
+        }
+    }
+}
+
+pub(crate) fn continue_with(provider: &str) -> String {
+    format!("Continue with {provider}")
+}
+
+pub(crate) fn provider_denied(provider: &str) -> String {
+    format!("You did not agree at {provider}, so nothing happened here.")
+}
+
+pub(crate) fn provider_failed(provider: &str) -> String {
+    format!("Signing in with {provider} did not work. Try again in a moment, or sign in another way.")
+}
+
+pub(crate) fn provider_unknown(provider: &str) -> String {
+    format!(
+        "No account here is linked with this one at {provider}. Sign in another way and link it on the page of your account, or ask for an invitation."
+    )
+}
+
+pub(crate) fn provider_no_email(provider: &str) -> String {
+    format!("{provider} did not tell an e-mail address, and an account here needs one.")
+}
+
+pub(crate) fn provider_email_taken(email: &str, provider: &str) -> String {
+    format!(
+        "There is an account here with {email}. If it is yours, sign in to it another way, and then link {provider} on the page of your account."
+    )
+}
+
+pub(crate) fn provider_linked_already(provider: &str) -> String {
+    format!("This account at {provider} is linked already, here or with another account.")
+}
+
+pub(crate) fn remove(name: &str) -> String {
+    format!("Remove {name}")
+}
+
+pub(crate) fn added_on(at: &str) -> String {
+    format!("Added {at}")
 }
 
 pub(crate) fn linked_on(at: &str) -> String {

@@ -12,16 +12,16 @@ use crate::error::{Result, StoreError};
 use crate::secret::{Purpose, Secret};
 use crate::text;
 
-/// A sign-in that has begun in a browser and waits for the provider.
+/// A sign-in that has begun in a browser and waits for the provider, or for the authenticator with a person's passkey.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpstreamFlow {
-    /// Which provider, as the configuration calls it.
+    /// Which provider, as the configuration calls it; `passkey` for an authenticator.
     pub provider: String,
     /// The hash of a cookie of the browser that it began in.
     pub browser: [u8; 32],
     /// What the ID token must repeat.
     pub nonce: String,
-    /// The PKCE verifier, sealed.
+    /// The PKCE verifier, or what the authenticator has to sign, sealed.
     pub verifier: Vec<u8>,
     /// Where the browser goes afterwards.
     pub return_to: String,
@@ -173,11 +173,12 @@ impl Store {
         Ok(rows.into_iter().map(Identity::from).collect())
     }
 
-    /// Takes another way to sign in away from an account.
+    /// Takes another way to sign in away from an account; a conflict over `last` when it could not sign in any more.
     pub async fn unlink_identity(&self, account: AccountId, issuer: &str, subject: &str) -> Result<()> {
         const SQL: &str = "DELETE FROM identities WHERE account = $1 AND issuer = $2 AND subject = $3";
         check_identity(issuer, subject)?;
         let mut tx = self.begin().await?;
+        tx.lock_account(account).await?;
         let deleted = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(account.as_uuid())
             .bind(issuer)
@@ -185,8 +186,11 @@ impl Store {
             .execute(db)
             .await?
             .rows_affected());
-        tx.commit().await?;
-        if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if deleted == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.check_signs_in(account).await?;
+        tx.commit().await
     }
 }
 

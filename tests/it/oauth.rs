@@ -1,5 +1,6 @@
 //! The `OAuth2` and `OpenID` server, as other people's clients use it.
 
+mod journey;
 mod phones;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,10 @@ struct Provider {
 
 impl Provider {
     async fn new() -> anyhow::Result<Self> {
-        let world = World::new().await?;
+        Self::of(World::new().await?).await
+    }
+
+    async fn of(world: World) -> anyhow::Result<Self> {
         let store = Store::join(&world.database_url()).await?;
         let now = Clock::System.now();
         let organization = store.default_organization(now).await?.id;

@@ -9,7 +9,7 @@ mod process;
 mod shop;
 mod transport;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use anyhow::{Context, bail};
 use certificate::make_certificates;
 use process::Addresses;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 pub(crate) use api::Api;
 pub(crate) use certificate::Certificate;
@@ -67,6 +68,18 @@ impl World {
     pub(crate) async fn on_a_line() -> anyhow::Result<(Self, Line)> {
         let (engine, line) = database::Made::on_a_line().await?;
         Ok((Self::start(tempfile::tempdir()?, engine, &[], Addresses::PLAIN).await?, line))
+    }
+
+    /// A fresh server on SQLite that browsers know as `localhost`, with the line to it and its issuer.
+    pub(crate) async fn called_localhost(settings: &[(&str, &str)]) -> anyhow::Result<(Self, Line, String)> {
+        // Its address is in its settings, so there has to be one before it starts.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let issuer = format!("http://localhost:{}", listener.local_addr()?.port());
+        let settings: Vec<_> =
+            settings.iter().copied().chain([("PROMENADE_IDENTITY__ISSUER", issuer.as_str())]).collect();
+        let world = Self::with(Engine::Sqlite, &settings).await?;
+        let line = Line::from(listener, world.http())?;
+        Ok((world, line, issuer))
     }
 
     async fn start(

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const CLIENTS: [(&str, &str); 2] = [("mqtt", "5.16.0"), ("openid-client", "6.9.0")];
+const CLIENTS: [(&str, &str); 3] =
+    [("mqtt", "5.16.0"), ("openid-client", "6.9.0"), ("playwright-core", "1.65.1")];
 
-/// The modules below `target` that have the clients of MQTT and of `OpenID`.
+/// The modules below `target` that have the clients of MQTT and of `OpenID`, and what moves a browser.
 pub(crate) fn with_clients(target: &Path) -> Result<PathBuf> {
     with(&target.join("xtask").join("node"), &CLIENTS)
         .context("the tests with other people's clients need them")

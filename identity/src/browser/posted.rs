@@ -48,6 +48,6 @@ impl Posted {
 }
 
 /// What browsers say by themselves about where a request comes from (Fetch Metadata). Old ones say nothing.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+pub(super) fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }

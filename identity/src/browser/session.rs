@@ -46,14 +46,26 @@ impl Person {
 }
 
 impl Visitor {
-    /// Signs the browser in and sends it on. It always gets a new secret, and a session that it had before ends: one that
-    /// somebody else planted is worth nothing (session fixation).
+    /// Signs the browser in and sends it on.
     pub(crate) async fn sign_in(
         &self,
         identity: &Identity,
         account: AccountId,
         methods: &str,
         next: &Next,
+    ) -> Result<Response, PageRefusal> {
+        self.sign_in_with(identity, account, methods, next, redirect(next.as_str())).await
+    }
+
+    /// Signs the browser in with an answer that sends it on to `next`. It always gets a new secret, and a session that it had
+    /// before ends: one that somebody else planted is worth nothing (session fixation).
+    pub(crate) async fn sign_in_with(
+        &self,
+        identity: &Identity,
+        account: AccountId,
+        methods: &str,
+        next: &Next,
+        mut response: Response,
     ) -> Result<Response, PageRefusal> {
         let now = identity.clock.now();
         let life_ms = i64::from(identity.config.session_days) * DAY_MS;
@@ -75,7 +87,6 @@ impl Visitor {
         let about = About { account: Some(account), address: Some(self.address), ..About::default() };
         identity.record(What::SignedIn, about, json!({"methods": methods})).await;
         identity.metrics.signed_in();
-        let mut response = redirect(next.as_str());
         let cookie = Cookie::Session.set(&secret.text(), identity.issuer.is_secure(), Some(life_ms / 1_000));
         append(&mut response, cookie);
         Ok(response)

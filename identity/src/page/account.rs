@@ -2,7 +2,9 @@
 
 pub(crate) mod activity;
 pub(crate) mod email;
+pub(crate) mod passkeys;
 pub(crate) mod password;
+pub(crate) mod providers;
 pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod two_step;
@@ -23,6 +25,9 @@ use crate::audit::{About, What};
 use crate::browser::{Person, Posted, redirect};
 use crate::password::Verdict;
 use crate::words;
+
+/// How long a sign-in counts as one of a moment ago.
+const CONFIRMED_MS: i64 = 10 * 60_000;
 
 /// `GET /account`.
 pub(crate) async fn get(State(identity): State<Arc<Identity>>, person: Person) -> Response {
@@ -63,6 +68,8 @@ fn page(identity: &Identity, person: &Person, wrong: Option<&str>) -> Response {
                 @for (path, text) in [
                     ("/account/services", words::SERVICES),
                     ("/account/password", words::PASSWORD),
+                    ("/account/passkeys", words::PASSKEYS),
+                    ("/account/providers", words::PROVIDERS),
                     ("/account/two-step", words::TWO_STEP),
                     ("/account/sessions", words::SESSIONS),
                     ("/account/activity", words::ACTIVITY),
@@ -75,17 +82,21 @@ fn page(identity: &Identity, person: &Person, wrong: Option<&str>) -> Response {
         (form(csrf, "/account", &profile))
         h2 { (words::EMAIL) }
         p { (account.email) }
-        @if identity.mailer.is_there() { (email::form(csrf)) }
+        @if identity.mailer.is_there() { (email::form(person)) }
     };
     let page =
         if wrong.is_some() { Page::wrong(words::ACCOUNT, body) } else { Page::new(words::ACCOUNT, body) };
     page.show(identity, &person.visitor)
 }
 
-/// Whether the person typed their password: asked for again before what a stranger at an open browser could use to stay.
-async fn knows_password(identity: &Identity, person: &Person, typed: &str) -> Result<bool, PageRefusal> {
-    let stored = person.account.password.clone();
-    let verdict = identity.passwords.verify(typed.to_owned(), stored).await?;
+/// Whether the person showed lately who they are: asked for before what a stranger at an open browser could use to stay.
+/// Whoever has a password types it; whoever has none signed in a moment ago.
+async fn is_confirmed(identity: &Identity, person: &Person, typed: &str) -> Result<bool, PageRefusal> {
+    let Some(stored) = person.account.password.clone() else {
+        let age_ms = identity.clock.now().since(person.session.authenticated_at);
+        return Ok(age_ms < CONFIRMED_MS);
+    };
+    let verdict = identity.passwords.verify(typed.to_owned(), Some(stored)).await?;
     if matches!(verdict, Verdict::Right(_)) {
         return Ok(true);
     }
@@ -94,9 +105,17 @@ async fn knows_password(identity: &Identity, person: &Person, typed: &str) -> Re
     Ok(false)
 }
 
-/// The field that [`knows_password`] reads.
-fn current_password(id: &str) -> Markup {
-    Field { name: id, label: words::CURRENT_PASSWORD, ..form::password() }.show()
+/// The field that [`is_confirmed`] reads, by its name in the form and its id in the page.
+fn confirmation(person: &Person, name: &str, id: &str) -> Markup {
+    if person.account.password.is_some() {
+        return Field { name, label: words::CURRENT_PASSWORD, ..form::password() }.show_as(id);
+    }
+    html! { p.hint { (words::CONFIRM_BY_SIGN_IN) " " a href="/sign-in?again=1" { (words::SIGN_IN) } } }
+}
+
+/// What whoever was not confirmed reads.
+fn unconfirmed(person: &Person) -> &'static str {
+    if person.account.password.is_some() { words::WRONG_CURRENT_PASSWORD } else { words::CONFIRM_BY_SIGN_IN }
 }
 
 fn about(person: &Person) -> About {

@@ -30,12 +30,17 @@ pub(crate) struct Field<'a> {
 
 impl Field<'_> {
     pub(crate) fn show(&self) -> Markup {
-        let hint_id = format!("{}-hint", self.name);
+        self.show_as(self.name)
+    }
+
+    /// With an id of its own, where a page has several of the name.
+    pub(crate) fn show_as(&self, id: &str) -> Markup {
+        let hint_id = format!("{id}-hint");
         // A code of digits brings up the digits of a phone.
         let digits = (self.autocomplete == "one-time-code").then_some("numeric");
         html! {
-            label for=(self.name) { (self.label) }
-            input id=(self.name) name=(self.name) type=(self.kind) autocomplete=(self.autocomplete) inputmode=[digits]
+            label for=(id) { (self.label) }
+            input id=(id) name=(self.name) type=(self.kind) autocomplete=(self.autocomplete) inputmode=[digits]
                 value=[(!self.value.is_empty()).then_some(self.value)] required
                 aria-describedby=[self.hint.map(|_| hint_id.as_str())];
             @if let Some(hint) = self.hint {

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{Change, Invitation, NewAccount, StoreError};
 
 use super::form::{mistake, new_password, person_name};
-use super::{Page, PageRefusal, form};
+use super::{Page, PageRefusal, form, provider};
 use crate::Identity;
 use crate::audit::{About, What};
 use crate::browser::{Posted, Visitor, redirect};
@@ -74,11 +74,11 @@ pub(crate) async fn make_account(
     visitor.sign_in(&identity, account.id, "pwd", &Next::default()).await
 }
 
-async fn find(identity: &Identity, token: &str) -> Result<Invitation, PageRefusal> {
+pub(super) async fn find(identity: &Identity, token: &str) -> Result<Invitation, PageRefusal> {
     identity.store.invitation(token, identity.clock.now()).await?.ok_or(PageRefusal::DeadLink)
 }
 
-async fn accept(
+pub(super) async fn accept(
     identity: &Identity,
     visitor: &Visitor,
     token: &str,
@@ -123,6 +123,7 @@ async fn page(
         };
         html! {
             p { a href=(next.after("/sign-in")) { (words::HAVE_ACCOUNT) } }
+            (provider::buttons(identity, &visitor.csrf, &next, false))
             h2 { (words::make_account_for(&invitation.email)) }
             (form(&visitor.csrf, "/invitation/account", &inner))
         }
@@ -133,5 +134,7 @@ async fn page(
     } else {
         Page::new(words::INVITATION, body)
     };
+    // A button leads to its provider.
+    let page = if identity.providers.is_empty() { page } else { page.leading_anywhere() };
     Ok(page.show(identity, visitor))
 }

@@ -26,6 +26,10 @@ pub(crate) enum PageRefusal {
     Client(&'static str),
     /// A link was used before, is over, or never was one.
     DeadLink,
+    /// A passkey, or what came instead of one.
+    Passkey(&'static str),
+    /// A sign-in by another provider: its cause, and the words for the person.
+    Provider(&'static str, String),
     /// There is no such thing, or it is somebody else's.
     NotFound,
     /// The form says something that cannot be kept.
@@ -39,27 +43,29 @@ pub(crate) enum PageRefusal {
 }
 
 impl PageRefusal {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::SignIn(_) => StatusCode::SEE_OTHER,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::Unreadable | Self::Client(_) => StatusCode::BAD_REQUEST,
+            Self::Unreadable | Self::Client(_) | Self::Provider(..) => StatusCode::BAD_REQUEST,
             Self::DeadLink => StatusCode::GONE,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::Passkey(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    fn cause(&self) -> &'static str {
+    pub(crate) fn cause(&self) -> &'static str {
         match self {
             Self::SignIn(_) => "sign_in_first",
             Self::Forged => "forged_form",
             Self::Unreadable => "unreadable_form",
             Self::Client(_) => "bad_client_request",
             Self::DeadLink => "dead_link",
+            Self::Passkey(_) => "bad_passkey",
+            Self::Provider(cause, _) => cause,
             Self::NotFound => "not_found",
             Self::Invalid(_) => "invalid_form",
             Self::TooMany => "too_many_tries",
@@ -68,15 +74,15 @@ impl PageRefusal {
         }
     }
 
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::SignIn(_) => words::SIGN_IN_FIRST,
             Self::Forged => words::FORGED,
             Self::Unreadable => words::UNREADABLE,
-            Self::Client(text) => text,
+            Self::Client(text) | Self::Passkey(text) => text,
             Self::DeadLink => words::DEAD_LINK,
             Self::NotFound => words::NOT_FOUND,
-            Self::Invalid(text) => text,
+            Self::Invalid(text) | Self::Provider(_, text) => text,
             Self::TooMany => words::TOO_MANY,
             Self::Busy => words::BUSY,
             Self::Internal => words::INTERNAL,
@@ -134,11 +140,14 @@ impl IntoResponse for PageRefusal {
                     main {
                         h1 { (words::REFUSED) }
                         p.wrong role="alert" { (self.text()) }
+                        @if matches!(self, Self::Provider(..)) {
+                            p { a href="/sign-in" { (words::SIGN_IN) } }
+                        }
                     }
                 }
             }
         };
-        let mut response = whole(self.status(), &html, &policy(&LeadsTo::Ourselves));
+        let mut response = whole(self.status(), &html, &policy(&LeadsTo::Ourselves, false));
         response.extensions_mut().insert(Cause::new(self.cause()));
         if self == Self::Busy {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));

@@ -27,10 +27,7 @@ use crate::words;
 /// How long a person has for the second step.
 const LIFE_MS: i64 = 5 * 60_000;
 
-/// How whoever passes both steps proved who they are (RFC 8176 section 2).
-const METHODS: &str = "pwd otp mfa";
-
-/// That somebody gave the right password a moment ago. It travels through the browser, sealed, and counts in that browser
+/// That somebody gave the right password a moment ago, or was vouched for by another provider. It travels through the browser, sealed, and counts in that browser
 /// alone.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Ticket {
@@ -39,15 +36,18 @@ pub(super) struct Ticket {
     expires_at: Timestamp,
     /// The end of the hash that the password was compared with: a password that was changed since voids the ticket.
     password: String,
+    /// How they proved who they are so far (RFC 8176 section 2).
+    methods: String,
 }
 
 impl Ticket {
-    pub(super) fn new(identity: &Identity, account: &Account, next: &Next) -> Self {
+    pub(super) fn new(identity: &Identity, account: &Account, next: &Next, methods: &str) -> Self {
         Self {
             account: account.id,
             next: next.as_str().to_owned(),
             expires_at: identity.clock.now().plus(LIFE_MS),
             password: mark(account),
+            methods: methods.to_owned(),
         }
     }
 
@@ -84,37 +84,36 @@ pub(crate) async fn post(
     if !identity.attempts.may_try(who.clone(), now) {
         return Err(PageRefusal::TooMany);
     }
-    let Some(methods) = prove(&identity, &account, visitor, form.get("code").unwrap_or_default()).await?
-    else {
+    if !prove(&identity, &account, visitor, form.get("code").unwrap_or_default()).await? {
         identity.metrics.sign_in_refused();
         return Ok(page(sealed, &visitor.csrf, Some(words::WRONG_CODE)).show(&identity, visitor));
-    };
+    }
     identity.attempts.succeeded(&who);
-    visitor.sign_in(&identity, account.id, methods, &next).await
+    visitor.sign_in(&identity, account.id, &format!("{} otp mfa", ticket.methods), &next).await
 }
 
-/// How the person proved who they are (RFC 8176); none when the code is neither of the two.
+/// Whether the code is one of the two kinds.
 async fn prove(
     identity: &Identity,
     account: &Account,
     visitor: &Visitor,
     code: &str,
-) -> Result<Option<&'static str>, PageRefusal> {
+) -> Result<bool, PageRefusal> {
     let now = identity.clock.now();
-    let Some(totp) = account.totp.as_ref() else { return Ok(None) };
+    let Some(totp) = account.totp.as_ref() else { return Ok(false) };
     let factor = SecondFactor::open(&identity.sealer, account.id, &totp.sealed)?;
     if let Some(step) = factor.step(code, now) {
         // Once: whoever looked over a shoulder comes too late (RFC 6238 section 5.2).
-        return Ok(identity.store.accept_totp_step(account.id, step).await?.then_some(METHODS));
+        return Ok(identity.store.accept_totp_step(account.id, step).await?);
     }
     if !identity.store.use_recovery_code(account.id, code, now).await? {
-        return Ok(None);
+        return Ok(false);
     }
     let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     let left = identity.store.recovery_codes_left(account.id).await?;
     identity.record(What::RecoveryCodeUsed, about, json!({"left": left})).await;
     // A code on paper is a password for one time, too.
-    Ok(Some(METHODS))
+    Ok(true)
 }
 
 pub(super) fn page<'a>(ticket: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {

@@ -9,7 +9,7 @@ use store::Account;
 
 use super::form::{email, mistake, password};
 use super::second_factor::Ticket;
-use super::{Page, PageRefusal, form, second_factor};
+use super::{Page, PageRefusal, form, passkey, provider, second_factor};
 use crate::Identity;
 use crate::attempts::Who;
 use crate::browser::{Posted, Visitor, redirect};
@@ -18,6 +18,14 @@ use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::password::Verdict;
 use crate::words;
+
+/// What a sign-in page was asked for with.
+struct Asked<'a> {
+    next: &'a Next,
+    /// Whoever is signed in already wants to sign in anew.
+    again: bool,
+    email: &'a str,
+}
 
 /// `GET /sign-in`. Whoever is signed in goes on at once, unless `again` asks for another account or a fresh sign-in.
 pub(crate) async fn get(
@@ -30,8 +38,9 @@ pub(crate) async fn get(
     if visitor.signed_in.is_some() && query.get("again").is_none() {
         return redirect(next.as_str());
     }
-    page(&identity, &next, query.get("email").unwrap_or_default(), &visitor.csrf, None)
-        .show(&identity, &visitor)
+    let email = query.get("email").unwrap_or_default();
+    let asked = Asked { next: &next, again: query.get("again").is_some(), email };
+    page(&identity, &asked, &visitor.csrf, None).show(&identity, &visitor)
 }
 
 /// `POST /sign-in`. An address that nobody has costs as much time and gets the same words as a wrong password.
@@ -48,7 +57,8 @@ pub(crate) async fn post(
         let wait = identity.attempts.failed(all, identity.clock.now());
         identity.metrics.sign_in_refused();
         tokio::time::sleep(wait).await;
-        let page = page(&identity, &next, email, &visitor.csrf, Some(words::WRONG_PASSWORD));
+        let asked = Asked { next: &next, again: form.get("again").is_some(), email };
+        let page = page(&identity, &asked, &visitor.csrf, Some(words::WRONG_PASSWORD));
         return Ok(page.show(&identity, visitor));
     };
     identity.attempts.succeeded(&Who::Email(email.to_lowercase()));
@@ -58,7 +68,7 @@ pub(crate) async fn post(
         return Ok(Page::new(words::CHECK_MAIL, body).show(&identity, visitor));
     }
     if account.totp.as_ref().is_some_and(|totp| totp.confirmed_at.is_some()) {
-        let ticket = Ticket::new(&identity, &account, &next).seal(&identity, visitor)?;
+        let ticket = Ticket::new(&identity, &account, &next, "pwd").seal(&identity, visitor)?;
         return Ok(second_factor::page(&ticket, &visitor.csrf, None).show(&identity, visitor));
     }
     visitor.sign_in(&identity, account.id, "pwd", &next).await
@@ -82,9 +92,11 @@ async fn right_password(
     Ok(Some(account))
 }
 
-fn page<'a>(identity: &Identity, next: &Next, typed: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {
+fn page<'a>(identity: &Identity, asked: &Asked<'_>, csrf: &str, wrong: Option<&str>) -> Page<'a> {
+    let Asked { next, again, email: typed } = *asked;
     let inner = html! {
         input type="hidden" name="next" value=(next.as_str());
+        @if again { input type="hidden" name="again" value="1"; }
         (email(typed).show())
         (password().show())
         button type="submit" { (words::SIGN_IN) }
@@ -92,12 +104,14 @@ fn page<'a>(identity: &Identity, next: &Next, typed: &str, csrf: &str, wrong: Op
     let body = html! {
         (mistake(wrong))
         (form(csrf, "/sign-in", &inner))
+        @if identity.passkeys.is_some() { (passkey::button(csrf, next)) }
+        (provider::buttons(identity, csrf, next, again))
         p { a href="/reset" { (words::FORGOT_PASSWORD) } }
         @if identity.config.sign_up == SignUp::Open {
-            p { a href="/sign-up" { (words::SIGN_UP) } }
+            p { a href=(next.after("/sign-up")) { (words::SIGN_UP) } }
         }
     };
     let page =
         if wrong.is_some() { Page::wrong(words::SIGN_IN, body) } else { Page::new(words::SIGN_IN, body) };
-    page.leading_anywhere()
+    if identity.passkeys.is_some() { page.with_script().leading_anywhere() } else { page.leading_anywhere() }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use lettre::Address;
 use maud::html;
@@ -11,22 +11,26 @@ use serde_json::json;
 use store::{NewAccount, StoreError};
 
 use super::form::{email, mistake, new_password, person_name};
-use super::{Page, PageRefusal, form};
+use super::{Page, PageRefusal, form, provider};
 use crate::Identity;
 use crate::audit::{About, What};
 use crate::browser::{Posted, Visitor};
 use crate::config::SignUp;
 use crate::error::IdentityError;
 use crate::mail::Mail;
+use crate::next::Next;
+use crate::oauth::parameter::Parameters;
 use crate::{password, words};
 
 /// `GET /sign-up`.
 pub(crate) async fn get(
     State(identity): State<Arc<Identity>>,
     visitor: Visitor,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, PageRefusal> {
     check_open(&identity)?;
-    Ok(page("", "", &visitor.csrf, None).show(&identity, &visitor))
+    let next = Next::read(Parameters::parse(query.unwrap_or_default().as_bytes()).get("next"));
+    Ok(page(&identity, &next, "", "", &visitor.csrf, None).show(&identity, &visitor))
 }
 
 /// `POST /sign-up`. Whether somebody has the address already is told to that address by mail, and to nobody else: looking,
@@ -39,7 +43,9 @@ pub(crate) async fn post(
     let Posted { visitor, form } = &posted;
     let [name, email, chosen] =
         ["name", "email", "new_password"].map(|field| form.get(field).unwrap_or_default());
-    let wrong = |text| Ok(page(name, email, &visitor.csrf, Some(text)).show(&identity, visitor));
+    let next = Next::read(form.get("next"));
+    let wrong =
+        |text| Ok(page(&identity, &next, name, email, &visitor.csrf, Some(text)).show(&identity, visitor));
     if let Err(mistake) = password::check(chosen, email) {
         return wrong(words::password_mistake(mistake));
     }
@@ -85,13 +91,28 @@ fn check_open(identity: &Identity) -> Result<(), PageRefusal> {
     }
 }
 
-fn page<'a>(name: &str, address: &str, csrf: &str, wrong: Option<&str>) -> Page<'a> {
+fn page<'a>(
+    identity: &Identity,
+    next: &Next,
+    name: &str,
+    address: &str,
+    csrf: &str,
+    wrong: Option<&str>,
+) -> Page<'a> {
     let inner = html! {
+        input type="hidden" name="next" value=(next.as_str());
         (person_name(name).show())
         (email(address).show())
         (new_password().show())
         button type="submit" { (words::MAKE_ACCOUNT) }
     };
-    let body = html! { (mistake(wrong)) (form(csrf, "/sign-up", &inner)) };
-    if wrong.is_some() { Page::wrong(words::SIGN_UP, body) } else { Page::new(words::SIGN_UP, body) }
+    let body = html! {
+        (mistake(wrong))
+        (form(csrf, "/sign-up", &inner))
+        (provider::buttons(identity, csrf, next, false))
+    };
+    let page =
+        if wrong.is_some() { Page::wrong(words::SIGN_UP, body) } else { Page::new(words::SIGN_UP, body) };
+    // A button leads to its provider.
+    if identity.providers.is_empty() { page } else { page.leading_anywhere() }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use serde_json::Value;
 
 use crate::world::{Answer, App, PASSWORD, World, encoded};
 
@@ -58,6 +59,12 @@ impl<'a> Browser<'a> {
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request, Body::from(encoded(fields))).await
+    }
+
+    /// Posts JSON, as the script of a page does.
+    pub(crate) async fn post_json(&mut self, path: &str, said: &Value) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request, Body::from(said.to_string())).await
     }
 
     /// Goes through the usual request of a client to its end, agreeing when asked. Gives the answer that leads back.

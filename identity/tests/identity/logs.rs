@@ -4,11 +4,14 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use axum::http::header;
+use serde_json::json;
 use store::{BuiltInRole, ClientKind};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::browser::Browser;
-use crate::world::{PASSWORD, VERIFIER, World};
+use crate::provider::{SECRET, callback, parameters};
+use crate::upstream;
+use crate::world::{PASSWORD, VERIFIER, World, encoded};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
@@ -71,6 +74,42 @@ async fn no_secret_is_logged_or_put_into_an_address() {
         log.contains("a refresh token came again after its successor"),
         "the log is not listened to: {log}"
     );
+    for secret in secrets {
+        assert!(!log.contains(&secret), "`{secret}` is in the log");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_of_a_provider_is_logged() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
+    let logging = tracing::subscriber::set_default(subscriber.finish());
+    let (world, provider) = upstream::world(|_| {}).await;
+    let mut browser = Browser::new(&world);
+    let location = upstream::leave(&mut browser, "/sign-in", "work").await;
+    let asked = parameters(&location);
+    let query = provider.approve(&world, &location, &json!({}));
+    browser.get(&callback("work", &query)).await.location();
+    let code = parameters(&format!("?{query}"))["code"].clone();
+    // One that fails is where a secret is most easily said.
+    let failed = upstream::go(&mut browser, &provider, "/sign-in?again=1", &json!({"nonce": "wrong"})).await;
+    assert_eq!(failed.status.as_u16(), 400);
+    let location = upstream::leave(&mut browser, "/sign-in?again=1", "work").await;
+    let state = parameters(&location)["state"].clone();
+    let query = encoded(&[("code", "unknown-code"), ("state", &state), ("iss", &provider.issuer)]);
+    browser.get(&callback("work", &query)).await;
+    drop(logging);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("a provider did not say who somebody is"), "the log is not listened to: {log}");
+    let encoded_secret: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    let mut secrets = vec![SECRET.to_owned(), encoded_secret, "upstream-access-token".to_owned()];
+    secrets.extend([
+        "upstream-refresh-token".to_owned(),
+        "unknown-code".to_owned(),
+        "provider text".to_owned(),
+    ]);
+    secrets.extend([state, asked["state"].clone(), asked["nonce"].clone(), format!("{code}&")]);
     for secret in secrets {
         assert!(!log.contains(&secret), "`{secret}` is in the log");
     }

@@ -1,6 +1,7 @@
 //! What browsers and clients can do with the identity server, and what they cannot.
 
 mod accounts;
+mod authenticator;
 mod authorization;
 mod browser;
 mod clients;
@@ -12,9 +13,13 @@ mod exchange;
 mod logout;
 mod logs;
 mod own_pages;
+mod passkeys;
+mod provider;
 mod refreshes;
 mod revocation;
 mod signing_in;
 mod smtp;
 mod tokens;
+mod upstream;
+mod upstream_attacks;
 mod world;

@@ -102,7 +102,8 @@ impl Store {
     }
 
     /// Uses a link of [`LinkPurpose::ResetPassword`]: sets the password, ends the browser sessions and voids the other
-    /// links of this purpose. None when the link cannot be used.
+    /// links of this purpose. While nobody had shown that mail reaches them, the account may be of somebody who typed the
+    /// address of another person: their other ways to sign in end. None when the link cannot be used.
     pub async fn reset_password(
         &self,
         presented: &str,
@@ -118,6 +119,7 @@ impl Store {
         tx.update_password(id, Some(password)).await?;
         if account.email == email && account.email_verified_at.is_none() {
             // The link came by mail.
+            tx.delete_other_ways(id).await?;
             tx.update_email(id, &email, now).await?;
             account.email_verified_at = Some(now);
         }

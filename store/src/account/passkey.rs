@@ -140,18 +140,22 @@ impl Store {
         if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
-    /// Takes a passkey away.
+    /// Takes a passkey away; a conflict over `last` when the account could not sign in any more.
     pub async fn delete_passkey(&self, account: AccountId, id: PasskeyId) -> Result<()> {
         const SQL: &str = "DELETE FROM passkeys WHERE id = $1 AND account = $2";
         let mut tx = self.begin().await?;
+        tx.lock_account(account).await?;
         let deleted = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(account.as_uuid())
             .execute(db)
             .await?
             .rows_affected());
-        tx.commit().await?;
-        if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if deleted == 0 {
+            return Err(StoreError::NotFound);
+        }
+        tx.check_signs_in(account).await?;
+        tx.commit().await
     }
 }
 

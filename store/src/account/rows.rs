@@ -69,6 +69,24 @@ impl Tx {
         if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
+    /// A conflict over `last` when an account has no password, no passkey and no other provider.
+    pub(crate) async fn check_signs_in(&mut self, id: AccountId) -> Result<()> {
+        const SQL: &str = "SELECT
+            (SELECT count(*) FROM accounts WHERE id = $1 AND password IS NOT NULL)
+            + (SELECT count(*) FROM passkeys WHERE account = $1)
+            + (SELECT count(*) FROM identities WHERE account = $1)";
+        let ways: i64 = within!(self, |db| sqlx::query_scalar(SQL).bind(id.as_uuid()).fetch_one(db).await?);
+        if ways == 0 { Err(StoreError::Conflict("last")) } else { Ok(()) }
+    }
+
+    /// Takes every way to sign in away but the password.
+    pub(super) async fn delete_other_ways(&mut self, id: AccountId) -> Result<()> {
+        for sql in ["DELETE FROM passkeys WHERE account = $1", "DELETE FROM identities WHERE account = $1"] {
+            within!(self, |db| sqlx::query(sql).bind(id.as_uuid()).execute(db).await.map(drop))?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn update_email(&mut self, id: AccountId, email: &str, now: Timestamp) -> Result<()> {
         const SQL: &str =
             "UPDATE accounts SET email = $2, email_key = $3, email_verified_at = $4 WHERE id = $1";

@@ -1,4 +1,5 @@
-use store::{NewIdentity, StoreError, UpstreamFlow};
+use serde_json::json;
+use store::{Account, Link, LinkPurpose, NewAccount, NewIdentity, NewPasskey, StoreError, UpstreamFlow};
 
 use crate::engines::each_engine;
 use crate::people::{minutes, new_account, person};
@@ -77,8 +78,45 @@ async fn an_identity_leads_to_one_account() {
         store.unlink_identity(ada, "https://id.example", "1").await.unwrap();
         assert_eq!(sign_in("1").await.unwrap(), None);
         assert!(matches!(sign_in("1\0").await, Err(StoreError::Invalid(_))));
+        // The last way to sign in stays.
+        let carl = NewAccount { password: None, ..new_account("carl@example.org") };
+        let carl = store.create_account_with_identity(&carl, &identity("3"), NOON).await.unwrap().id;
+        let last = store.unlink_identity(carl, "https://id.example", "3").await;
+        assert!(matches!(last, Err(StoreError::Conflict("last"))), "{last:?}");
+        assert_eq!(sign_in("3").await.unwrap(), Some(carl));
+        let passkey = NewPasskey { credential: vec![3], name: "Phone".into(), data: json!({}) };
+        let passkey = store.add_passkey(carl, &passkey, NOON).await.unwrap();
+        store.unlink_identity(carl, "https://id.example", "3").await.unwrap();
+        let last = store.delete_passkey(carl, passkey.id).await;
+        assert!(matches!(last, Err(StoreError::Conflict("last"))), "{last:?}");
+        assert_eq!(store.passkeys(carl).await.unwrap().len(), 1);
         let empty = store.link_identity(ada, &identity(""), NOON).await;
         assert!(matches!(empty, Err(StoreError::Invalid(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_the_mail_of_an_address_ends_what_others_linked_to_it_before() {
+    each_engine(async |store| {
+        let reset = async |account: &Account| {
+            let link = Link {
+                purpose: LinkPurpose::ResetPassword,
+                account: Some(account.id),
+                email: account.email.clone(),
+                expires_at: minutes(10),
+            };
+            let secret = store.create_link(&link, NOON).await.unwrap().text();
+            store.reset_password(&secret, "$argon2id$new", NOON).await.unwrap().expect("a good link")
+        };
+        let eve = NewAccount { password: None, ..new_account("ada@example.org") };
+        let account = store.create_account_with_identity(&eve, &identity("1"), NOON).await.unwrap();
+        reset(&account).await;
+        assert_eq!(store.identities(account.id).await.unwrap(), []);
+        // From then on it is the account of whoever reads the mail.
+        store.link_identity(account.id, &identity("2"), NOON).await.unwrap();
+        reset(&account).await;
+        assert_eq!(store.identities(account.id).await.unwrap().len(), 1);
     })
     .await;
 }

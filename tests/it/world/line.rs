@@ -25,7 +25,11 @@ pub(crate) enum State {
 
 impl Line {
     pub(super) async fn to(server: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, server)
+    }
+
+    /// From where somebody listens already.
+    pub(super) fn from(listener: TcpListener, server: SocketAddr) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
         let (state, states) = watch::channel(State::Carrying);
         tokio::spawn(async move {

@@ -17,13 +17,14 @@ struct Needed {
     is_there: fn() -> bool,
 }
 
-const NEEDED: [Needed; 6] = [
+const NEEDED: [Needed; 7] = [
     Needed { package: "postgresql", is_there: || postgres::programs().is_some() },
     Needed { package: "mosquitto", is_there: || program::find("mosquitto").is_some() },
     Needed { package: "mosquitto-clients", is_there: || program::find("mosquitto_pub").is_some() },
     Needed { package: "python3-venv", is_there: python_makes_environments },
     Needed { package: "nodejs", is_there: || program::find("node").is_some() },
     Needed { package: "npm", is_there: || program::find("npm").is_some() },
+    Needed { package: "chromium", is_there: || program::find("chromium").is_some() },
 ];
 
 /// Installs what is missing when this is root on Debian or its kin; otherwise says what to install.

@@ -46,7 +46,8 @@ pub(crate) async fn get(
     Ok(Page::new(words::ACTIVITY, body).show(&identity, &person.visitor))
 }
 
-/// Which service an entry is about.
+/// Which service, passkey or provider an entry is about.
 fn subject(detail: &Value) -> String {
-    detail["client"].as_str().map(|client| format!(": {client}")).unwrap_or_default()
+    let named = ["name", "client", "passkey", "provider"].into_iter().find_map(|kind| detail[kind].as_str());
+    named.map(|name| format!(": {name}")).unwrap_or_default()
 }

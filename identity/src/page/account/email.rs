@@ -7,9 +7,9 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::super::{Field, Page, PageRefusal};
-use super::{current_password, knows_password};
+use super::{confirmation, is_confirmed, unconfirmed};
 use crate::Identity;
-use crate::browser::Posted;
+use crate::browser::{Person, Posted};
 use crate::words;
 
 /// `POST /account/email`. Whether somebody has the address already is not told: the link says so to whoever reads its mail.
@@ -18,8 +18,8 @@ pub(crate) async fn post(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
-    if !knows_password(&identity, &person, form.get("password").unwrap_or_default()).await? {
-        return Err(PageRefusal::Invalid(words::WRONG_CURRENT_PASSWORD.to_owned()));
+    if !is_confirmed(&identity, &person, form.get("password").unwrap_or_default()).await? {
+        return Err(PageRefusal::Invalid(unconfirmed(&person).to_owned()));
     }
     let email = form.get("new_email").ok_or(PageRefusal::Invalid(words::NO_ADDRESS.to_owned()))?;
     identity.send_change(person.account.id, email).await?;
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     Ok(Page::new(words::CHECK_MAIL, body).show(&identity, &person.visitor))
 }
 
-pub(super) fn form(csrf: &str) -> Markup {
+pub(super) fn form(person: &Person) -> Markup {
     let email = Field {
         name: "new_email",
         label: words::NEW_EMAIL,
@@ -38,8 +38,8 @@ pub(super) fn form(csrf: &str) -> Markup {
     };
     let inner = html! {
         (email.show())
-        (current_password("password"))
+        (confirmation(person, "password", "password"))
         button type="submit" { (words::SEND_LINK) }
     };
-    super::super::form(csrf, "/account/email", &inner)
+    super::super::form(&person.visitor.csrf, "/account/email", &inner)
 }

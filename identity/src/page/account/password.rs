@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::form::{mistake, new_password};
 use super::super::{Page, PageRefusal, form};
-use super::{about, current_password, knows_password};
+use super::{about, confirmation, is_confirmed, unconfirmed};
 use crate::audit::What;
 use crate::browser::{Person, Posted};
 use crate::next::Next;
@@ -17,7 +17,7 @@ use crate::{Identity, password, words};
 
 /// `GET /account/password`.
 pub(crate) async fn get(State(identity): State<Arc<Identity>>, person: Person) -> Response {
-    page(&person.visitor.csrf, None).show(&identity, &person.visitor)
+    page(&person, None).show(&identity, &person.visitor)
 }
 
 /// `POST /account/password`: other browsers are signed out, and this one gets a new session.
@@ -26,13 +26,13 @@ pub(crate) async fn post(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
-    let wrong = |text| Ok(page(&person.visitor.csrf, Some(text)).show(&identity, &person.visitor));
+    let wrong = |text| Ok(page(&person, Some(text)).show(&identity, &person.visitor));
     let [current, chosen] = ["password", "new_password"].map(|field| form.get(field).unwrap_or_default());
     if let Err(mistake) = password::check(chosen, &person.account.email) {
         return wrong(words::password_mistake(mistake));
     }
-    if !knows_password(&identity, &person, current).await? {
-        return wrong(words::WRONG_CURRENT_PASSWORD);
+    if !is_confirmed(&identity, &person, current).await? {
+        return wrong(unconfirmed(&person));
     }
     let hash = identity.passwords.hash(chosen.to_owned()).await?;
     let account = person.account.id;
@@ -42,12 +42,12 @@ pub(crate) async fn post(
     person.visitor.sign_in(&identity, account, &person.session.methods, &Next::default()).await
 }
 
-fn page<'a>(csrf: &str, wrong: Option<&str>) -> Page<'a> {
+fn page<'a>(person: &Person, wrong: Option<&str>) -> Page<'a> {
     let inner = html! {
-        (current_password("password"))
+        (confirmation(person, "password", "password"))
         (new_password().show())
         button type="submit" { (words::SET_PASSWORD) }
     };
-    let body = html! { (mistake(wrong)) (form(csrf, "/account/password", &inner)) };
+    let body = html! { (mistake(wrong)) (form(&person.visitor.csrf, "/account/password", &inner)) };
     if wrong.is_some() { Page::wrong(words::PASSWORD, body) } else { Page::new(words::PASSWORD, body) }
 }

@@ -10,7 +10,7 @@ use store::{StoreError, TypedCode};
 
 use super::super::form::mistake;
 use super::super::{Field, Page, PageRefusal, form};
-use super::{about, current_password, knows_password};
+use super::{about, confirmation, is_confirmed, unconfirmed};
 use crate::Identity;
 use crate::attempts::Who;
 use crate::audit::What;
@@ -29,11 +29,11 @@ pub(crate) async fn get(
     let body = if is_on {
         let left = identity.store.recovery_codes_left(person.account.id).await?;
         let renew = html! {
-            (current_password("password"))
+            (confirmation(&person, "password", "password"))
             button type="submit" { (words::RENEW_CODES) }
         };
         let off = html! {
-            (current_password("off_password"))
+            (confirmation(&person, "off_password", "off_password"))
             button.second type="submit" { (words::TURN_OFF) }
         };
         html! {
@@ -44,7 +44,7 @@ pub(crate) async fn get(
             (form(csrf, "/account/two-step/off", &off))
         }
     } else {
-        let begin = html! { (current_password("password")) button type="submit" { (words::TURN_ON) } };
+        let begin = html! { (confirmation(&person, "password", "password")) button type="submit" { (words::TURN_ON) } };
         html! { p { (words::TWO_STEP_TEXT) } (form(csrf, "/account/two-step/begin", &begin)) }
     };
     Ok(Page::new(words::TWO_STEP, body).show(&identity, &person.visitor))
@@ -56,7 +56,7 @@ pub(crate) async fn begin(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
-    check_password(&identity, &person, &form, "password").await?;
+    check_confirmed(&identity, &person, &form, "password").await?;
     let factor = SecondFactor::generate()?;
     let sealed = factor.seal(&identity.sealer, person.account.id)?;
     identity.store.begin_totp(person.account.id, &sealed).await?;
@@ -96,7 +96,7 @@ pub(crate) async fn off(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
-    check_password(&identity, &person, &form, "off_password").await?;
+    check_confirmed(&identity, &person, &form, "off_password").await?;
     identity.store.remove_totp(person.account.id).await?;
     identity.record(What::TotpOff, about(&person), json!({})).await;
     Ok(redirect("/account/two-step"))
@@ -108,7 +108,7 @@ pub(crate) async fn renew_codes(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
-    check_password(&identity, &person, &form, "password").await?;
+    check_confirmed(&identity, &person, &form, "password").await?;
     if person.account.totp.as_ref().is_none_or(|totp| totp.confirmed_at.is_none()) {
         return Ok(redirect("/account/two-step"));
     }
@@ -117,16 +117,16 @@ pub(crate) async fn renew_codes(
     Ok(Page::new(words::RECOVERY_CODES, code_list(&codes)).show(&identity, &person.visitor))
 }
 
-async fn check_password(
+async fn check_confirmed(
     identity: &Identity,
     person: &Person,
     form: &Parameters,
     field: &str,
 ) -> Result<(), PageRefusal> {
-    if knows_password(identity, person, form.get(field).unwrap_or_default()).await? {
+    if is_confirmed(identity, person, form.get(field).unwrap_or_default()).await? {
         return Ok(());
     }
-    Err(PageRefusal::Invalid(words::WRONG_CURRENT_PASSWORD.to_owned()))
+    Err(PageRefusal::Invalid(unconfirmed(person).to_owned()))
 }
 
 fn secret_page<'a>(person: &Person, factor: &SecondFactor, wrong: Option<&str>) -> Page<'a> {

@@ -1,0 +1,414 @@
+//! Passkeys: adding them, signing in with them, and what does not sign in.
+
+use axum::http::{StatusCode, header};
+use serde_json::{Value, json};
+use store::{BuiltInRole, ClientKind, Page};
+
+use crate::authenticator::Authenticator;
+use crate::browser::Browser;
+use crate::own_pages::turn_two_step_on;
+use crate::world::{Answer, MINUTE, PASSWORD, World, claims};
+
+const SESSION: &str = "__Host-promenade";
+
+/// What a page puts into its forms against other sites.
+fn csrf(page: &Answer, action: &str) -> String {
+    let form = page.form(action);
+    form.fields.into_iter().find(|(name, _)| name == "csrf").unwrap().1
+}
+
+/// Asks for the options of a new passkey.
+async fn begin_adding(browser: &mut Browser<'_>, name: &str, password: &str) -> Answer {
+    let page = browser.get("/account/passkeys").await;
+    let csrf = csrf(&page, "/account/passkeys/begin");
+    let asked = json!({"csrf": csrf, "name": name, "password": password});
+    browser.post_json("/account/passkeys/begin", &asked).await
+}
+
+/// Adds the passkey of a device.
+async fn add(browser: &mut Browser<'_>, device: &mut Authenticator, name: &str) -> Answer {
+    let begun = begin_adding(browser, name, PASSWORD).await;
+    begun.assert_ok();
+    let begun = begun.json();
+    let credential = device.create(&begun["publicKey"]);
+    finish_adding(browser, &begun, &credential).await
+}
+
+async fn finish_adding(browser: &mut Browser<'_>, begun: &Value, credential: &Value) -> Answer {
+    let page = browser.get("/account/passkeys").await;
+    let csrf = csrf(&page, "/account/passkeys/begin");
+    let made = json!({"csrf": csrf, "ceremony": begun["ceremony"], "credential": credential});
+    browser.post_json("/account/passkeys/finish", &made).await
+}
+
+/// Asks for the options of a sign-in that leads on to `next`.
+async fn begin(browser: &mut Browser<'_>, next: &str) -> Value {
+    let page = browser.get("/sign-in?again=1").await;
+    let csrf = csrf(&page, "/sign-in/passkey/begin");
+    let begun = browser.post_json("/sign-in/passkey/begin", &json!({"csrf": csrf, "next": next})).await;
+    begun.assert_ok();
+    begun.json()
+}
+
+async fn finish(browser: &mut Browser<'_>, begun: &Value, credential: &Value) -> Answer {
+    let page = browser.get("/sign-in?again=1").await;
+    let csrf = csrf(&page, "/sign-in/passkey/begin");
+    let shown = json!({"csrf": csrf, "ceremony": begun["ceremony"], "credential": credential});
+    browser.post_json("/sign-in/passkey/finish", &shown).await
+}
+
+/// Signs in with a device.
+async fn sign_in(browser: &mut Browser<'_>, device: &mut Authenticator) -> Answer {
+    let begun = begin(browser, "/account").await;
+    let credential = device.get(&begun["publicKey"]);
+    finish(browser, &begun, &credential).await
+}
+
+/// Refused, and nobody is signed in.
+#[track_caller]
+fn assert_refused(browser: &Browser<'_>, answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    assert_eq!(answer.field("error"), "bad_passkey");
+    assert!(!browser.cookies.contains_key(SESSION), "nobody is signed in");
+}
+
+/// Ann, and her phone with a passkey.
+async fn ann(world: &World) -> Authenticator {
+    world.member("ann@example.com", BuiltInRole::Operator).await;
+    let mut browser = Browser::signed_in(world, "ann@example.com").await;
+    let mut device = Authenticator::new();
+    let added = add(&mut browser, &mut device, "Phone <1>").await;
+    added.assert_ok();
+    assert_eq!(added.field("next"), "/account/passkeys");
+    device
+}
+
+#[tokio::test]
+async fn a_passkey_is_added_and_signs_in() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let app = world.app(ClientKind::Confidential).await;
+    let next = app.authorize(&[]);
+
+    let mut browser = Browser::new(&world);
+    browser.cookies.insert(SESSION.to_owned(), "bs_planted".to_owned());
+    let begun = begin(&mut browser, &next).await;
+    assert_eq!(begun["publicKey"]["rpId"], "id.example");
+    assert_eq!(begun["publicKey"]["userVerification"], "required");
+    assert!(begun.get("mediation").is_none(), "a button, and no list of the browser");
+    let credential = device.get(&begun["publicKey"]);
+    let answer = finish(&mut browser, &begun, &credential).await;
+    answer.assert_ok();
+    assert_eq!(answer.field("next"), next);
+    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    assert_ne!(browser.cookies[SESSION], "bs_planted", "a new secret");
+
+    let code = browser.code(&app).await;
+    let tokens = world.exchange(&app, &code).await;
+    let id_token = claims(&tokens.field("id_token"));
+    assert_eq!(id_token["amr"], json!(["pop", "user", "mfa"]));
+    assert_eq!(id_token["auth_time"], world.now().0 / 1_000);
+
+    let page = browser.get("/account/passkeys").await;
+    assert!(
+        page.text.contains("Phone &lt;1&gt;") && page.text.contains("Last used 2 March 2026"),
+        "{page:?}"
+    );
+    let activity = browser.get("/account/activity").await.text;
+    assert!(activity.contains("Added a passkey: Phone &lt;1&gt;"), "{activity}");
+}
+
+#[tokio::test]
+async fn options_of_a_new_passkey_ask_for_what_a_sign_in_needs() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let begun = begin_adding(&mut browser, "Again", PASSWORD).await.json();
+    let options = &begun["publicKey"];
+    assert_eq!(options["rp"], json!({"name": "Promenade", "id": "id.example"}));
+    assert_eq!(options["authenticatorSelection"]["residentKey"], "required");
+    assert_eq!(options["authenticatorSelection"]["requireResidentKey"], true);
+    assert_eq!(options["authenticatorSelection"]["userVerification"], "required");
+    assert_eq!(options["attestation"], "none");
+    assert_eq!(options["excludeCredentials"].as_array().unwrap().len(), 1);
+    // A browser that does not heed the list is not believed.
+    let credential = device.create(options);
+    let answer = finish_adding(&mut browser, &begun, &credential).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_passkey_is_both_factors() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    turn_two_step_on(&mut browser).await;
+    let mut other = Browser::new(&world);
+    sign_in(&mut other, &mut device).await.assert_ok();
+    other.get("/account").await.assert_ok();
+}
+
+#[tokio::test]
+async fn adding_and_removing_need_the_password() {
+    let world = World::new().await;
+    ann(&world).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let wrong = begin_adding(&mut browser, "Thief's", "wrong password").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.field("message"), "The current password is wrong.");
+    for name in ["", "  ", &"x".repeat(201)] {
+        let wrong = begin_adding(&mut browser, name, PASSWORD).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{name:?}");
+    }
+    let page = browser.get("/account/passkeys").await;
+    let form = page.form("/account/passkeys/remove");
+    let wrong = browser.submit(&form, &[("password", "wrong password")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let form = page.form("/account/passkeys/rename");
+    browser.submit(&form, &[("name", "Old phone")]).await.location();
+    let page = browser.get("/account/passkeys").await;
+    assert!(page.text.contains("<strong>Old phone</strong>"), "{page:?}");
+    let activity = browser.get("/account/activity").await.text;
+    assert!(activity.contains("Renamed a passkey: Old phone"), "{activity}");
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_once() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::new(&world);
+    let begun = begin(&mut browser, "/account").await;
+    let credential = device.get(&begun["publicKey"]);
+    finish(&mut browser, &begun, &credential).await.assert_ok();
+    browser.cookies.remove(SESSION);
+    let again = finish(&mut browser, &begun, &credential).await;
+    assert_refused(&browser, &again);
+    // What was signed for one challenge is worth nothing for the next.
+    let other = begin(&mut browser, "/account").await;
+    let answer = finish(&mut browser, &other, &credential).await;
+    assert_refused(&browser, &answer);
+    // Nor does one wrong answer leave the challenge open for a right one.
+    let right = device.get(&other["publicKey"]);
+    let answer = finish(&mut browser, &other, &right).await;
+    assert_refused(&browser, &answer);
+}
+
+#[tokio::test]
+async fn a_challenge_is_of_its_browser_and_its_moment() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut one = Browser::new(&world);
+    let mut two = Browser::new(&world);
+    let begun = begin(&mut one, "/account").await;
+    let credential = device.get(&begun["publicKey"]);
+    let answer = finish(&mut two, &begun, &credential).await;
+    assert_refused(&two, &answer);
+    finish(&mut one, &begun, &credential).await.assert_ok();
+
+    let begun = begin(&mut two, "/account").await;
+    let credential = device.get(&begun["publicKey"]);
+    world.pass(5 * MINUTE);
+    let answer = finish(&mut two, &begun, &credential).await;
+    assert_refused(&two, &answer);
+    assert_eq!(world.refusals("bad_passkey"), 2);
+}
+
+#[tokio::test]
+async fn a_challenge_is_for_one_thing_and_one_person() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    world.account("eve@example.com").await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let begun = begin_adding(&mut browser, "Second", PASSWORD).await.json();
+    let mut second = Authenticator::new();
+    let credential = second.create(&begun["publicKey"]);
+    // Somebody else signs in in the same browser before it is finished.
+    browser.sign_in("eve@example.com", PASSWORD).await;
+    let answer = finish_adding(&mut browser, &begun, &credential).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    let page = browser.get("/account/passkeys").await;
+    assert!(page.text.contains("You have none."), "{page:?}");
+
+    // A challenge of a registration signs nobody in.
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let mut begun = begin_adding(&mut browser, "Second", PASSWORD).await.json();
+    browser.cookies.remove(SESSION);
+    begun["publicKey"]["rpId"] = json!("id.example");
+    let credential = device.get(&begun["publicKey"]);
+    let answer = finish(&mut browser, &begun, &credential).await;
+    assert_refused(&browser, &answer);
+}
+
+#[tokio::test]
+async fn what_the_device_says_is_checked() {
+    let world = World::new().await;
+    let device = ann(&world).await;
+    let mut browser = Browser::new(&world);
+
+    let mut phished = device;
+    phished.origin = "https://id.example.evil.example".to_owned();
+    let answer = sign_in(&mut browser, &mut phished).await;
+    assert_refused(&browser, &answer);
+    phished.origin = "https://id.example:8443".to_owned();
+    let answer = sign_in(&mut browser, &mut phished).await;
+    assert_refused(&browser, &answer);
+
+    let mut unverified = phished;
+    unverified.origin = crate::world::ISSUER.to_owned();
+    unverified.verifies = false;
+    let answer = sign_in(&mut browser, &mut unverified).await;
+    assert_refused(&browser, &answer);
+    unverified.verifies = true;
+
+    // Another key under the same id, and the same key for somebody else.
+    let mut forged = Authenticator::new();
+    (forged.id, forged.handle) = (unverified.id.clone(), unverified.handle.clone());
+    let answer = sign_in(&mut browser, &mut forged).await;
+    assert_refused(&browser, &answer);
+    let eve = world.account("eve@example.com").await;
+    unverified.handle = eve.id.as_uuid().as_bytes().to_vec();
+    let answer = sign_in(&mut browser, &mut unverified).await;
+    assert_refused(&browser, &answer);
+    let mut unknown = Authenticator::new();
+    let answer = sign_in(&mut browser, &mut unknown).await;
+    assert_refused(&browser, &answer);
+}
+
+#[tokio::test]
+async fn a_new_passkey_is_checked_too() {
+    let world = World::new().await;
+    world.account("ann@example.com").await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let mut elsewhere = Authenticator::new();
+    elsewhere.origin = "https://evil.example".to_owned();
+    let answer = add(&mut browser, &mut elsewhere, "Phone").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    let mut unverified = Authenticator::new();
+    unverified.verifies = false;
+    let answer = add(&mut browser, &mut unverified, "Phone").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    let begun = begin_adding(&mut browser, "Phone", PASSWORD).await.json();
+    let mut other = begun.clone();
+    other["publicKey"]["challenge"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let credential = Authenticator::new().create(&other["publicKey"]);
+    let answer = finish_adding(&mut browser, &begun, &credential).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    assert!(browser.get("/account/passkeys").await.text.contains("You have none."));
+}
+
+#[tokio::test]
+async fn a_copy_of_a_key_is_refused_and_written_down() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::new(&world);
+    sign_in(&mut browser, &mut device).await.assert_ok();
+    browser.cookies.remove(SESSION);
+    device.counter = 0;
+    let answer = sign_in(&mut browser, &mut device).await;
+    assert_refused(&browser, &answer);
+    assert!(answer.field("message").contains("copy"), "{answer:?}");
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    let log = world.store.audit_of_account(ann.id, Page { cursor: None, limit: 50 }).await.unwrap();
+    let written = log.items.iter().find(|entry| entry.what == "passkey_copied").expect("it is written down");
+    assert_eq!(written.detail["passkey"], "Phone <1>");
+    device.counter = 10;
+    sign_in(&mut browser, &mut device).await.assert_ok();
+}
+
+#[tokio::test]
+async fn a_removed_passkey_and_a_disabled_account_sign_nobody_in() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    // The older one is listed first.
+    world.pass(MINUTE);
+    let mut second = Authenticator::new();
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    add(&mut browser, &mut second, "Second").await.assert_ok();
+    let form = browser.get("/account/passkeys").await.form("/account/passkeys/remove");
+    assert_eq!(browser.submit(&form, &[("password", PASSWORD)]).await.location(), "/account/passkeys");
+    let mut other = Browser::new(&world);
+    let removed = sign_in(&mut other, &mut device).await;
+    assert_refused(&other, &removed);
+    sign_in(&mut other, &mut second).await.assert_ok();
+
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    world.store.disable_account(ann.id, world.now()).await.unwrap();
+    let mut other = Browser::new(&world);
+    let disabled = sign_in(&mut other, &mut second).await;
+    assert_refused(&other, &disabled);
+    assert_eq!(disabled.text, removed.text, "neither learns which");
+}
+
+#[tokio::test]
+async fn nobody_changes_the_passkeys_of_others() {
+    let world = World::new().await;
+    ann(&world).await;
+    world.account("eve@example.com").await;
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    let id = world.store.passkeys(ann.id).await.unwrap()[0].id.to_string();
+    let mut eve = Browser::signed_in(&world, "eve@example.com").await;
+    let page = eve.get("/account/passkeys").await;
+    let csrf = csrf(&page, "/account/passkeys/begin");
+    for (path, more) in
+        [("/account/passkeys/rename", ("name", "mine")), ("/account/passkeys/remove", ("password", PASSWORD))]
+    {
+        let answer = eve.post(path, &[("csrf", &csrf), ("passkey", &id), more]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(world.store.passkeys(ann.id).await.unwrap()[0].name, "Phone <1>");
+}
+
+#[tokio::test]
+async fn the_script_posts_json_of_our_own_pages_only() {
+    let world = World::new().await;
+    ann(&world).await;
+    let mut browser = Browser::new(&world);
+    let page = browser.get("/sign-in").await;
+    let token = csrf(&page, "/sign-in/passkey/begin");
+    let path = "/sign-in/passkey/begin";
+    let of_another = csrf(&Browser::new(&world).get("/sign-in").await, path);
+    for body in [json!({"next": "/account"}), json!({"next": "/account", "csrf": of_another})] {
+        let answer = browser.post_json(path, &body).await;
+        assert_eq!((answer.status.as_u16(), answer.field("error").as_str()), (403, "forged_form"), "{body}");
+    }
+    let form = [("csrf", token.as_str()), ("next", "/account")];
+    assert_eq!(browser.post(path, &form).await.status.as_u16(), 403, "a form is no JSON");
+    for body in [json!({"csrf": token}), json!({"csrf": token, "next": "/account", "more": 1})] {
+        let answer = browser.post_json(path, &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.field("error").as_str()),
+            (400, "unreadable_form"),
+            "{body}"
+        );
+    }
+    let nobody = json!({"csrf": token, "name": "x", "password": PASSWORD});
+    let answer = browser.post_json("/account/passkeys/begin", &nobody).await;
+    assert_eq!((answer.status.as_u16(), answer.field("error").as_str()), (401, "sign_in_first"));
+}
+
+#[tokio::test]
+async fn only_the_pages_of_passkeys_may_run_a_script() {
+    let world = World::new().await;
+    world.account("ann@example.com").await;
+    let mut browser = Browser::new(&world);
+    let page = browser.get("/sign-in").await;
+    assert!(page.header("content-security-policy").contains("; script-src 'self'; connect-src 'self'"));
+    assert!(page.text.contains("<div id=\"passkey\" hidden"), "a browser without scripts shows no button");
+    assert!(page.text.contains("id=\"passkey-sign-in\""), "{page:?}");
+    browser.sign_in("ann@example.com", PASSWORD).await;
+    let page = browser.get("/account/passkeys").await;
+    assert!(page.header("content-security-policy").contains("; script-src 'self'; connect-src 'self'"));
+    assert!(page.text.contains("id=\"add-passkey\""), "{page:?}");
+    let page = browser.get("/account").await;
+    assert!(!page.header("content-security-policy").contains("script-src"));
+    let script = browser.get("/identity/passkey.js").await;
+    assert_eq!(script.header(header::CONTENT_TYPE), "text/javascript; charset=utf-8");
+    assert_eq!(script.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
+async fn a_server_without_a_name_has_no_passkeys() {
+    let world = World::with(|config| config.issuer = Some("http://127.0.0.1:8080".to_owned())).await;
+    let page = world.get("/sign-in").await;
+    assert!(!page.text.contains("passkey") && !page.header("content-security-policy").contains("script-src"));
+}
