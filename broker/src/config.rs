@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::namespace::{is_platform, is_system};
 use crate::session::Bounds;
 
 /// The `[mqtt]` section.
@@ -219,6 +220,11 @@ impl Config {
         for filter in self.anonymous.publish.iter().chain(&self.anonymous.subscribe) {
             if !crate::filter::is_valid(filter.strip_prefix('!').unwrap_or(filter)) {
                 return Err(format!("mqtt.anonymous: `{filter}` is not a topic filter"));
+            }
+            if is_platform(filter) || is_system(filter) {
+                return Err(format!(
+                    "mqtt.anonymous: `{filter}` is open to nobody who does not sign in; only free topics are"
+                ));
             }
         }
         if self.queues.session_messages == 0 || self.queues.session_messages > MOST_MESSAGES {

@@ -213,6 +213,8 @@ mod tests {
             ("[listen]\nhttp = \"nowhere\"", &[], "http"),
             ("", &[("PROMENADE_COLOUR", "red")], "colour"),
             ("[mqtt.anonymous]\npublish = [\"a#\"]", &[], "a#"),
+            ("[mqtt.anonymous]\npublish = [\"v1/#\"]", &[], "v1/#"),
+            ("[mqtt.anonymous]\nsubscribe = [\"#\", \"$SYS/#\"]", &[], "$SYS/#"),
             ("[listen]\nmqtt = false", &[], "or \"off\""),
             ("", &[("PROMENADE_LISTEN__WSS", "8084")], "or \"off\""),
             ("[listen]\nhttp = \"off\"", &[], "http"),

@@ -243,6 +243,7 @@ impl Sqlite {
         let migrations = sqlx::migrate!("../migrations/sqlite");
         match opening {
             Opening::Serve => {
+                refuse_newer(&migrations, sqlx::query_scalar(APPLIED).fetch_one(&writer).await)?;
                 migrations.run(&writer).await?;
                 sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&writer).await?;
             }
@@ -275,6 +276,7 @@ impl Postgres {
         let migrations = sqlx::migrate!("../migrations/postgres");
         match opening {
             Opening::Serve => {
+                refuse_newer(&migrations, sqlx::query_scalar(APPLIED).fetch_one(&pool).await)?;
                 migrations.run(&pool).await?;
                 sqlx::query(INSTALL).bind(random::bytes::<32>()?.as_slice()).execute(&pool).await?;
             }
@@ -288,14 +290,25 @@ impl Postgres {
     }
 }
 
-/// Whether the database is of this program's version; one without the table of migrations has none.
+/// Whether the database is of this program's version.
 fn check_schema(migrations: &Migrator, found: sqlx::Result<i64>) -> Result<()> {
+    let (found, known) = versions(migrations, found)?;
+    if found == known { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+}
+
+/// Whether the database can be brought up to date: one that a later version of the program has changed cannot.
+fn refuse_newer(migrations: &Migrator, found: sqlx::Result<i64>) -> Result<()> {
+    let (found, known) = versions(migrations, found)?;
+    if found <= known { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+}
+
+/// The version of the database, and the newest that is known; one without the table of migrations has version 0.
+fn versions(migrations: &Migrator, found: sqlx::Result<i64>) -> Result<(i64, i64)> {
     let found = match found {
         Err(sqlx::Error::Database(error)) if is_no_table(&*error) => 0,
         found => found?,
     };
-    let known = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if found == known { Ok(()) } else { Err(StoreError::Schema { found, known }) }
+    Ok((found, migrations.iter().map(|migration| migration.version).max().unwrap_or(0)))
 }
 
 /// `undefined_table` of `PostgreSQL`; `SQLite` has no code of its own for it.

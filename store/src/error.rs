@@ -38,7 +38,7 @@ fn advice(found: i64, known: i64) -> &'static str {
     if found < known {
         "start `promenade serve` of this version once, which brings it up to date"
     } else {
-        "use the program of the server's version"
+        "a later version of the program has used it; use that one"
     }
 }
 

@@ -11,6 +11,7 @@ use crate::page::{Listed, Page};
 use crate::random;
 use crate::scope::ScopeSet;
 use crate::secret::{Purpose, Secret};
+use crate::venue;
 
 /// What is known of an API key; its secret is known only to whoever made it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,7 @@ impl Store {
         const SQL: &str =
             "INSERT INTO api_keys (id, organization, name, hash, scopes, created_at, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        venue::name(name)?;
         self.organization(organization).await?;
         let secret = Secret::generate(Purpose::ApiKey)?;
         let hash = secret.hash(self.installation_key());

@@ -130,3 +130,29 @@ async fn beside_a_server_the_database_is_taken_as_it_is() {
     }
     database.drop().await;
 }
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    const NEWER: &str =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        SELECT version + 1, 'later', success, checksum, execution_time FROM _sqlx_migrations
+        WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    let directory = tempfile::tempdir().unwrap();
+    let url = sqlite_url(&directory);
+    let database = Database::create().await;
+    for url in [&url, &database.url] {
+        Store::open(url).await.unwrap().close().await;
+    }
+    let mut sqlite = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query(NEWER).execute(&mut sqlite).await.unwrap();
+    let mut postgres = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query(NEWER).execute(&mut postgres).await.unwrap();
+    sqlite.close().await.unwrap();
+    postgres.close().await.unwrap();
+    for url in [&url, &database.url] {
+        let opened = Store::open(url).await;
+        let Err(StoreError::Schema { found, known }) = opened else { panic!("{opened:?}") };
+        assert_eq!(found, known + 1);
+    }
+    database.drop().await;
+}

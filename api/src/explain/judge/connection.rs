@@ -51,7 +51,7 @@ impl Evidence {
             "bad_credentials" => (
                 Code::WrongCredentials,
                 "its secret or certificate is not this device's".to_owned(),
-                "Give it its secret again; POST /devices/{device}/credentials makes a new one and voids the old one.",
+                "Give it its secret again; POST /api/v1/devices/{device}/credentials makes a new one and voids the old one.",
             ),
             "certificate_revoked" => (
                 Code::CertificateRevoked,

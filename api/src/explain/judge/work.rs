@@ -48,7 +48,7 @@ impl Evidence {
                 crate::instant::Instant(at)
             ),
         };
-        let remedy = "Place it: PATCH /devices/{device} with its venue and zone, and with `effective_from` if it stood there \
+        let remedy = "Place it: PATCH /api/v1/devices/{device} with its venue and zone, and with `effective_from` if it stood there \
                       before.";
         Some(Finding::problem(Code::NotPlaced, what, remedy))
     }
@@ -56,7 +56,7 @@ impl Evidence {
     fn no_consent(&self) -> Option<Finding> {
         let refused = self.recent(&self.facts.refusals, |cause| cause == NO_CONSENT)?;
         let what = format!("Its person has not agreed to being counted, or took it back: {refused}.");
-        let remedy = "Its application should send nothing before its person has agreed (POST /consents), and ask again when the \
+        let remedy = "Its application should send nothing before its person has agreed (POST /api/v1/consents), and ask again when the \
                       text has changed.";
         Some(Finding::problem(Code::NoConsent, what, remedy))
     }
@@ -107,7 +107,8 @@ impl Evidence {
         };
         let refused = self.recent(&self.facts.refusals, |cause| !told(cause))?;
         let what = format!("Some of what it sent was refused: {refused}.");
-        let remedy = "Look the causes up in docs/mqtt.md; GET /devices/{device}/losses lists the batches.";
+        let remedy =
+            "Look the causes up in docs/mqtt.md; GET /api/v1/devices/{device}/losses lists the batches.";
         Some(Finding::problem(Code::ContentRefused, what, remedy))
     }
 
