@@ -5,6 +5,7 @@
 mod broker;
 mod ingest;
 mod machine;
+mod oauth;
 mod process;
 mod sign_in;
 mod size;
@@ -32,6 +33,11 @@ const BENCHES: &[Bench] = &[
         name: "broker",
         about: "connections and messages of any kind, beside Mosquitto and whatever else is named",
         run: broker::run,
+    },
+    Bench {
+        name: "oauth",
+        about: "tokens, checked calls and a storm of sign-ins, beside oidc-provider doing the same in memory",
+        run: oauth::run,
     },
     Bench { name: "sign-in", about: "devices that sign in and go, again and again", run: sign_in::run },
     Bench { name: "size", about: "memory and start of the idle server, memory of the agent", run: size::run },

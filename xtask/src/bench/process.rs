@@ -47,18 +47,38 @@ impl Programs {
 
     /// Starts the server on a data directory, with settings as environment variables.
     pub(super) fn serve(&self, data: &Path, settings: &[(&str, &str)]) -> Result<Server> {
+        Ok(self.serve_until(data, settings, |_| true)?.0)
+    }
+
+    /// Starts the server on an empty data directory; answers the link that makes the first account, too.
+    pub(super) fn serve_anew(&self, data: &Path, settings: &[(&str, &str)]) -> Result<(Server, String)> {
+        let is_link = |line: &str| line.contains("/set-up?");
+        let (server, said) = self.serve_until(data, settings, is_link)?;
+        ensure!(is_link(&said), "the server printed no link for the first account");
+        Ok((server, said.trim().to_owned()))
+    }
+
+    /// Starts the server and waits until it says a line; answers that line.
+    fn serve_until(
+        &self,
+        data: &Path,
+        settings: &[(&str, &str)],
+        is_it: impl Fn(&str) -> bool,
+    ) -> Result<(Server, String)> {
         let started = Instant::now();
         let mut command = self.command("promenade");
         command.arg("serve").arg("--data").arg(data).args(["--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"]);
         command.envs(settings.iter().copied()).env("PROMENADE_LOG__FILTER", "warn");
-        let (process, line) = Running::start_until_it_speaks(&mut command)?;
+        let (process, said) = Running::start_until(&mut command, is_it)?;
         let ready_after = started.elapsed();
+        let line = said.first().map_or("", String::as_str);
         let address = |name: &str| {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             word.map(str::to_owned).with_context(|| format!("the server said `{line}`"))
         };
         let (http, mqtt) = (address("http=")?, address("mqtt=")?);
-        Ok(Server { process, http, mqtt, mqtts: address("mqtts=").ok(), ready_after })
+        let server = Server { process, http, mqtt, mqtts: address("mqtts=").ok(), ready_after };
+        Ok((server, said.last().cloned().unwrap_or_default()))
     }
 
     /// Makes an authority and a certificate for this machine in a data directory; answers their folder.
@@ -85,11 +105,27 @@ impl Running {
 
     /// Starts it and waits for the first line it prints; its input stays open.
     pub(super) fn start_until_it_speaks(command: &mut Command) -> Result<(Self, String)> {
+        let (running, said) = Self::start_until(command, |_| true)?;
+        Ok((running, said.into_iter().next().unwrap_or_default()))
+    }
+
+    /// Starts it and waits until it prints a line that is the one, or ends; answers all lines.
+    fn start_until(command: &mut Command, is_it: impl Fn(&str) -> bool) -> Result<(Self, Vec<String>)> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut output = BufReader::new(child.stdout.take().context("its output")?);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        Ok((Self { child, _output: Some(output.into_inner()) }, line))
+        let mut said = Vec::new();
+        loop {
+            let mut line = String::new();
+            if output.read_line(&mut line)? == 0 {
+                break;
+            }
+            let was_it = is_it(&line);
+            said.push(line);
+            if was_it {
+                break;
+            }
+        }
+        Ok((Self { child, _output: Some(output.into_inner()) }, said))
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -98,13 +134,7 @@ impl Running {
 
     /// Processor time used so far, in user and kernel mode together.
     pub(super) fn cpu(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // proc(5): the fields after the name in parentheses; utime and stime are numbers 14 and 15.
-        let (_, rest) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
-        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        let ticks = ticks.sum::<Result<u64, _>>()?;
-        // The kernel counts 100 ticks a second for user programs on every Linux that Rust supports.
-        Ok(Duration::from_millis(ticks * 10))
+        cpu_of(&self.child.id().to_string())
     }
 
     /// Processor time used once the program has nothing left to do: what it put off counts too.
@@ -129,6 +159,21 @@ impl Running {
     pub(super) fn resident_mb(&self) -> Result<f64> {
         Ok(resident_kb(self.id())? / 1e3)
     }
+}
+
+/// Processor time that this program used so far.
+pub(super) fn own_cpu() -> Result<Duration> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // proc(5): the fields after the name in parentheses; utime and stime are numbers 14 and 15.
+    let (_, rest) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
+    let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    let ticks = ticks.sum::<Result<u64, _>>()?;
+    // The kernel counts 100 ticks a second for user programs on every Linux that Rust supports.
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// Resident memory of any process in kB (10^3 bytes).
