@@ -13,11 +13,6 @@ use crate::bench::{machine, process};
 
 /// How long each program does the work before it is measured: the yardstick compiles what it does often.
 const WARMING: Duration = Duration::from_secs(1);
-/// A code is good for a minute.
-const CODES_LIVE: Duration = Duration::from_mins(1);
-
-/// How many times as long as a run codes are gathered for it: they are exchanged faster.
-const GATHERING: u32 = 3;
 
 /// One table.
 pub(super) struct Measure {
@@ -98,19 +93,18 @@ impl Measure {
     pub(super) fn take(&self, contestant: &Contestant, size: Size) -> Result<Sample> {
         let mut provider = contestant.start()?;
         let mut runners = self.runners(&mut provider, size)?;
-        // Codes are shared out between warming, measuring and half of the load; what else is asked for has no end.
-        let is_exchange = self.task == Task::Exchange;
-        let until = |lasting| if is_exchange { CODES_LIVE } else { lasting };
+        // Codes are shared out between warming, measuring and half of the load, and are good for a minute; what else is asked
+        // for has no end.
         let leave =
             |runners: &mut Vec<Runner>, share| runners.iter_mut().for_each(|runner| runner.leave(share));
-        leave(&mut runners, 0.8);
-        load::run(&mut runners, Pace::Answered, until(WARMING))?;
+        leave(&mut runners, 0.6);
+        load::run(&mut runners, Pace::Answered, WARMING)?;
         leave(&mut runners, 0.5);
-        let mut sample = metered(&provider, || load::run(&mut runners, Pace::Answered, until(size.lasting)))?;
+        let mut sample = metered(&provider, || load::run(&mut runners, Pace::Answered, size.lasting))?;
         if matches!(self.task, Task::Refresh(_) | Task::Exchange) {
             leave(&mut runners, 0.0);
             let rate = sample.per_s.context("no rate")? / 2.0;
-            let half = load::run(&mut runners, Pace::PerSecond(rate), until(size.lasting))?;
+            let half = load::run(&mut runners, Pace::PerSecond(rate), size.lasting)?;
             sample.half_per_s = Some(half.per_s());
             (sample.half_p50_ms, sample.half_p99_ms) = (half.ms(50), half.ms(99));
             sample.half_late_ms = half.late_ms(99);
@@ -125,7 +119,7 @@ impl Measure {
             Task::Authorize => authorizing(provider, size.connections),
             Task::Exchange => {
                 let mut runners = authorizing(provider, size.connections)?;
-                load::run(&mut runners, Pace::Answered, size.lasting * GATHERING)?;
+                load::run(&mut runners, Pace::Answered, size.lasting * 2)?;
                 let client = provider.client(Kind::Confidential);
                 let exchange = |runner: Runner| {
                     let codes = runner.into_codes();
