@@ -1,5 +1,7 @@
 //! The `OAuth2` and `OpenID` server, as other people's clients use it.
 
+mod upstream;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};

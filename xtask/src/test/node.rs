@@ -1,4 +1,4 @@
-//! A folder of the project's own with the clients of MQTT and of `OpenID` of the JavaScript world.
+//! A folder of the project's own with the clients of MQTT and of `OpenID`, and a provider, of the JavaScript world.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const CLIENTS: [(&str, &str); 2] = [("mqtt", "5.16.0"), ("openid-client", "6.9.0")];
+const CLIENTS: [(&str, &str); 3] =
+    [("mqtt", "5.16.0"), ("openid-client", "6.9.0"), ("oidc-provider", "9.13.3")];
 
 /// The modules below `target` that have the clients; installed when they are not there yet.
 pub(super) fn with_clients(target: &Path) -> Result<PathBuf> {
