@@ -2,6 +2,7 @@
 
 mod journey;
 mod phones;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 

@@ -8,10 +8,14 @@ use anyhow::{Context as _, Result};
 use crate::program;
 
 /// Pinned, so that a test fails because of us and not because of a release of theirs.
-const CLIENTS: [(&str, &str); 3] =
-    [("mqtt", "5.16.0"), ("openid-client", "6.9.0"), ("playwright-core", "1.65.1")];
+const CLIENTS: [(&str, &str); 4] = [
+    ("mqtt", "5.16.0"),
+    ("openid-client", "6.9.0"),
+    ("oidc-provider", "9.13.3"),
+    ("playwright-core", "1.65.1"),
+];
 
-/// The modules below `target` that have the clients of MQTT and of `OpenID`, and what moves a browser.
+/// The modules below `target` that have the clients of MQTT and of `OpenID`, a provider, and what moves a browser.
 pub(crate) fn with_clients(target: &Path) -> Result<PathBuf> {
     with(&target.join("xtask").join("node"), &CLIENTS)
         .context("the tests with other people's clients need them")

@@ -13,6 +13,8 @@ use crate::world::ISSUER;
 /// Flags of authenticator data (section 6.1).
 const PRESENT: u8 = 1;
 const VERIFIED: u8 = 1 << 2;
+/// The key may be copied to other devices of its person, and was.
+const SYNCED: u8 = 1 << 3 | 1 << 4;
 const HAS_CREDENTIAL: u8 = 1 << 6;
 
 /// A device, and the browser that it is asked by.
@@ -21,6 +23,8 @@ pub(crate) struct Authenticator {
     pub(crate) origin: String,
     /// Whether the device checks who holds it.
     pub(crate) verifies: bool,
+    /// Whether it shares its keys with other devices of its person, and so does not count.
+    pub(crate) syncs: bool,
     /// How often each key was used, as the device counts.
     pub(crate) counter: u32,
     pub(crate) key: EcdsaKeyPair,
@@ -34,7 +38,15 @@ impl Authenticator {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         // Any bytes that no other key has.
         let id = digest(&SHA256, key.public_key().as_ref()).as_ref()[..16].to_vec();
-        Self { origin: ISSUER.to_owned(), verifies: true, counter: 0, key, id, handle: Vec::new() }
+        Self {
+            origin: ISSUER.to_owned(),
+            verifies: true,
+            syncs: false,
+            counter: 0,
+            key,
+            id,
+            handle: Vec::new(),
+        }
     }
 
     /// `navigator.credentials.create()`, with the only key that there is.
@@ -89,10 +101,11 @@ impl Authenticator {
 
     /// Section 6.1: the hash of who asks, flags and the counter.
     fn data(&mut self, rp: &str, flags: u8) -> Vec<u8> {
-        self.counter += 1;
+        self.counter += u32::from(!self.syncs);
         let verified = if self.verifies { VERIFIED } else { 0 };
+        let synced = if self.syncs { SYNCED } else { 0 };
         let mut data = digest(&SHA256, rp.as_bytes()).as_ref().to_vec();
-        data.push(flags | PRESENT | verified);
+        data.push(flags | PRESENT | verified | synced);
         data.extend_from_slice(&self.counter.to_be_bytes());
         data
     }

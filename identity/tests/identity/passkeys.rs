@@ -316,6 +316,26 @@ async fn a_copy_of_a_key_is_refused_and_written_down() {
 }
 
 #[tokio::test]
+async fn a_passkey_that_several_devices_share_does_not_count() {
+    let world = World::new().await;
+    world.account("ann@example.com").await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let mut device = Authenticator::new();
+    device.syncs = true;
+    add(&mut browser, &mut device, "Cloud").await.assert_ok();
+    for _ in 0..2 {
+        sign_in(&mut Browser::new(&world), &mut device).await.assert_ok();
+    }
+    // One that was never shared and all at once is, is another one.
+    let mut alone = Authenticator::new();
+    add(&mut browser, &mut alone, "Key").await.assert_ok();
+    alone.syncs = true;
+    let mut browser = Browser::new(&world);
+    let answer = sign_in(&mut browser, &mut alone).await;
+    assert_refused(&browser, &answer);
+}
+
+#[tokio::test]
 async fn a_removed_passkey_and_a_disabled_account_sign_nobody_in() {
     let world = World::new().await;
     let mut device = ann(&world).await;
