@@ -11,7 +11,8 @@ use crate::page::{Listed, Page};
 use crate::scope::ScopeSet;
 use crate::text;
 
-use rows::{GrantRow, StandingRow};
+use rows::GrantRow;
+pub(crate) use rows::{StandingRow, select_standings};
 
 words! {
     /// Why a grant no longer counts.
@@ -86,6 +87,13 @@ pub struct GrantStanding {
 
 /// How exactly `last_used_at` is kept: not every use writes.
 const USED_MS: i64 = 60_000;
+
+impl Grant {
+    /// Whether that it is used at this time would be new: the time is kept to a minute.
+    pub fn is_use_new(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|at| now.since(at) >= USED_MS)
+    }
+}
 
 impl GrantStanding {
     /// Whether its tokens count.
@@ -169,8 +177,9 @@ impl Store {
     /// What a token of a grant is worth right now; none when there is no such grant. For whoever holds a token, which names
     /// its grant and is signed.
     pub async fn grant_standing(&self, id: GrantId) -> Result<Option<GrantStanding>> {
+        const SQL: &str = select_standings!("", "", "WHERE g.id = $1");
         let row: Option<StandingRow> =
-            on!(self, |db| sqlx::query_as(rows::STANDING).bind(id.as_uuid()).fetch_optional(db).await?);
+            on!(self, |db| sqlx::query_as(SQL).bind(id.as_uuid()).fetch_optional(db).await?);
         row.map(GrantStanding::try_from).transpose()
     }
 
@@ -198,19 +207,15 @@ impl Store {
         if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
-    /// Notes that a grant was used; writes at most once a minute.
-    pub async fn grant_used(&self, id: GrantId, now: Timestamp) -> Result<()> {
-        const DUE: &str = "SELECT id FROM grants WHERE id = $1 AND coalesce(last_used_at, $2) <= $2";
-        let due: Option<Uuid> = on!(self, |db| sqlx::query_scalar(DUE)
-            .bind(id.as_uuid())
-            .bind(now.minus(USED_MS).0)
-            .fetch_optional(db)
-            .await?);
-        if due.is_none() {
+    /// Notes when grants were used, to a minute, many at once.
+    pub async fn grants_used(&self, uses: &[(GrantId, Timestamp)]) -> Result<()> {
+        if uses.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        tx.touch_grant(id, now).await?;
+        for (id, at) in uses {
+            tx.touch_grant(*id, *at).await?;
+        }
         tx.commit().await
     }
 

@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::grant::{Grant, GrantStanding, RevokedWhy};
 use crate::secret::{Purpose, Secret};
 
-use rows::TokenRow;
+use rows::{KnownToken, TokenRow};
 
 /// What became of a refresh token that was presented.
 #[derive(Debug, Clone)]
@@ -21,14 +21,14 @@ pub enum Refresh {
     /// It is good, and this is the next one; it stays good until the next one is used.
     Rotated {
         /// What it stands for.
-        grant: Grant,
+        standing: Box<GrantStanding>,
         /// The next one.
         token: Secret,
     },
     /// It is good and stays so.
     Stable {
         /// What it stands for.
-        grant: Grant,
+        standing: Box<GrantStanding>,
     },
     /// Its successor was used already; the grant is revoked now.
     Reused(GrantId),
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Takes a refresh token in. That of a public client rotates, and its successor ends at `expires_at`; others stay, and
-    /// nothing is written for them but the time of use, once a minute.
+    /// nothing is written for them.
     pub async fn refresh(
         &self,
         client: ClientId,
@@ -67,20 +67,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<Refresh> {
         let Some(hash) = self.hashed(Purpose::RefreshToken, presented) else { return Ok(Refresh::Unknown) };
-        let Some((token, kind)) = self.refresh_token(client, &hash).await? else {
+        let Some(KnownToken { token, kind, standing }) = self.refresh_token(client, &hash).await? else {
             return Ok(Refresh::Unknown);
         };
-        let Some(standing) = self.grant_standing(token.grant()).await? else { return Ok(Refresh::Unknown) };
         if !standing.is_good() {
             return Ok(Refresh::Unknown);
         }
+        let standing = Box::new(standing);
         match kind {
             ClientKind::Public => self.rotate(&hash, standing, expires_at, now).await,
             ClientKind::Confidential | ClientKind::Assistant if token.is_over(now) => Ok(Refresh::Unknown),
-            ClientKind::Confidential | ClientKind::Assistant => {
-                self.grant_used(standing.grant.id, now).await?;
-                Ok(Refresh::Stable { grant: standing.grant })
-            }
+            ClientKind::Confidential | ClientKind::Assistant => Ok(Refresh::Stable { standing }),
         }
     }
 
@@ -93,12 +90,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<GrantStanding>> {
         let Some(hash) = self.hashed(Purpose::RefreshToken, presented) else { return Ok(None) };
-        match self.refresh_token(client, &hash).await? {
-            Some((token, _)) if !token.is_over(now) && !token.is_confirmed() => {
-                self.grant_standing(token.grant()).await
-            }
-            _ => Ok(None),
-        }
+        let known = self.refresh_token(client, &hash).await?;
+        let known = known.filter(|known| !known.token.is_over(now) && !known.token.is_confirmed());
+        Ok(known.map(|known| known.standing))
     }
 
     /// Revokes the grant that `presented` is a refresh token of, also when the token was replaced (RFC 7009 section 2.1).
@@ -110,7 +104,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<GrantId>> {
         let Some(hash) = self.hashed(Purpose::RefreshToken, presented) else { return Ok(None) };
-        let Some((token, _)) = self.refresh_token(client, &hash).await? else { return Ok(None) };
+        let Some(KnownToken { token, .. }) = self.refresh_token(client, &hash).await? else { return Ok(None) };
         let mut tx = self.begin().await?;
         tx.revoke_grant(token.grant(), RevokedWhy::TokenRevoked, now).await?;
         tx.commit().await?;
@@ -122,17 +116,14 @@ impl Store {
     async fn rotate(
         &self,
         hash: &[u8; 32],
-        standing: GrantStanding,
+        standing: Box<GrantStanding>,
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Refresh> {
         let mut tx = self.begin().await?;
-        let grant = tx.lock_grant(standing.grant.id).await?;
+        let grant = &standing.grant;
         // It may have died while the lock was waited for.
-        let Some(token) = tx.refresh_token(hash).await? else { return Ok(Refresh::Unknown) };
-        if grant.revoked.is_some() {
-            return Ok(Refresh::Unknown);
-        }
+        let Some(token) = tx.lock_refresh_token(grant.id, hash).await? else { return Ok(Refresh::Unknown) };
         if token.is_confirmed() {
             tx.revoke_grant(grant.id, RevokedWhy::RefreshReused, now).await?;
             tx.commit().await?;
@@ -142,10 +133,12 @@ impl Store {
             return Ok(Refresh::Unknown);
         }
         let (secret, next) = self.mint(Purpose::RefreshToken)?;
-        tx.replace_refresh_token(&grant, &token, &next, expires_at, now).await?;
-        tx.touch_grant(grant.id, now).await?;
+        tx.replace_refresh_token(grant, &token, &next, expires_at, now).await?;
+        if grant.is_use_new(now) {
+            tx.touch_grant(grant.id, now).await?;
+        }
         tx.commit().await?;
-        Ok(Refresh::Rotated { grant, token: secret })
+        Ok(Refresh::Rotated { standing, token: secret })
     }
 }
 
@@ -158,10 +151,11 @@ impl Tx {
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<()> {
-        // That this one came shows that the answer it was in arrived.
-        self.confirm_parent(token, now).await?;
-        // What was answered before and never used is lost: it must not be a second way in.
-        self.forget_successors(token).await?;
+        if token.is_replaced() {
+            // What was answered before and never used is lost: it must not be a second way in.
+            self.forget_successors(token).await?;
+        }
+        // That this one came shows that the answer it was in arrived: its parent is over.
         self.mark_replaced(token, now).await?;
         self.insert_refresh_token(grant, next, Some(token), expires_at, now).await
     }

@@ -14,7 +14,7 @@ async fn a_grant_from_the_first_to_the_last() {
         let client = world.get("/api/v1/clients").await.all("id")[0].clone();
         let store = &world.app.store;
         let now = world.app.clock.now();
-        store.grant_used(grant, now).await.unwrap();
+        store.grants_used(&[(grant, now)]).await.unwrap();
         store.grant_failed(grant, "the role allows nothing", now.plus(1_000)).await.unwrap();
         let mut expected = json!({"id": grant, "client": client, "account": ada,
             "scopes": ["openid", "devices:read"], "resource": null, "created_at": "2026-03-02T12:00:00Z",

@@ -23,16 +23,27 @@ macro_rules! select_grants {
 }
 pub(super) use select_grants;
 
-pub(super) const STANDING: &str =
-    "SELECT g.id, g.client, g.organization, g.account, g.scopes, g.resource, g.created_at,
-        g.last_used_at, g.last_error, g.last_error_at, g.revoked_at, g.revoked_why,
-        a.disabled_at AS account_disabled_at, c.disabled_at AS client_disabled_at,
-        c.scopes AS client_scopes, m.built_in, m.custom,
-        r.scopes AS role_scopes
-    FROM grants g JOIN clients c ON c.id = g.client LEFT JOIN accounts a ON a.id = g.account
-    LEFT JOIN memberships m ON m.organization = g.organization AND m.account = g.account
-    LEFT JOIN roles r ON r.id = m.custom AND r.organization = g.organization
-    WHERE g.id = $1";
+/// Grants (`g`) with all that decides what they are worth, and what else is asked with them: its columns, each with a comma
+/// behind it, and how it is joined to the grant.
+macro_rules! select_standings {
+    ($columns:literal, $join:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            "g.id, g.client, g.organization, g.account, g.scopes, g.resource, g.created_at,
+                g.last_used_at, g.last_error, g.last_error_at, g.revoked_at, g.revoked_why,
+                a.disabled_at AS account_disabled_at, c.disabled_at AS client_disabled_at,
+                c.scopes AS client_scopes, m.built_in, m.custom, r.scopes AS role_scopes
+            FROM grants g ",
+            $join,
+            " JOIN clients c ON c.id = g.client LEFT JOIN accounts a ON a.id = g.account
+            LEFT JOIN memberships m ON m.organization = g.organization AND m.account = g.account
+            LEFT JOIN roles r ON r.id = m.custom AND r.organization = g.organization ",
+            $rest
+        )
+    };
+}
+pub(crate) use select_standings;
 
 impl Tx {
     pub(crate) async fn insert_grant(
@@ -130,7 +141,7 @@ impl Tx {
 }
 
 #[derive(FromRow)]
-pub(super) struct GrantRow {
+pub(crate) struct GrantRow {
     id: Uuid,
     client: Uuid,
     organization: Uuid,
@@ -167,7 +178,7 @@ impl TryFrom<GrantRow> for Grant {
 }
 
 #[derive(FromRow)]
-pub(super) struct StandingRow {
+pub(crate) struct StandingRow {
     #[sqlx(flatten)]
     grant: GrantRow,
     account_disabled_at: Option<i64>,

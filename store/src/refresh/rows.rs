@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::client::ClientKind;
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
-use crate::grant::Grant;
+use crate::grant::{Grant, GrantStanding, StandingRow, select_standings};
 
 #[derive(FromRow)]
 pub(super) struct TokenRow {
@@ -16,6 +16,7 @@ pub(super) struct TokenRow {
     parent: Option<Vec<u8>>,
     generation: i64,
     expires_at: Option<i64>,
+    replaced_at: Option<i64>,
     confirmed_at: Option<i64>,
 }
 
@@ -28,46 +29,80 @@ impl TokenRow {
         self.expires_at.is_some_and(|expires_at| expires_at <= now.0)
     }
 
+    /// Whether it has a successor, used or not.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced_at.is_some()
+    }
+
     /// Whether its successor was used.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed_at.is_some()
     }
 }
 
+/// A token of a client, the client's kind, and what its grant is worth.
+pub(super) struct KnownToken {
+    pub(super) token: TokenRow,
+    pub(super) kind: ClientKind,
+    pub(super) standing: GrantStanding,
+}
+
 #[derive(FromRow)]
-struct KnownToken {
+struct KnownTokenRow {
     #[sqlx(flatten)]
     token: TokenRow,
     kind: String,
+    #[sqlx(flatten)]
+    standing: StandingRow,
+}
+
+#[derive(FromRow)]
+struct TokenOfGrant {
+    #[sqlx(flatten)]
+    token: TokenRow,
+    revoked_at: Option<i64>,
 }
 
 impl Store {
-    /// A token of a client, and the client's kind.
+    /// Everything that decides what a token of a client is worth, in one question: servers ask for a token an hour each.
     pub(super) async fn refresh_token(
         &self,
         client: ClientId,
         hash: &[u8; 32],
-    ) -> Result<Option<(TokenRow, ClientKind)>> {
-        const SQL: &str =
-            "SELECT t.hash, t.grant_id, t.parent, t.generation, t.expires_at, t.confirmed_at, c.kind
-            FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id JOIN clients c ON c.id = g.client
-            WHERE t.hash = $1 AND g.client = $2";
-        let row: Option<KnownToken> = on!(self, |db| sqlx::query_as(SQL)
+    ) -> Result<Option<KnownToken>> {
+        const SQL: &str = select_standings!(
+            "t.hash, t.grant_id, t.parent, t.generation, t.expires_at, t.replaced_at, t.confirmed_at, c.kind, ",
+            "JOIN refresh_tokens t ON t.grant_id = g.id",
+            "WHERE t.hash = $1 AND g.client = $2"
+        );
+        let row: Option<KnownTokenRow> = on!(self, |db| sqlx::query_as(SQL)
             .bind(hash.as_slice())
             .bind(client.as_uuid())
             .fetch_optional(db)
             .await?);
-        let Some(KnownToken { token, kind }) = row else { return Ok(None) };
+        let Some(KnownTokenRow { token, kind, standing }) = row else { return Ok(None) };
         let kind = kind.parse().map_err(|_| StoreError::Corrupt("kind of a client"))?;
-        Ok(Some((token, kind)))
+        Ok(Some(KnownToken { token, kind, standing: standing.try_into()? }))
     }
 }
 
 impl Tx {
-    pub(super) async fn refresh_token(&mut self, hash: &[u8; 32]) -> Result<Option<TokenRow>> {
-        const SQL: &str = "SELECT hash, grant_id, parent, generation, expires_at, confirmed_at
-            FROM refresh_tokens WHERE hash = $1";
-        Ok(within!(self, |db| sqlx::query_as(SQL).bind(hash.as_slice()).fetch_optional(db).await?))
+    /// A token as it is while nobody else changes what its grant has; none when it or the grant has died.
+    pub(super) async fn lock_refresh_token(
+        &mut self,
+        grant: GrantId,
+        hash: &[u8; 32],
+    ) -> Result<Option<TokenRow>> {
+        const SQL: &str = "SELECT t.hash, t.grant_id, t.parent, t.generation, t.expires_at, t.replaced_at, t.confirmed_at,
+                g.revoked_at
+            FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.hash = $1";
+        if matches!(self, Self::Postgres(_)) {
+            // The row that was waited for is read as it is afterwards; what is joined to it would be read as it was before.
+            self.lock_grant(grant).await?;
+        }
+        let row: Option<TokenOfGrant> =
+            within!(self, |db| sqlx::query_as(SQL).bind(hash.as_slice()).fetch_optional(db).await?);
+        Ok(row.filter(|row| row.revoked_at.is_none()).map(|row| row.token))
     }
 
     pub(super) async fn insert_refresh_token(
@@ -95,25 +130,21 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that the successor of a token's parent, the token itself, was used.
-    pub(super) async fn confirm_parent(&mut self, token: &TokenRow, now: Timestamp) -> Result<()> {
-        const SQL: &str =
-            "UPDATE refresh_tokens SET confirmed_at = $2 WHERE hash = $1 AND confirmed_at IS NULL";
-        let Some(parent) = &token.parent else { return Ok(()) };
-        within!(self, |db| sqlx::query(SQL).bind(parent.as_slice()).bind(now.0).execute(db).await.map(drop))?;
-        Ok(())
-    }
-
     pub(super) async fn forget_successors(&mut self, token: &TokenRow) -> Result<()> {
         const SQL: &str = "DELETE FROM refresh_tokens WHERE parent = $1";
         within!(self, |db| sqlx::query(SQL).bind(token.hash.as_slice()).execute(db).await.map(drop))?;
         Ok(())
     }
 
+    /// Notes that a token is replaced, and that it was used itself: its parent is worth nothing from now on.
     pub(super) async fn mark_replaced(&mut self, token: &TokenRow, now: Timestamp) -> Result<()> {
-        const SQL: &str = "UPDATE refresh_tokens SET replaced_at = coalesce(replaced_at, $2) WHERE hash = $1";
+        const SQL: &str = "UPDATE refresh_tokens
+            SET replaced_at = CASE WHEN hash = $1 THEN coalesce(replaced_at, $3) ELSE replaced_at END,
+                confirmed_at = CASE WHEN hash = $2 THEN coalesce(confirmed_at, $3) ELSE confirmed_at END
+            WHERE hash = $1 OR hash = $2";
         within!(self, |db| sqlx::query(SQL)
             .bind(token.hash.as_slice())
+            .bind(token.parent.as_deref())
             .bind(now.0)
             .execute(db)
             .await

@@ -109,14 +109,14 @@ async fn a_grant_is_its_organizations_and_its_accounts() {
         assert!(matches!(foreign, Err(StoreError::NotFound)));
         store.widen_grant(organization, grant.id, "openid email", None).await.unwrap();
         for at in [minutes(1), minutes(1).plus(59_999)] {
-            store.grant_used(grant.id, at).await.unwrap();
+            store.grants_used(&[(grant.id, at)]).await.unwrap();
         }
         store.grant_failed(grant.id, &"é\0".repeat(400), minutes(3)).await.unwrap();
         let used = store.grant(organization, grant.id).await.unwrap();
         assert_eq!((used.scopes.as_str(), used.resource), ("openid email", None));
         assert_eq!(used.last_used_at, Some(minutes(1)));
         assert_eq!(used.last_error, Some(("é".repeat(300), minutes(3))));
-        store.grant_used(grant.id, minutes(2)).await.unwrap();
+        store.grants_used(&[(grant.id, minutes(2))]).await.unwrap();
         assert_eq!(store.grant(organization, grant.id).await.unwrap().last_used_at, Some(minutes(2)));
 
         assert!(matches!(store.unlink(town.ben, grant.id, NOON).await, Err(StoreError::NotFound)));
