@@ -36,6 +36,11 @@ impl Next {
         &self.0
     }
 
+    /// The page without its query, in which the secret of a link may be: what may stand in a row.
+    pub(crate) fn page(&self) -> &str {
+        self.0.split('?').next().unwrap_or_default()
+    }
+
     /// The token of a link to a page, if that is where it leads.
     pub(crate) fn token_of(&self, page: &str) -> Option<String> {
         let (path, query) = self.0.split_once('?')?;
@@ -63,6 +68,7 @@ mod tests {
         assert_eq!(token("/invitation"), None);
         assert_eq!(token("/invitation/account?token=iv_a"), None);
         assert_eq!(token("/account?token=iv_a"), None);
+        assert_eq!(Next::parse("/invitation?token=iv_a").unwrap().page(), "/invitation");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::Identity;
 use crate::browser::Visitor;
 use crate::error::IdentityError;
 use crate::issuer::Issuer;
+use crate::next::Next;
 use crate::seal::Use;
 use crate::words;
 
@@ -143,19 +144,19 @@ impl Identity {
         &self,
         visitor: &Visitor,
         (public_key, state): (Value, impl Serialize),
-        return_to: &str,
+        next: &Next,
         account: Option<AccountId>,
     ) -> Result<Begun, IdentityError> {
         let now = self.clock.now();
         let browser = visitor.binding.mark();
-        let plain = serde_json::to_vec(&state).map_err(|_| IdentityError::Task)?;
+        let plain = serde_json::to_vec(&(state, next.as_str())).map_err(|_| IdentityError::Task)?;
         let flow = UpstreamFlow {
             provider: PROVIDER.to_owned(),
             browser,
             // What the authenticator must repeat is in the state.
             nonce: "-".to_owned(),
             verifier: self.sealer.seal(Use::Passkey, &about(&browser, account), &plain)?,
-            return_to: return_to.to_owned(),
+            return_to: next.page().to_owned(),
             account,
             expires_at: now.plus(LIFE_MS),
         };
@@ -170,12 +171,13 @@ impl Identity {
         visitor: &Visitor,
         ceremony: &str,
         account: Option<AccountId>,
-    ) -> Result<Option<(T, String)>, IdentityError> {
+    ) -> Result<Option<(T, Next)>, IdentityError> {
         let browser = visitor.binding.mark();
         let taken = self.store.take_upstream(PROVIDER, ceremony, &browser, self.clock.now()).await?;
         let Some(flow) = taken.filter(|flow| flow.account == account) else { return Ok(None) };
         let plain = self.sealer.unseal(Use::Passkey, &about(&browser, account), &flow.verifier)?;
-        Ok(serde_json::from_slice(&plain).ok().map(|state| (state, flow.return_to)))
+        let kept: Option<(T, String)> = serde_json::from_slice(&plain).ok();
+        Ok(kept.map(|(state, next)| (state, Next::read(Some(&next)))))
     }
 }
 

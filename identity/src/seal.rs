@@ -34,9 +34,9 @@ pub(crate) enum Use {
     Form,
     /// What a page of consent showed.
     Consent,
-    /// What an authenticator has to sign.
+    /// What an authenticator has to sign, and the way on after it.
     Passkey,
-    /// The PKCE verifier of a sign-in by another provider.
+    /// The PKCE verifier of a sign-in by another provider, and the way on after it.
     Verifier,
 }
 

@@ -21,9 +21,9 @@ pub struct UpstreamFlow {
     pub browser: [u8; 32],
     /// What the ID token must repeat.
     pub nonce: String,
-    /// The PKCE verifier, or what the authenticator has to sign, sealed.
+    /// The PKCE verifier, or what the authenticator has to sign, and the whole way on, sealed.
     pub verifier: Vec<u8>,
-    /// Where the browser goes afterwards.
+    /// Where the browser goes afterwards; never with the secret of a link in it.
     pub return_to: String,
     /// Whose account gets another way to sign in; none for a sign-in.
     pub account: Option<AccountId>,

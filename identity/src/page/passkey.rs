@@ -57,7 +57,7 @@ pub(crate) async fn begin(
 ) -> Result<Response, Told> {
     let next = Next::read(Some(&said.next));
     let begun = passkeys(&identity)?.begin_sign_in()?;
-    let begun = identity.begin_ceremony(&visitor, begun, next.as_str(), None).await?;
+    let begun = identity.begin_ceremony(&visitor, begun, &next, None).await?;
     Ok(visitor.remembered(&identity, told(&begun)))
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn finish(
     let refused = match (&found, proven) {
         (Some((passkey, account)), Some(Ok(data))) if account.disabled_at.is_none() => {
             match identity.store.passkey_used(account.id, passkey.id, &data, identity.clock.now()).await {
-                Ok(()) => return Ok(let_in(&identity, &visitor, account, &Next::read(Some(&next))).await?),
+                Ok(()) => return Ok(let_in(&identity, &visitor, account, &next).await?),
                 // It was taken away a moment ago.
                 Err(StoreError::NotFound) => Refused::Unproven,
                 Err(error) => return Err(error.into()),

@@ -58,12 +58,13 @@ pub(super) async fn leave(
         verifier: URL_SAFE_NO_PAD.encode(random::bytes::<32>()?),
     };
     let browser = visitor.binding.mark();
+    let kept = serde_json::to_vec(&(&begun.verifier, next.as_str())).map_err(|_| IdentityError::Task)?;
     let flow = UpstreamFlow {
         provider: provider.id.clone(),
         browser,
         nonce: begun.nonce.clone(),
-        verifier: identity.sealer.seal(Use::Verifier, &browser, begun.verifier.as_bytes())?,
-        return_to: next.as_str().to_owned(),
+        verifier: identity.sealer.seal(Use::Verifier, &browser, &kept)?,
+        return_to: next.page().to_owned(),
         account,
         expires_at: now.plus(LIFE_MS),
     };
@@ -123,11 +124,12 @@ async fn answered(
             return Err(PageRefusal::Provider("provider_error", text));
         }
     };
-    let verifier = identity.sealer.unseal(Use::Verifier, &browser, &flow.verifier)?;
-    let verifier = String::from_utf8(verifier).map_err(|_| IdentityError::Task)?;
+    let kept = identity.sealer.unseal(Use::Verifier, &browser, &flow.verifier)?;
+    let (verifier, next): (String, String) =
+        serde_json::from_slice(&kept).map_err(|_| IdentityError::Task)?;
     let begun = Begun { nonce: flow.nonce, verifier };
     let somebody = provider.somebody(&identity.outbound, code, begun, now).await.map_err(failed)?;
-    let next = Next::read(Some(&flow.return_to));
+    let next = Next::read(Some(&next));
     match flow.account {
         Some(account) => link(identity, visitor, provider, &somebody, account, &next).await,
         None => sign_in(identity, visitor, provider, &somebody, &next).await,

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use store::{BuiltInRole, ClientKind, Role};
 
 use crate::browser::Browser;
-use crate::own_pages::{code_at, turn_two_step_on};
-use crate::provider::{Provider, callback, parameters, redirect_uri};
-use crate::world::{Answer, MINUTE, PASSWORD, World, claims};
+use crate::provider::{Provider, SECRET, callback, parameters, redirect_uri};
+use crate::world::{Answer, MINUTE, World, claims};
 
 pub(crate) const SESSION: &str = "__Host-promenade";
 
@@ -137,107 +136,6 @@ async fn what_is_not_in_the_id_token_is_asked_for() {
 }
 
 #[tokio::test]
-async fn an_address_links_nobody() {
-    let (world, provider) = world(|_| {}).await;
-    let ann = world.account("Ann@example.com").await;
-    let mut browser = Browser::new(&world);
-    let answer = go(&mut browser, &provider, "/sign-in", &json!({})).await;
-    assert_refused(&browser, &answer, "provider_email_taken");
-    assert!(answer.text.contains("sign in to it another way"), "{answer:?}");
-    assert_eq!(world.store.identities(ann.id).await.unwrap(), []);
-
-    // Linked on the account page, with the password, it is the same account.
-    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
-    let form = browser.get("/account/providers").await.form("/account/providers/link");
-    let wrong = browser.submit(&form, &[("password", "wrong password")]).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let location = browser.submit(&form, &[("password", PASSWORD)]).await.location().to_owned();
-    let query = provider.approve(&world, &location, &json!({}));
-    assert_eq!(browser.get(&callback("work", &query)).await.location(), "/account/providers");
-    let page = browser.get("/account/providers").await;
-    assert!(page.text.contains("The &lt;work&gt;") && page.text.contains("ann@example.com"), "{page:?}");
-    let mut other = Browser::new(&world);
-    assert_eq!(go(&mut other, &provider, "/sign-in", &json!({})).await.location(), "/account");
-    let activity = other.get("/account/activity").await.text;
-    assert!(activity.contains("Linked another way to sign in: The &lt;work&gt;"), "{activity}");
-
-    // Nobody else can link it too.
-    world.account("eve@example.com").await;
-    let mut eve = Browser::signed_in(&world, "eve@example.com").await;
-    let form = eve.get("/account/providers").await.form("/account/providers/link");
-    let location = eve.submit(&form, &[("password", PASSWORD)]).await.location().to_owned();
-    let query = provider.approve(&world, &location, &json!({}));
-    let answer = eve.get(&callback("work", &query)).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{answer:?}");
-    assert_eq!(world.refusals("provider_linked_already"), 1);
-
-    let form = browser.get("/account/providers").await.form("/account/providers/unlink");
-    let wrong = browser.submit(&form, &[("password", "wrong password")]).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(browser.submit(&form, &[("password", PASSWORD)]).await.location(), "/account/providers");
-    assert_eq!(world.store.identities(ann.id).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn a_link_is_of_whoever_began_it() {
-    let (world, provider) = world(|_| {}).await;
-    let ann = world.account("ann@example.com").await;
-    let eve = world.account("eve@example.com").await;
-    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
-    let form = browser.get("/account/providers").await.form("/account/providers/link");
-    let location = browser.submit(&form, &[("password", PASSWORD)]).await.location().to_owned();
-    let query = provider.approve(&world, &location, &json!({"sub": "eve"}));
-    browser.sign_in("eve@example.com", PASSWORD).await;
-    let answer = browser.get(&callback("work", &query)).await;
-    assert!(answer.location().starts_with("/sign-in"), "{answer:?}");
-    for account in [ann.id, eve.id] {
-        assert_eq!(world.store.identities(account).await.unwrap(), []);
-    }
-}
-
-#[tokio::test]
-async fn the_last_way_in_stays_and_who_has_no_password_signs_in_anew() {
-    let (world, provider) = world(|_| {}).await;
-    let mut browser = Browser::new(&world);
-    go(&mut browser, &provider, "/sign-in", &json!({})).await.location();
-    let form = browser.get("/account/providers").await.form("/account/providers/unlink");
-    let last = browser.submit(&form, &[]).await;
-    assert_eq!(last.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(last.text.contains("the last way to sign in"), "{last:?}");
-    // A password is another one; who has none shows lately who they are.
-    world.pass(11 * MINUTE);
-    let set = browser.get("/account/password").await.form("/account/password");
-    assert!(set.fields.iter().all(|(name, _)| name != "password"), "{set:?}");
-    let late = browser.submit(&set, &[("new_password", "another horse battery")]).await;
-    assert!(late.text.contains("ten minutes after you signed in"), "{late:?}");
-    go(&mut browser, &provider, "/sign-in?again=1", &json!({})).await.location();
-    let set = browser.get("/account/password").await.form("/account/password");
-    browser.submit(&set, &[("new_password", "another horse battery")]).await.location();
-    let form = browser.get("/account/providers").await.form("/account/providers/unlink");
-    let answer = browser.submit(&form, &[("password", "another horse battery")]).await;
-    assert_eq!(answer.location(), "/account/providers");
-}
-
-#[tokio::test]
-async fn the_second_step_is_asked_for_here_too() {
-    let (world, provider) = world(|_| {}).await;
-    world.account("ann@example.com").await;
-    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
-    let (secret, _) = turn_two_step_on(&mut browser).await;
-    let form = browser.get("/account/providers").await.form("/account/providers/link");
-    let location = browser.submit(&form, &[("password", PASSWORD)]).await.location().to_owned();
-    let query = provider.approve(&world, &location, &json!({}));
-    browser.get(&callback("work", &query)).await.location();
-    world.pass(MINUTE);
-    let mut other = Browser::new(&world);
-    let page = go(&mut other, &provider, "/sign-in", &json!({})).await;
-    let form = page.form("/sign-in/code");
-    assert!(!other.cookies.contains_key(SESSION), "the provider alone signs nobody in");
-    let code = code_at(&secret, world.now());
-    assert_eq!(other.submit(&form, &[("code", &code)]).await.location(), "/account");
-}
-
-#[tokio::test]
 async fn a_disabled_account_stays_out() {
     let (world, provider) = world(|_| {}).await;
     go(&mut Browser::new(&world), &provider, "/sign-in", &json!({})).await.location();
@@ -318,4 +216,16 @@ async fn facebook_and_amazon_are_asked_who_somebody_is() {
         let answer = browser.get(&callback("work", query)).await;
         assert_refused(&browser, &answer, "provider_profile");
     }
+}
+
+#[tokio::test]
+async fn the_secret_may_be_in_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{SECRET}\n")).unwrap();
+    let (world, provider) = world(|config| {
+        config.provider[0].client_secret = None;
+        config.provider[0].client_secret_file = Some(file.path().to_owned());
+    })
+    .await;
+    go(&mut Browser::new(&world), &provider, "/sign-in", &json!({})).await.location();
 }

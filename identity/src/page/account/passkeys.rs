@@ -17,6 +17,7 @@ use super::{about, confirmation, is_confirmed, unconfirmed, when};
 use crate::Identity;
 use crate::audit::What;
 use crate::browser::{Person, Posted, Scripted, Told, redirect};
+use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::passkey::Registration;
 use crate::words;
@@ -79,8 +80,8 @@ pub(crate) async fn begin(
         return Err(PageRefusal::Invalid(words::MANY_PASSKEYS.to_owned()).into());
     }
     let begun = passkeys.begin_registration(&person.account, &known, name)?;
-    let begun =
-        identity.begin_ceremony(&person.visitor, begun, "/account/passkeys", Some(person.account.id)).await?;
+    let next = Next::read(Some("/account/passkeys"));
+    let begun = identity.begin_ceremony(&person.visitor, begun, &next, Some(person.account.id)).await?;
     Ok(told(&begun))
 }
 
@@ -108,7 +109,7 @@ pub(crate) async fn finish(
         added => added?,
     };
     identity.record(What::PasskeyAdded, about(&person), json!({"passkey": new.name})).await;
-    Ok(told(&json!({"next": next})))
+    Ok(told(&json!({"next": next.as_str()})))
 }
 
 /// `POST /account/passkeys/rename`.
