@@ -118,7 +118,7 @@ impl Credential {
         match self {
             Credential::Key(key) => change == Change::Key(key),
             Credential::Grant(grant) => {
-                change == Change::Grant(grant) || matches!(change, Change::Account(_))
+                change == Change::Grant(grant) || matches!(change, Change::Account(_) | Change::Client(_))
             }
         }
     }

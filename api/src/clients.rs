@@ -91,7 +91,7 @@ pub(crate) async fn read(
     Ok(Json(own(&app, caller.organization(), client).await?.into()))
 }
 
-/// Changes a client. Neither what it could ask for nor what it can ask for afterwards may be more than the caller may do:
+/// Changes a client. What it may no longer ask for it no longer has, whoever allowed it before. Neither what it could ask for nor what it can ask for afterwards may be more than the caller may do:
 /// whoever says where codes are sent decides who gets them.
 #[utoipa::path(
     patch,
@@ -114,6 +114,7 @@ pub(crate) async fn change(
     caller.must_have(&settings::api_scopes(&before.settings))?;
     caller.must_have(&settings::api_scopes(&settings))?;
     app.store.change_client(caller.organization(), id, &settings).await?;
+    app.identity.changed(Change::Client(id));
     let detail = json!({"client": id, "name": settings.name, "scopes": settings.scopes,
         "redirect_uris": settings.redirect_uris});
     audit::record(&app, &caller, What::ClientChanged, caller.account(), detail).await;
@@ -138,6 +139,7 @@ pub(crate) async fn delete(
     let client = own(&app, caller.organization(), id).await?;
     // First, so that no grant comes into being behind those that are revoked.
     app.store.disable_client(caller.organization(), id, app.clock.now()).await?;
+    app.identity.changed(Change::Client(id));
     for grant in app.store.revoke_grants_of_client(caller.organization(), id, app.clock.now()).await? {
         app.identity.changed(Change::Grant(grant));
     }
@@ -167,6 +169,7 @@ pub(crate) async fn renew_secret(
     let client = own(&app, caller.organization(), id).await?;
     caller.must_have(&settings::api_scopes(&client.settings))?;
     let secret = app.store.renew_client_secret(caller.organization(), id).await?;
+    app.identity.changed(Change::Client(id));
     let detail = json!({"client": id, "name": client.settings.name});
     audit::record(&app, &caller, What::ClientSecretRenewed, caller.account(), detail).await;
     Ok(Json(ClientSecret::new(id, &secret)))

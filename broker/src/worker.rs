@@ -116,7 +116,7 @@ impl Worker {
                 }
                 // Which venues a device stood in is the store's knowledge.
                 Change::Device(_) => self.venues.values_mut().for_each(|followed| followed.stale = true),
-                Change::Key(_) | Change::Grant(_) | Change::Account(_) => {}
+                Change::Key(_) | Change::Grant(_) | Change::Account(_) | Change::Client(_) => {}
             }
         }
     }

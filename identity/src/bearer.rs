@@ -84,13 +84,7 @@ impl Identity {
         if !is_the_same {
             return Err(BearerError::Invalid);
         }
-        let scopes = if standing.grant.account.is_some() {
-            scopes.of_person(standing.role.as_ref())
-        } else {
-            // What the client was registered for may have shrunk.
-            let granted = Scopes::parse(&standing.grant.scopes).map_err(|_| BearerError::Invalid)?;
-            scopes.within(Some(&granted.api))
-        };
+        let scopes = scopes.worth(&standing);
         Ok(Checked { claims, standing, scopes })
     }
 }

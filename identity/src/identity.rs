@@ -17,6 +17,7 @@ use crate::issuer::Issuer;
 use crate::jwt::Keyring;
 use crate::mail::Mailer;
 use crate::metrics::IdentityMetrics;
+use crate::oauth::KnownClients;
 use crate::outbound::Outbound;
 use crate::passkey::Passkeys;
 use crate::password::Pool;
@@ -24,9 +25,12 @@ use crate::purpose::Purposes;
 use crate::seal::Sealer;
 use crate::standing::Standings;
 use crate::upstream::Providers;
+use crate::uses::Uses;
 
 /// How often keys are looked after and what is over is forgotten.
 const MAINTAINED_EVERY: Duration = Duration::from_mins(1);
+/// How often it is written when linked services were used.
+const WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// All that a handler may reach; there are no statics.
 pub struct Identity {
@@ -38,6 +42,8 @@ pub struct Identity {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) keyring: Keyring,
     pub(crate) standings: Standings,
+    pub(crate) clients: KnownClients,
+    pub(crate) uses: Uses,
     pub(crate) passwords: Pool,
     /// None where browsers have no passkeys for this issuer.
     pub(crate) passkeys: Option<Passkeys>,
@@ -92,6 +98,8 @@ impl Identity {
             sealer,
             keyring,
             standings: Standings::default(),
+            clients: KnownClients::default(),
+            uses: Uses::default(),
             passwords: Pool::default(),
             passkeys,
             attempts: Attempts::default(),
@@ -108,19 +116,24 @@ impl Identity {
         let mut changes = self.live.changes();
         // What changed before anybody listened is not told again.
         self.standings.forget();
+        self.clients.forget();
         let mut ticks = tokio::time::interval(MAINTAINED_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut writes = tokio::time::interval(WRITTEN_EVERY);
+        writes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 change = changes.next() => match change {
-                    Some(change) => self.standings.changed(change),
+                    Some(change) => self.heard(change),
                     None => break,
                 },
                 _ = ticks.tick() => self.maintain().await,
+                _ = writes.tick() => self.write_uses().await,
             }
         }
         self.settled().await;
+        self.write_uses().await;
     }
 
     /// Waits until what goes on behind the answers is done: every mail is sent or has failed, and every client was told of
@@ -149,6 +162,7 @@ impl Identity {
     pub async fn maintain(&self) {
         let now = self.clock.now();
         self.attempts.sweep(now);
+        self.write_uses().await;
         if let Err(error) = self.keyring.maintain(now).await {
             tracing::error!(%error, "signing keys could not be looked after; it is tried again in a minute");
         }
@@ -173,9 +187,21 @@ impl Identity {
         });
     }
 
+    /// Writes when linked services were last used.
+    pub(crate) async fn write_uses(&self) {
+        if let Err(error) = self.uses.write(&self.store).await {
+            tracing::warn!(%error, "when services were used could not be written; it is tried again in a moment");
+        }
+    }
+
+    fn heard(&self, change: Change) {
+        self.standings.changed(change);
+        self.clients.changed(change);
+    }
+
     /// Tells everybody of a change, ourselves first: the next request sees it.
     pub fn changed(&self, change: Change) {
-        self.standings.changed(change);
+        self.heard(change);
         self.live.changed(change);
     }
 }

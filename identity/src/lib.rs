@@ -24,11 +24,13 @@ mod passkey;
 mod password;
 mod purpose;
 mod random;
+mod remembered;
 mod router;
 mod seal;
 mod standing;
 mod totp;
 mod upstream;
+mod uses;
 mod words;
 
 pub use bearer::{Bearer, BearerError};

@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod introspect;
+mod known;
 pub(crate) mod metadata;
 pub(crate) mod parameter;
 pub(crate) mod pkce;
@@ -19,4 +20,5 @@ pub(crate) mod scope;
 pub(crate) mod token;
 pub(crate) mod userinfo;
 
+pub(crate) use known::KnownClients;
 pub(crate) use scope::Scopes;

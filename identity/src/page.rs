@@ -35,6 +35,8 @@ pub(crate) use refusal::PageRefusal;
 
 /// The style sheet of every page.
 const STYLE: &str = include_str!("page/style.css");
+/// What stands beside the title of every page.
+const ICON: &str = include_str!("page/icon.svg");
 
 /// A page for a visitor.
 pub(crate) struct Page<'a> {
@@ -102,6 +104,12 @@ impl<'a> Page<'a> {
     }
 }
 
+/// `GET /identity/icon.svg`.
+pub(crate) async fn icon() -> Response {
+    let headers = [(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "public, max-age=86400")];
+    (headers, ICON).into_response()
+}
+
 /// `GET /identity/style.css`.
 pub(crate) async fn style() -> Response {
     let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")];
@@ -117,6 +125,7 @@ fn layout(title: &str, name: Option<&str>, csrf: &str, body: &Markup) -> Markup 
                 title { (title) " · " (words::PRODUCT) }
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 link rel="stylesheet" href="/identity/style.css";
+                link rel="icon" type="image/svg+xml" href="/identity/icon.svg";
             }
             body {
                 header {

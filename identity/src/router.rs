@@ -1,10 +1,14 @@
 //! Every route there is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use tower_http::cors::{Any, CorsLayer};
 
 use crate::oauth::{self, introspect, metadata, revoke, token, userinfo};
 use crate::page::{
@@ -13,22 +17,15 @@ use crate::page::{
 };
 use crate::{Identity, metrics};
 
+/// How long a browser remembers what pages of other origins may ask.
+const PREFLIGHT: Duration = Duration::from_hours(24);
 /// The largest body: forms are small.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Every route, at the root. It has no fallback and can be merged into another router.
 pub fn router(identity: Arc<Identity>) -> Router {
     Router::new()
-        // RFC 8414, OpenID Connect Discovery
-        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
-        .route("/.well-known/openid-configuration", get(metadata::metadata))
-        .route("/oauth/jwks", get(metadata::jwks))
-        // What clients come to
-        .route("/oauth/token", post(token::token))
-        .route("/oauth/device_authorization", post(oauth::device::authorize))
-        .route("/oauth/introspect", post(introspect::introspect))
-        .route("/oauth/revoke", post(revoke::revoke))
-        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .merge(for_clients())
         // What a client sends a person to
         .route("/oauth/authorize", get(authorize::get).post(authorize::post))
         .route("/oauth/consent", post(consent::post))
@@ -77,8 +74,31 @@ pub fn router(identity: Arc<Identity>) -> Router {
         .route("/account/services/test", post(account::services::test))
         .route("/account/activity", get(account::activity::get))
         .route("/identity/style.css", get(page::style))
+        .route("/identity/icon.svg", get(page::icon))
         .route("/identity/passkey.js", get(passkey::script))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::map_response_with_state(Arc::clone(&identity), metrics::count))
         .with_state(identity)
+}
+
+/// What clients come to by themselves, those that are pages of other origins among them (RFC 9700 section 2.6): they show what
+/// they know, and no cookie, so it does not matter who wrote the page.
+fn for_clients() -> Router<Arc<Identity>> {
+    let of_all_origins = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .max_age(PREFLIGHT);
+    Router::new()
+        // RFC 8414, OpenID Connect Discovery
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .route("/.well-known/openid-configuration", get(metadata::metadata))
+        .route("/oauth/jwks", get(metadata::jwks))
+        // What clients come to
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/device_authorization", post(oauth::device::authorize))
+        .route("/oauth/introspect", post(introspect::introspect))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .layer(of_all_origins)
 }

@@ -3,7 +3,7 @@
 mod memory;
 
 use presence::Occupancy;
-use protocol::{AccountId, DeviceId, GrantId, KeyId, Movement, OrganizationId, Timestamp, VenueId};
+use protocol::{AccountId, ClientId, DeviceId, GrantId, KeyId, Movement, OrganizationId, Timestamp, VenueId};
 use tokio::sync::broadcast;
 
 pub use memory::Memory;
@@ -28,6 +28,8 @@ pub enum Change {
     Grant(GrantId),
     /// An account, or what it may do in an organization.
     Account(AccountId),
+    /// A client, its secret, or what it may ask for.
+    Client(ClientId),
 }
 
 /// What comes in, from the moment of listening on. Who listens too slowly misses the oldest.

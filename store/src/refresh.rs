@@ -104,7 +104,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<GrantId>> {
         let Some(hash) = self.hashed(Purpose::RefreshToken, presented) else { return Ok(None) };
-        let Some(KnownToken { token, .. }) = self.refresh_token(client, &hash).await? else { return Ok(None) };
+        let Some(KnownToken { token, .. }) = self.refresh_token(client, &hash).await? else {
+            return Ok(None);
+        };
         let mut tx = self.begin().await?;
         tx.revoke_grant(token.grant(), RevokedWhy::TokenRevoked, now).await?;
         tx.commit().await?;

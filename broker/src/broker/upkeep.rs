@@ -89,8 +89,8 @@ async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<()
         Change::Venue(_) => registry.reload_venues().await?,
         Change::Key(key) => end_key(front, key),
         Change::Grant(grant) => end_grant(front, grant),
-        // What it may still do, its grants say.
-        Change::Account(_) => {}
+        // What they may still do, their grants say: they are looked at with the next round.
+        Change::Account(_) | Change::Client(_) => {}
     }
     Ok(())
 }

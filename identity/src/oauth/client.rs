@@ -8,7 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::ClientId;
-use store::{Client, ClientKind, GrantType};
+use store::{Client, GrantType};
 
 use super::error::{ErrorCode, Refusal};
 use super::parameter::Parameters;
@@ -57,18 +57,15 @@ pub(crate) fn may_use(client: &Client, grant: GrantType) -> Result<(), Refusal> 
 
 async fn authenticate(identity: &Identity, credentials: Credentials) -> Result<Client, Refusal> {
     let is_basic = matches!(credentials, Credentials::Basic(..));
-    let client = match &credentials {
-        Credentials::Basic(id, secret) | Credentials::Post(id, secret) => match id.parse::<ClientId>() {
-            Ok(id) => identity.store.sign_in_client(id, secret).await?,
-            Err(_) => None,
-        },
-        // A client that has a secret must use it.
-        Credentials::None(id) => match id.parse::<ClientId>() {
-            Ok(id) => identity.store.client(id).await?.filter(|client| client.kind == ClientKind::Public),
-            Err(_) => None,
-        },
+    let (id, secret) = match &credentials {
+        Credentials::Basic(id, secret) | Credentials::Post(id, secret) => (id, Some(secret.as_str())),
+        Credentials::None(id) => (id, None),
     };
-    client.filter(|client| client.disabled_at.is_none()).ok_or(Refusal::invalid_client(is_basic))
+    let client = match id.parse::<ClientId>() {
+        Ok(id) => identity.clients.sign_in(&identity.store, id, secret, identity.clock.now()).await?,
+        Err(_) => None,
+    };
+    client.ok_or(Refusal::invalid_client(is_basic))
 }
 
 fn credentials(headers: &HeaderMap, parameters: &Parameters) -> Result<Credentials, Refusal> {

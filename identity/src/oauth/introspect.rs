@@ -55,9 +55,9 @@ async fn refresh_token(identity: &Identity, asked: &Asked, token: &str) -> Resul
     let now = identity.clock.now();
     let standing = identity.store.find_refresh_token(asked.client.id, token, now).await?;
     let Some(standing) = standing.filter(GrantStanding::is_good) else { return Ok(None) };
+    let Ok(scopes) = Scopes::parse(&standing.grant.scopes) else { return Ok(None) };
+    let scopes = scopes.worth(&standing);
     let grant = standing.grant;
-    let Ok(scopes) = Scopes::parse(&grant.scopes) else { return Ok(None) };
-    let scopes = if grant.account.is_some() { scopes.of_person(standing.role.as_ref()) } else { scopes };
     Ok(Some(json!({
         "active": true,
         "token_type": "refresh_token",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use store::{Scope, ScopeSet};
+use store::{GrantStanding, Scope, ScopeSet};
 
 /// A set of OAuth scopes (RFC 6749 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,15 +52,25 @@ impl Scopes {
 
     /// Reads a list of scopes.
     pub(crate) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownScope> {
-        let mut identity = BTreeSet::new();
-        let mut api = Vec::new();
+        match Self::known_of(words) {
+            (scopes, true) => Ok(scopes),
+            (_, false) => Err(UnknownScope),
+        }
+    }
+
+    /// Reads a list of scopes; answers whether this version knows all of them.
+    fn known_of<'a>(words: impl IntoIterator<Item = &'a str>) -> (Self, bool) {
+        let (mut identity, mut api, mut knows_all) = (BTreeSet::new(), Vec::new(), true);
         for word in words {
             match IdentityScope::ALL.into_iter().find(|scope| scope.as_str() == word) {
                 Some(scope) => drop(identity.insert(scope)),
-                None => api.push(word.parse::<Scope>().map_err(|_| UnknownScope)?),
+                None => match word.parse::<Scope>() {
+                    Ok(scope) => api.push(scope),
+                    Err(_) => knows_all = false,
+                },
             }
         }
-        Ok(Self { identity, api: api.into_iter().collect() })
+        (Self { identity, api: api.into_iter().collect() }, knows_all)
     }
 
     pub(crate) fn has(&self, scope: IdentityScope) -> bool {
@@ -82,6 +92,19 @@ impl Scopes {
             identity: self.identity.union(&other.identity).copied().collect(),
             api: self.api.iter().chain(&other.api).cloned().collect(),
         }
+    }
+
+    /// What of it counts today: what the client may still ask for and the person may still give away or, where a client acts
+    /// for itself, what it was granted.
+    pub(crate) fn worth(self, standing: &GrantStanding) -> Self {
+        let (registered, _) = Self::known_of(standing.client_scopes.iter().map(String::as_str));
+        let Self { identity, api } = self.within(Some(&registered.api));
+        let asked = Self { identity: identity.intersection(&registered.identity).copied().collect(), api };
+        if standing.grant.account.is_some() {
+            return asked.of_person(standing.role.as_ref());
+        }
+        let (granted, _) = Self::known_of(standing.grant.scopes.split(' '));
+        asked.within(Some(&granted.api))
     }
 
     /// What of it a person may give away whose role allows `role`: what [`Scopes::within`] says, and to speak for their own

@@ -1,9 +1,9 @@
 //! Clients: how they show who they are, and what they get for themselves.
 
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::{Method, Request, header};
 use identity::Audience;
-use store::ClientKind;
+use store::{Change, ClientKind};
 
 use crate::world::World;
 
@@ -70,6 +70,7 @@ async fn a_wrong_client_is_401_and_hears_so_in_kind() {
         assert!(answer.header(header::WWW_AUTHENTICATE).starts_with("Basic "), "{authorization}");
     }
     world.store.disable_client(world.organization, app.id, world.now()).await.unwrap();
+    world.identity.changed(Change::Client(app.id));
     world.post("/oauth/token", &[FORM], Some(&app.basic())).await.assert_refused(401, "invalid_client");
 }
 
@@ -115,4 +116,28 @@ async fn a_service_whose_client_is_disabled_is_out() {
     // Nobody told the server: what it remembers is believed for half a minute.
     world.pass(30_000);
     world.identity.check(&access, Audience::Api).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_ask_for_tokens_and_reach_no_page() {
+    let world = World::new().await;
+    let preflight = async |path: &str| {
+        let request = Request::builder()
+            .method(Method::OPTIONS)
+            .uri(path)
+            .header(header::ORIGIN, "https://app.example")
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
+            .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization");
+        world.send(request.body(Body::empty()).unwrap()).await
+    };
+    for path in ["/oauth/token", "/oauth/revoke", "/oauth/userinfo", "/.well-known/openid-configuration"] {
+        let answer = preflight(path).await;
+        answer.assert_ok();
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*", "{path}");
+        assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS), "{path}");
+    }
+    for path in ["/oauth/authorize", "/oauth/consent", "/sign-in", "/account"] {
+        let answer = preflight(path).await;
+        assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), "{path}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Refresh tokens: those of servers stay, those in people's hands rotate.
 
 use identity::Audience;
-use store::{BuiltInRole, ClientKind, Role};
+use store::{BuiltInRole, Change, ClientKind, Role};
 
 use crate::browser::Browser;
 use crate::world::{App, MINUTE, World};
@@ -133,4 +133,30 @@ async fn a_smaller_role_is_a_smaller_token() {
     assert_eq!(world.refresh(&app, &token).await.field("scope"), "openid email");
     world.store.disable_account(ann.id, world.now()).await.unwrap();
     world.refresh(&app, &token).await.assert_refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn what_a_client_may_no_longer_ask_for_it_no_longer_has() {
+    let (world, app, token) = linked(ClientKind::Confidential).await;
+    let access = world.refresh(&app, &token).await.field("access_token");
+    assert!(!world.identity.check(&access, Audience::Api).await.unwrap().scopes.is_empty());
+    let mut settings = world.store.client(app.id).await.unwrap().unwrap().settings;
+    settings.scopes = vec!["openid".into()];
+    world.store.change_client(world.organization, app.id, &settings).await.unwrap();
+    world.identity.changed(Change::Client(app.id));
+    assert_eq!(world.refresh(&app, &token).await.field("scope"), "openid");
+    let before = world.identity.check(&access, Audience::Api).await.unwrap();
+    assert!(before.scopes.is_empty(), "nor by a token of before: {:?}", before.scopes);
+}
+
+#[tokio::test]
+async fn when_a_link_was_used_is_written_a_moment_later() {
+    let (world, app, token) = linked(ClientKind::Confidential).await;
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    let last_used = async || world.store.grants_of(ann.id).await.unwrap()[0].last_used_at;
+    world.pass(60 * MINUTE);
+    world.refresh(&app, &token).await.assert_ok();
+    assert_ne!(last_used().await, Some(world.now()));
+    world.identity.maintain().await;
+    assert_eq!(last_used().await, Some(world.now()));
 }

@@ -93,7 +93,8 @@ impl Tx {
         grant: GrantId,
         hash: &[u8; 32],
     ) -> Result<Option<TokenRow>> {
-        const SQL: &str = "SELECT t.hash, t.grant_id, t.parent, t.generation, t.expires_at, t.replaced_at, t.confirmed_at,
+        const SQL: &str =
+            "SELECT t.hash, t.grant_id, t.parent, t.generation, t.expires_at, t.replaced_at, t.confirmed_at,
                 g.revoked_at
             FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id WHERE t.hash = $1";
         if matches!(self, Self::Postgres(_)) {

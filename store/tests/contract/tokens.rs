@@ -188,7 +188,10 @@ async fn the_token_of_a_server_stays() {
         });
         for refresh in refreshes.collect::<Vec<_>>() {
             let refresh = refresh.await.unwrap().unwrap();
-            assert!(matches!(&refresh, Refresh::Stable { standing } if standing.grant.id == grant), "{refresh:?}");
+            assert!(
+                matches!(&refresh, Refresh::Stable { standing } if standing.grant.id == grant),
+                "{refresh:?}"
+            );
         }
         // For years.
         let later = NOON.plus(3_000 * DAY);

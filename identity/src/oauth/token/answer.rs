@@ -58,8 +58,17 @@ impl Issue<'_> {
         let standing = identity.store.grant_standing(self.grant.id).await?;
         let standing = standing.filter(GrantStanding::is_good);
         let standing = standing.ok_or(Refusal::invalid_grant("the grant has ended"))?;
+        self.answer_now(identity, &standing).await
+    }
+
+    /// Signs the tokens of a grant that counts, as the store has just said.
+    pub(super) async fn answer_now(
+        self,
+        identity: &Identity,
+        standing: &GrantStanding,
+    ) -> Result<Answer, Refusal> {
         let (access_token, scopes) =
-            access_token(identity, &standing, self.scopes.clone(), self.audience).await?;
+            access_token(identity, standing, self.scopes.clone(), self.audience).await?;
         let id_token = match self.code {
             Some(code) if self.scopes.has(IdentityScope::OpenId) => {
                 self.id_token(identity, code, &access_token).await?
@@ -116,12 +125,11 @@ pub(crate) async fn access_token(
 ) -> Result<(String, Scopes), Refusal> {
     let now = identity.clock.now();
     let grant = &standing.grant;
-    let scopes = match grant.account {
-        Some(_) => scopes.of_person(standing.role.as_ref()),
-        None => scopes,
-    };
+    let scopes = scopes.worth(standing);
     if scopes.is_empty() {
-        return Err(Refusal::invalid_grant("the role of the person allows none of this any more"));
+        return Err(Refusal::invalid_grant(
+            "nothing of this is allowed any more, by the role of the person or to the client",
+        ));
     }
     let claims = AccessClaims {
         iss: identity.issuer.as_str().to_owned(),
@@ -148,7 +156,7 @@ pub(super) async fn first_refresh_token(
 ) -> Result<Option<Secret>, IdentityError> {
     let now = identity.clock.now();
     if !client.settings.grants.contains(&GrantType::RefreshToken) {
-        identity.store.grant_used(grant.id, now).await?;
+        identity.uses.note(grant, now);
         return Ok(None);
     }
     let expires_at = refresh_expiry(identity, client.kind, now);

@@ -15,7 +15,7 @@ pub(super) async fn exchange(identity: &Identity, asked: &Asked) -> Result<Answe
     let scopes = asked_scopes(client, asked.parameters.get("scope"))?;
     let audience = resource::asked(&identity.issuer, client, asked.parameters.get("resource"))?;
     let grant = own_grant(identity, client, audience).await?;
-    identity.store.grant_used(grant.id, identity.clock.now()).await?;
+    identity.uses.note(&grant, identity.clock.now());
     // No refresh token: the client has its secret (RFC 6749 section 4.4.3).
     Issue { client, grant: &grant, scopes, audience, refresh_token: None, code: None }.answer(identity).await
 }

@@ -2,7 +2,7 @@
 
 use protocol::GrantId;
 use serde_json::json;
-use store::{Change, Grant, Refresh, Secret};
+use store::{Change, GrantStanding, Refresh, Secret};
 
 use super::super::client::Asked;
 use super::super::error::Refusal;
@@ -19,8 +19,8 @@ pub(super) async fn exchange(identity: &Identity, asked: &Asked) -> Result<Answe
     let expires_at = refresh_expiry(identity, client.kind, now);
     match identity.store.refresh(client.id, presented, expires_at, now).await? {
         // If what follows is refused, the token that was presented stays good: its successor was never used.
-        Refresh::Rotated { grant, token } => issue(identity, asked, &grant, Some(token)).await,
-        Refresh::Stable { grant } => issue(identity, asked, &grant, None).await,
+        Refresh::Rotated { standing, token } => issue(identity, asked, *standing, Some(token)).await,
+        Refresh::Stable { standing } => issue(identity, asked, *standing, None).await,
         Refresh::Reused(grant) => {
             reused(identity, asked, grant).await?;
             Err(Refusal::invalid_grant("the refresh token was used before"))
@@ -34,16 +34,18 @@ pub(super) async fn exchange(identity: &Identity, asked: &Asked) -> Result<Answe
 async fn issue(
     identity: &Identity,
     asked: &Asked,
-    grant: &Grant,
+    standing: GrantStanding,
     refresh_token: Option<Secret>,
 ) -> Result<Answer, Refusal> {
+    let grant = &standing.grant;
+    identity.uses.note(grant, identity.clock.now());
     let answer = async {
         let scopes = narrowed(&grant.scopes, asked.parameters.get("scope"))?;
         let audience =
             resource::granted(&identity.issuer, grant.resource.as_deref(), asked.parameters.get("resource"))?;
         // No ID token: it would tell of a sign-in that happened long ago (OpenID Connect Core section 12.2 leaves it open).
         Issue { client: &asked.client, grant, scopes, audience, refresh_token, code: None }
-            .answer(identity)
+            .answer_now(identity, &standing)
             .await
     };
     match answer.await {

@@ -27,6 +27,8 @@ pub(crate) async fn get(
     State(identity): State<Arc<Identity>>,
     person: Person,
 ) -> Result<Response, PageRefusal> {
+    // What was noted of their use is shown as of now.
+    identity.write_uses().await;
     let mut rows = Vec::new();
     for grant in identity.store.grants_of(person.account.id).await? {
         if let Some(client) = identity.store.client(grant.client).await? {
@@ -99,7 +101,7 @@ async fn try_out(identity: &Identity, standing: &GrantStanding) -> Result<Option
         return Ok(Some(words::CLIENT_DISABLED));
     }
     let asked = Scopes::parse(&standing.grant.scopes).unwrap_or_default();
-    let allowed = asked.clone().of_person(standing.role.as_ref());
+    let allowed = asked.clone().worth(standing);
     if allowed.is_empty() {
         return Ok(Some(words::ROLE_ALLOWS_NOTHING));
     }
