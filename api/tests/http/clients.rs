@@ -257,6 +257,7 @@ async fn with_a_client_everything_ends_that_it_was_allowed() {
         let token = store.issue_refresh_token(first, None, world.app.clock.now()).await.unwrap();
         let mut changes = world.app.live.changes();
         assert_eq!(world.delete(&format!("{LIST}/{client}")).await.status, 204);
+        assert_eq!(changes.try_next(), Some(Change::Client(client)));
         assert_eq!(changes.try_next(), Some(Change::Grant(first)));
         assert_eq!(changes.try_next(), None);
         assert!(!store.grant_standing(first).await.unwrap().unwrap().is_good());

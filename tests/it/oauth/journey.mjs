@@ -101,7 +101,7 @@ try {
   await fill('What you call it', 'My phone');
   await fill('Current password', world.password);
   await page.locator('#add-passkey').click();
-  await page.getByText('My phone').first().waitFor();
+  await page.getByText('My phone', { exact: true }).waitFor();
   check('added a passkey', true);
 
   // A second step
