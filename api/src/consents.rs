@@ -142,17 +142,13 @@ pub(crate) async fn withdraw_consent(
 /// Every purpose as it stands with a person.
 async fn of(app: &App, account: AccountId) -> Result<Vec<Consent>, Problem> {
     let given = app.store.consents(account).await?;
-    let purposes = app.identity.purposes().iter().map(|(id, purpose)| {
-        let newest = given.iter().filter(|one| one.purpose == id && one.withdrawn_at.is_none());
-        let newest = newest.max_by_key(|one| one.given_at);
-        Consent {
-            purpose: id.to_owned(),
-            title: purpose.title.clone(),
-            text: purpose.text.clone(),
-            version: purpose.version.clone(),
-            holds: newest.is_some_and(|one| one.version == purpose.version),
-            given: newest.map(|one| GivenConsent { version: one.version.clone(), at: one.given_at.into() }),
-        }
+    let purposes = app.identity.purposes().asked(&given).map(|asked| Consent {
+        purpose: asked.id.to_owned(),
+        title: asked.purpose.title.clone(),
+        text: asked.purpose.text.clone(),
+        version: asked.purpose.version.clone(),
+        holds: asked.holds(),
+        given: asked.given.map(|one| GivenConsent { version: one.version.clone(), at: one.given_at.into() }),
     });
     Ok(purposes.collect())
 }

@@ -59,6 +59,9 @@ happenings! {
     ProviderRefused = "provider_refused", "A sign-in by another provider did not work";
     RecoveryCodesRenewed = "recovery_codes_renewed", "Made new recovery codes";
     InvitationAccepted = "invitation_accepted", "Joined an organization";
+    PhoneRemoved = "phone_removed", "Removed a phone";
+    ConsentGiven = "consent_given", "Agreed to something";
+    ConsentWithdrawn = "consent_withdrawn", "Took an agreement back";
     Linked = "linked", "Linked a service";
     LinkWidened = "link_widened", "Allowed a linked service more";
     Unlinked = "unlinked", "Unlinked a service";
@@ -79,6 +82,7 @@ happenings! {
     "client_changed", "Changed a service";
     "client_secret_renewed", "Made a new secret for a service";
     "client_disabled", "Disabled a service";
+    "phone_registered", "An application registered a phone";
     "key_made", "Made an API key";
     "key_deleted", "Deleted an API key";
 }

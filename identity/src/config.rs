@@ -2,7 +2,7 @@
 
 mod provider;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use url::{Host, Url};
@@ -102,6 +102,11 @@ impl std::fmt::Debug for MailConfig {
 }
 
 impl Config {
+    /// Where the sealing key is.
+    pub(crate) fn sealing_key(&self, data: &Path) -> PathBuf {
+        self.sealing_key_file.clone().unwrap_or_else(|| data.join("sealing.key"))
+    }
+
     /// Names the first setting that cannot be used, and why.
     pub fn validate(&self) -> Result<(), String> {
         if let Some(issuer) = &self.issuer {

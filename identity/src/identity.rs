@@ -1,10 +1,11 @@
 //! All that a handler may reach, and the work that goes on behind it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::Timestamp;
 use store::{Change, Clock, Live, Store};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -74,6 +75,22 @@ pub struct Parts {
     pub metrics: IdentityMetrics,
 }
 
+/// Lets new signing keys sign from now on; what the old ones signed stays good until it ends. Whoever serves from the database
+/// reads them within a minute. Answers how many were replaced; an installation that has signed nothing has none.
+pub async fn rotate_signing_keys(
+    store: &Store,
+    config: &Config,
+    data: &Path,
+    now: Timestamp,
+) -> Result<usize, IdentityError> {
+    let path = config.sealing_key(data);
+    if !path.exists() {
+        // A new one would open none of the keys that there are.
+        return Err(IdentityError::SealingKey { path, reason: "it is not there".to_owned() });
+    }
+    Keyring::open(store.clone(), Arc::new(Sealer::open(&path)?)).await?.rotate(now).await
+}
+
 impl Identity {
     /// Opens the sealing key and the signing keys.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, IdentityError> {
@@ -81,8 +98,7 @@ impl Identity {
         config.validate().map_err(IdentityError::Config)?;
         let issuer = Issuer::new(config.issuer.as_deref(), http)?;
         let passkeys = Passkeys::of(&issuer)?;
-        let sealing_key = config.sealing_key_file.clone().unwrap_or_else(|| data.join("sealing.key"));
-        let sealer = Arc::new(Sealer::open(&sealing_key)?);
+        let sealer = Arc::new(Sealer::open(&config.sealing_key(&data))?);
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
         let outbound = Outbound::new(config.allow_private_addresses)?;
@@ -150,11 +166,6 @@ impl Identity {
     /// What people are asked to agree to.
     pub fn purposes(&self) -> &Purposes {
         &self.config.purposes
-    }
-
-    /// Lets new signing keys sign from now on. What the old ones signed stays good until it ends.
-    pub async fn rotate_signing_keys(&self) -> Result<(), IdentityError> {
-        self.keyring.rotate(self.clock.now()).await
     }
 
     /// Lets keys follow each other when their time has come, and forgets what is over. [`Identity::run`] calls this every

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use store::PRESENCE;
+use store::{Consent, PRESENCE};
 
 /// The purposes by their ids. [`PRESENCE`] is always among them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,6 +22,24 @@ pub struct Purpose {
     pub version: String,
 }
 
+/// A purpose as it stands with a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What is asked.
+    pub purpose: &'a Purpose,
+    /// The newest consent that was not taken back.
+    pub given: Option<&'a Consent>,
+}
+
+impl Asked<'_> {
+    /// Whether the person agreed to the text as it is today.
+    pub fn holds(&self) -> bool {
+        self.given.is_some_and(|given| given.version == self.purpose.version)
+    }
+}
+
 /// What is agreed to where the configuration says nothing else.
 const PRESENCE_TITLE: &str = "Count my visits";
 const PRESENCE_TEXT: &str = "This phone may report which beacons it hears. From that we work out when it was in which place, under a \
@@ -37,6 +55,14 @@ impl Purposes {
     /// All of them, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Purpose)> {
         self.0.iter().map(|(id, purpose)| (id.as_str(), purpose))
+    }
+
+    /// Each purpose with the newest consent to it, of those that a person gave, that was not taken back.
+    pub fn asked<'a>(&'a self, given: &'a [Consent]) -> impl Iterator<Item = Asked<'a>> {
+        self.iter().map(|(id, purpose)| {
+            let of_it = given.iter().filter(|one| one.purpose == id && one.withdrawn_at.is_none());
+            Asked { id, purpose, given: of_it.max_by_key(|one| one.given_at) }
+        })
     }
 
     /// The version of the text without which no phone is counted.

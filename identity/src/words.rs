@@ -127,6 +127,11 @@ pub(crate) const LAST_WAY: &str =
     "This is the last way to sign in. Set a password or link another one first.";
 pub(crate) const CONFIRM_BY_SIGN_IN: &str =
     "You have no password, so this works for ten minutes after you signed in.";
+pub(crate) const PHONES: &str = "Phones";
+pub(crate) const NO_PHONES: &str = "No phone of yours is registered.";
+pub(crate) const CONSENTS: &str = "What you agree to";
+pub(crate) const TEXT_CHANGED: &str =
+    "The text has changed since. Until you agree to this one, nothing is taken from your phones for it.";
 pub(crate) const SESSIONS: &str = "Browsers";
 pub(crate) const THIS_BROWSER: &str = "This browser";
 pub(crate) const NO_AGENT: &str = "A program without a name";
@@ -333,4 +338,17 @@ pub(crate) fn api_scope(scope: &Scope) -> String {
         Scope::MqttSubscribe(filter) => return format!("read {filter}"),
     }
     .to_owned()
+}
+
+/// When somebody agreed.
+pub(crate) fn agreed_on(day: &str) -> String {
+    format!("You agreed on {day}.")
+}
+
+pub(crate) fn agree_to(title: &str) -> String {
+    format!("Agree: {title}")
+}
+
+pub(crate) fn take_back(title: &str) -> String {
+    format!("Take back: {title}")
 }

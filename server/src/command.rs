@@ -4,6 +4,7 @@ mod ca;
 mod demo;
 mod doctor;
 mod explain;
+mod rotate_keys;
 mod serve;
 mod token;
 
@@ -11,6 +12,7 @@ pub(crate) use ca::Ca;
 pub(crate) use demo::Demo;
 pub(crate) use doctor::doctor;
 pub(crate) use explain::Explain;
+pub(crate) use rotate_keys::rotate_keys;
 pub(crate) use serve::serve;
 pub(crate) use token::Token;
 

@@ -30,6 +30,8 @@ enum Command {
     Token(command::Token),
     /// Make a certificate authority, for TLS and for devices that sign in with certificates.
     Ca(command::Ca),
+    /// Let new keys sign tokens from now on; a running server takes them up within a minute.
+    RotateKeys(Place),
     /// Look for what could be wrong.
     Doctor(Place),
     /// Say why a device is offline, refused, throttled or silent.
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Token(token) => token.run(),
         Command::Ca(ca) => ca.run(),
+        Command::RotateKeys(place) => command::rotate_keys(&place),
         Command::Doctor(place) => command::doctor(&place),
         Command::Explain(explain) => explain.run(),
     };

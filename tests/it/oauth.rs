@@ -98,6 +98,8 @@ impl Provider {
 
     /// Runs a script beside this file, which fails at the first thing that is not as it should be; answers what it found.
     async fn run(&self, interpreter: &mut Command, name: &str, more: &[&str]) -> anyhow::Result<String> {
+        // idpyoidc leaves its keys where it runs.
+        interpreter.current_dir(self.world.data());
         interpreter.arg(script(name)).arg(self.as_json()?.to_string()).args(more).kill_on_drop(true);
         let output = timeout(PATIENCE, interpreter.output()).await.context("it does not end")??;
         let (said, wrong) =

@@ -89,18 +89,17 @@ impl Keyring {
         self.reload().await
     }
 
-    /// Lets a new key of each algorithm that is in use sign from now on; what the old ones signed stays good until it
-    /// ends. Clients that know the old keys only fetch the set again when they meet a new one.
-    pub(crate) async fn rotate(&self, now: Timestamp) -> Result<(), IdentityError> {
+    /// Lets a new key of each algorithm that is in use sign from now on, and answers how many; what the old ones signed stays
+    /// good until it ends. Clients that know the old keys only fetch the set again when they meet a new one.
+    pub(crate) async fn rotate(&self, now: Timestamp) -> Result<usize, IdentityError> {
         let _changing = self.changing.lock().await;
         self.reload().await?;
-        for algorithm in Algorithm::ALL {
-            if self.last(*algorithm).is_some() {
-                self.follow(*algorithm, now, now).await?;
-            }
+        let used: Vec<_> =
+            Algorithm::ALL.iter().filter(|algorithm| self.last(**algorithm).is_some()).collect();
+        for algorithm in &used {
+            self.follow(**algorithm, now, now).await?;
         }
-        tracing::info!("signing keys were rotated by hand");
-        Ok(())
+        Ok(used.len())
     }
 
     fn current(&self, algorithm: Algorithm, now: Timestamp) -> Option<Arc<Key>> {

@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod email;
 pub(crate) mod passkeys;
 pub(crate) mod password;
+pub(crate) mod phones;
 pub(crate) mod providers;
 pub(crate) mod services;
 pub(crate) mod sessions;
@@ -67,6 +68,7 @@ fn page(identity: &Identity, person: &Person, wrong: Option<&str>) -> Response {
             ul {
                 @for (path, text) in [
                     ("/account/services", words::SERVICES),
+                    ("/account/phones", words::PHONES),
                     ("/account/password", words::PASSWORD),
                     ("/account/passkeys", words::PASSKEYS),
                     ("/account/providers", words::PROVIDERS),

@@ -1,7 +1,7 @@
 //! A person's own pages.
 
 use protocol::Timestamp;
-use store::{BuiltInRole, ClientKind};
+use store::{BuiltInRole, Change, ClientKind};
 
 use crate::browser::Browser;
 use crate::world::{MINUTE, PASSWORD, World};
@@ -163,4 +163,36 @@ async fn another_address_counts_when_its_mail_arrived() {
     browser.submit(&verify, &[]).await.assert_ok();
     assert!(browser.get("/account").await.text.contains("ann@new.example"));
     assert!(world.mails("ann@example.com").await[0].contains("has another e-mail address"));
+}
+
+#[tokio::test]
+async fn phones_are_removed_and_consent_is_given_and_taken_back() {
+    let world = World::new().await;
+    let ann = world.account("ann@example.com").await.id;
+    let eve = world.account("eve@example.com").await.id;
+    let phone = world.store.register_phone(world.organization, ann, "Pixel <1>", world.now()).await.unwrap();
+    let other = world.store.register_phone(world.organization, eve, "Hers", world.now()).await.unwrap();
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let agreed = async || world.store.registered(phone.id).await.unwrap().unwrap().agreed_to_presence;
+
+    let page = browser.get("/account/phones").await;
+    assert!(page.text.contains("Pixel &lt;1&gt;") && !page.text.contains("Hers"), "{}", page.text);
+    assert!(page.text.contains("under a pseudonym"), "the text that is agreed to is there");
+    let agree = page.form("/account/phones/agree");
+    let answer = browser.submit(&agree, &[("version", "0")]).await;
+    assert_eq!((answer.status.as_u16(), agreed().await), (422, None), "a text that nobody showed");
+    let mut changes = world.live.changes();
+    browser.submit(&agree, &[]).await;
+    assert_eq!(agreed().await, Some("1".to_owned()));
+    assert_eq!(changes.try_next(), Some(Change::Device(phone.id)), "the broker hears of it");
+    let withdraw = browser.get("/account/phones").await.form("/account/phones/withdraw");
+    browser.submit(&withdraw, &[]).await;
+    assert_eq!(agreed().await, None);
+
+    let remove = browser.get("/account/phones").await.form("/account/phones/remove");
+    let foreign = browser.submit(&remove, &[("phone", &other.id.to_string())]).await;
+    assert_eq!(foreign.status.as_u16(), 404);
+    browser.submit(&remove, &[]).await;
+    assert!(world.store.phones(ann).await.unwrap().is_empty());
+    assert_eq!(world.store.phones(eve).await.unwrap().len(), 1);
 }

@@ -217,12 +217,21 @@ async fn a_token_ends_on_the_second() {
 
 #[tokio::test]
 async fn a_key_of_another_server_signs_nothing_here() {
-    let Issued { world, access, .. } = issued().await;
+    let Issued { world, .. } = issued().await;
     let other = issued().await;
     world.identity.check(&other.access, Audience::Api).await.unwrap_err();
-    // Rotation keeps what was signed before.
-    world.identity.rotate_signing_keys().await.unwrap();
+}
+
+#[tokio::test]
+async fn rotated_keys_sign_and_what_the_old_ones_signed_stays_good() {
+    let Issued { world, app, access, .. } = issued().await;
+    assert_eq!(world.rotate_keys().await, 2, "the keys of access tokens and of ID tokens");
     world.identity.check(&access, Audience::Api).await.unwrap();
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let code = browser.code(&app).await;
+    let next = world.exchange(&app, &code).await.field("access_token");
+    world.identity.check(&next, Audience::Api).await.unwrap();
+    assert_ne!(next.split('.').next(), access.split('.').next(), "another key signed it");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use identity::{Config, Identity, IdentityMetrics, MailConfig, Parts, SignUp, router};
+use identity::{Config, Identity, IdentityMetrics, MailConfig, Parts, SignUp, rotate_signing_keys, router};
 use prometheus_client::registry::Registry;
 use protocol::{ClientId, OrganizationId, Timestamp};
 use serde_json::Value;
@@ -103,6 +103,14 @@ impl World {
         let start = format!("promenade_identity_refusals_total{{cause=\"{cause}\"}} ");
         let count = text.lines().find_map(|line| line.strip_prefix(&start));
         count.map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// Lets new signing keys sign, as `promenade rotate-keys` does beside the server, and the server read them.
+    pub(crate) async fn rotate_keys(&self) -> usize {
+        let config = Config::default();
+        let rotated = rotate_signing_keys(&self.store, &config, self.folder.path(), self.now()).await;
+        self.identity.maintain().await;
+        rotated.unwrap()
     }
 
     /// Lets time pass.
