@@ -105,7 +105,7 @@ pub(crate) async fn record<S>(
 ) {
     let by = match caller.credential() {
         Credential::Key(key) => json!({"key": key}),
-        Credential::Grant(grant) => json!({"grant": grant, "account": caller.account()}),
+        Credential::Grant(grant, _) => json!({"grant": grant, "account": caller.account()}),
     };
     if let Some(detail) = detail.as_object_mut() {
         detail.insert("by".to_owned(), by);

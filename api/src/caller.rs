@@ -9,7 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use identity::{Audience, Bearer, BearerError};
 use protocol::{AccountId, GrantId, KeyId, OrganizationId, Timestamp};
-use store::{ApiKey, Change, Scope, ScopeSet, StoreError};
+use store::{ApiKey, Change, Owner, Scope, ScopeSet, StoreError};
 use uuid::Uuid;
 
 use crate::App;
@@ -30,8 +30,8 @@ pub(crate) struct Principal {
     pub(crate) credential: Credential,
     /// The organization that they act for.
     pub(crate) organization: OrganizationId,
-    /// The person whom they act for; none for a key, and for a client that acts for itself.
-    pub(crate) account: Option<AccountId>,
+    /// The person whom they act for, and by which application; none for a key, and for a client that acts for itself.
+    pub(crate) person: Option<Owner>,
     /// Everything that they may do.
     pub(crate) scopes: ScopeSet,
     /// `pings:write` among it is good for the person's own phones only.
@@ -45,8 +45,8 @@ pub(crate) struct Principal {
 pub(crate) enum Credential {
     /// An API key.
     Key(KeyId),
-    /// An access token, by the grant that it stands for.
-    Grant(GrantId),
+    /// An access token, by the grant that it stands for and the terms of that.
+    Grant(GrantId, u64),
 }
 
 impl<S> Caller<S> {
@@ -57,13 +57,13 @@ impl<S> Caller<S> {
 
     /// The person whom the caller acts for.
     pub(crate) fn account(&self) -> Option<AccountId> {
-        self.principal.account
+        self.principal.person.map(|person| person.account)
     }
 
-    /// The person whom the caller acts for, where only a person can ask.
-    pub(crate) fn person(&self) -> Result<AccountId, Problem> {
+    /// The person whom the caller acts for and the application, where only a person can ask.
+    pub(crate) fn person(&self) -> Result<Owner, Problem> {
         let detail = "an API key or a client of its own stands for no person; use an access token of one";
-        self.account().ok_or_else(|| Problem::new(Kind::NoPerson, detail))
+        self.principal.person.ok_or_else(|| Problem::new(Kind::NoPerson, detail))
     }
 
     /// What the caller signed in with.
@@ -109,7 +109,7 @@ impl Credential {
     pub(crate) fn id(self) -> Uuid {
         match self {
             Credential::Key(key) => key.as_uuid(),
-            Credential::Grant(grant) => grant.as_uuid(),
+            Credential::Grant(grant, _) => grant.as_uuid(),
         }
     }
 
@@ -117,20 +117,22 @@ impl Credential {
     pub(crate) fn is_in(self, change: Change) -> bool {
         match self {
             Credential::Key(key) => change == Change::Key(key),
-            Credential::Grant(grant) => {
+            Credential::Grant(grant, _) => {
                 change == Change::Grant(grant) || matches!(change, Change::Account(_) | Change::Client(_))
             }
         }
     }
 
-    /// Whether it is still good. A database that does not answer ends nothing.
+    /// Whether it is still good, on the terms that it was on. A database that does not answer ends nothing.
     pub(crate) async fn is_good(self, app: &App, organization: OrganizationId) -> bool {
         match self {
             Credential::Key(key) => {
                 !matches!(app.store.key(organization, key).await, Err(StoreError::NotFound))
             }
-            Credential::Grant(grant) => match app.store.grant_standing(grant).await {
-                Ok(standing) => standing.is_some_and(|standing| standing.is_good()),
+            Credential::Grant(grant, terms) => match app.store.grant_standing(grant).await {
+                Ok(standing) => {
+                    standing.is_some_and(|standing| standing.is_good() && standing.terms() == terms)
+                }
                 Err(_) => true,
             },
         }
@@ -141,16 +143,18 @@ impl From<ApiKey> for Principal {
     fn from(key: ApiKey) -> Principal {
         let ApiKey { id, organization, scopes, expires_at, .. } = key;
         let credential = Credential::Key(id);
-        Principal { credential, organization, account: None, scopes, only_own_phones: false, expires_at }
+        Principal { credential, organization, person: None, scopes, only_own_phones: false, expires_at }
     }
 }
 
 impl From<Bearer> for Principal {
     fn from(bearer: Bearer) -> Principal {
-        let Bearer { organization, account, grant, scopes, only_own_phones, expires_at, .. } = bearer;
+        let Bearer { organization, account, client, grant, scopes, only_own_phones, terms, expires_at } =
+            bearer;
         let expires_at = Some(expires_at);
-        let credential = Credential::Grant(grant);
-        Principal { credential, organization, account, scopes, only_own_phones, expires_at }
+        let credential = Credential::Grant(grant, terms);
+        let person = account.map(|account| Owner { account, client });
+        Principal { credential, organization, person, scopes, only_own_phones, expires_at }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::AccountId;
+use protocol::{AccountId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Change;
@@ -61,7 +61,7 @@ pub(crate) struct ConsentToGive {
     version: String,
 }
 
-/// Lists what people are asked to agree to, and what the person has agreed to.
+/// Lists what people are asked to agree to, and what the person has agreed to with the organization.
 #[utoipa::path(
     get,
     path = "/api/v1/consents",
@@ -78,13 +78,13 @@ pub(crate) async fn consents(
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Json<Items<Consent>>, Problem> {
-    let account = caller.person()?;
+    let account = caller.person()?.account;
     query.finish()?;
-    let of_all = of(&app, account).await?;
+    let of_all = of(&app, caller.organization(), account).await?;
     Ok(Json(Items::all(of_all, |consent| consent)))
 }
 
-/// Gives consent for all phones of the person, from now on. Giving it again changes nothing.
+/// Gives the organization consent for all phones of the person that report to it, from now on. Giving it again changes nothing.
 #[utoipa::path(
     post,
     path = "/api/v1/consents",
@@ -99,7 +99,7 @@ pub(crate) async fn give_consent(
     State(app): State<Arc<App>>,
     Body(body): Body<ConsentToGive>,
 ) -> Result<Json<Consent>, Problem> {
-    let account = caller.person()?;
+    let (organization, account) = (caller.organization(), caller.person()?.account);
     let wrong = |pointer: &str, detail: String| Problem::invalid_body(vec![Mistake::at(pointer, detail)]);
     let Some(purpose) = app.identity.purposes().get(&body.purpose) else {
         return Err(wrong("/purpose", "is none that people are asked for here".to_owned()));
@@ -108,16 +108,17 @@ pub(crate) async fn give_consent(
         let detail = format!("must be `{}`: the text has changed and is to be read again", purpose.version);
         return Err(wrong("/version", detail));
     }
-    app.store.give_consent(account, &body.purpose, &body.version, app.clock.now()).await?;
+    app.store.give_consent(organization, account, &body.purpose, &body.version, app.clock.now()).await?;
     tell(&app, account).await?;
     let detail = json!({"purpose": body.purpose, "version": body.version});
     audit::record(&app, &caller, What::ConsentGiven, Some(account), detail).await;
-    let consent = of(&app, account).await?.into_iter().find(|consent| consent.purpose == body.purpose);
+    let consent =
+        of(&app, organization, account).await?.into_iter().find(|consent| consent.purpose == body.purpose);
     consent.map(Json).ok_or_else(|| Problem::not_found("purpose"))
 }
 
-/// Takes consent back, whatever the version it was given to: from now on nothing that the person's phones report is taken
-/// for this purpose.
+/// Takes the consent of the organization back, whatever the version it was given to: from now on nothing that the person's
+/// phones report to it is taken for this purpose.
 #[utoipa::path(
     delete,
     path = "/api/v1/consents/{purpose}",
@@ -132,17 +133,17 @@ pub(crate) async fn withdraw_consent(
     State(app): State<Arc<App>>,
     Ids(purpose): Ids<String>,
 ) -> Result<StatusCode, Problem> {
-    let account = caller.person()?;
-    app.store.withdraw_consent(account, &purpose, app.clock.now()).await?;
+    let (organization, account) = (caller.organization(), caller.person()?.account);
+    app.store.withdraw_consent(organization, account, &purpose, app.clock.now()).await?;
     tell(&app, account).await?;
     audit::record(&app, &caller, What::ConsentWithdrawn, Some(account), json!({"purpose": purpose})).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Every purpose as it stands with a person.
-async fn of(app: &App, account: AccountId) -> Result<Vec<Consent>, Problem> {
+/// Every purpose as it stands between a person and an organization.
+async fn of(app: &App, organization: OrganizationId, account: AccountId) -> Result<Vec<Consent>, Problem> {
     let given = app.store.consents(account).await?;
-    let purposes = app.identity.purposes().asked(&given).map(|asked| Consent {
+    let purposes = app.identity.purposes().asked(organization, &given).map(|asked| Consent {
         purpose: asked.id.to_owned(),
         title: asked.purpose.title.clone(),
         text: asked.purpose.text.clone(),

@@ -70,18 +70,18 @@ pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(body): Body<PhoneToRegister>,
 ) -> Result<Created<Phone>, Problem> {
-    let account = caller.person()?;
+    let owner = caller.person()?;
     let mut mistakes = Mistakes::default();
     let name = mistakes.check("/name", fields::name(body.name));
     let Some(name) = name else { return Err(mistakes.refusal()) };
-    let phone = app.store.register_phone(caller.organization(), account, &name, app.clock.now()).await?;
+    let phone = app.store.register_phone(caller.organization(), owner, &name, app.clock.now()).await?;
     app.live.changed(Change::Device(phone.id));
     let detail = json!({"device": phone.id, "name": phone.name});
-    audit::record(&app, &caller, What::PhoneRegistered, Some(account), detail).await;
+    audit::record(&app, &caller, What::PhoneRegistered, Some(owner.account), detail).await;
     Ok(Created::at(format!("/api/v1/phones/{}", phone.id), phone.into()))
 }
 
-/// Lists the phones of the person, whichever application registered them, in the order it was. There are at most 50.
+/// Lists the phones that the application registered for the person, in the order it did.
 #[utoipa::path(
     get,
     path = "/api/v1/phones",
@@ -98,12 +98,14 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     query: Query,
 ) -> Result<Json<Items<Phone>>, Problem> {
-    let account = caller.person()?;
+    let owner = caller.person()?;
     query.finish()?;
-    Ok(Json(Items::all(app.store.phones(account).await?, Phone::from)))
+    let mut phones = app.store.phones(owner.account).await?;
+    phones.retain(|phone| phone.owner == Some(owner));
+    Ok(Json(Items::all(phones, Phone::from)))
 }
 
-/// Reads one phone of the person.
+/// Reads one phone that the application registered for the person.
 #[utoipa::path(
     get,
     path = "/api/v1/phones/{device}",
@@ -121,10 +123,10 @@ pub(crate) async fn read(
     State(app): State<Arc<App>>,
     Ids(device): Ids<DeviceId>,
 ) -> Result<Json<Phone>, Problem> {
-    Ok(Json(app.store.phone(caller.person()?, device).await?.into()))
+    Ok(Json(own(&app, &caller, device).await?.into()))
 }
 
-/// Takes a phone of the person out of the registry: it reports nothing any more. What it reported stays.
+/// Takes a phone that the application registered for the person out of the registry: it reports nothing any more. What it reported stays.
 #[utoipa::path(
     delete,
     path = "/api/v1/phones/{device}",
@@ -139,11 +141,17 @@ pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     Ids(device): Ids<DeviceId>,
 ) -> Result<StatusCode, Problem> {
-    let account = caller.person()?;
-    let phone = app.store.phone(account, device).await?;
+    let phone = own(&app, &caller, device).await?;
     app.store.delete_device(phone.organization, phone.id, app.clock.now()).await?;
     app.live.changed(Change::Device(phone.id));
     let detail = json!({"device": phone.id, "name": phone.name});
-    audit::record(&app, &caller, What::PhoneRemoved, Some(account), detail).await;
+    audit::record(&app, &caller, What::PhoneRemoved, caller.account(), detail).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A phone that the application registered for the person; others are the business of others.
+async fn own(app: &App, caller: &Caller<scopes::PingsWrite>, device: DeviceId) -> Result<Device, Problem> {
+    let owner = caller.person()?;
+    let phone = app.store.phone(owner.account, device).await?;
+    if phone.owner == Some(owner) { Ok(phone) } else { Err(Problem::not_found("device")) }
 }

@@ -94,8 +94,9 @@ impl FromRequest<Arc<App>> for BatchBody {
     }
 }
 
-/// Takes a batch of pings; the answer comes when it is committed or refused. A person's access token speaks for their own
-/// phones, an API key for every device of its organization. Sent again, the same batch changes nothing.
+/// Takes a batch of pings; the answer comes when it is committed or refused. A person's access token speaks for the phones that
+/// the same application registered for them, an API key for the organization's own devices. Sent again, the same batch changes
+/// nothing.
 #[utoipa::path(
     post,
     path = "/api/v1/pings",
@@ -134,12 +135,10 @@ pub(crate) async fn report(
     Ok(Json(ReceiptDocument { boot: boot.map(|boot| boot.to_string()), through, refused }))
 }
 
-/// A person's token reaches that person's phones; others are not there for it.
+/// Only the application that registered a person's phone speaks for it, with a token of that person, and such a token reaches
+/// nothing else. Everything else is not there.
 fn own(caller: &Caller<scopes::PingsWrite>, device: Device) -> Result<Device, Problem> {
-    match caller.account() {
-        Some(account) if device.account != Some(account) => Err(Problem::not_found("device")),
-        _ => Ok(device),
-    }
+    if device.owner == caller.person().ok() { Ok(device) } else { Err(Problem::not_found("device")) }
 }
 
 /// A batch of which not even the number is known, so that no receipt can name it.

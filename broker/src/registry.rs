@@ -109,10 +109,10 @@ impl Registry {
         if keys.is_empty() { Ok(Vec::new()) } else { self.store.known_keys(keys).await }
     }
 
-    /// Whether access tokens of a grant are worth anything.
-    pub(crate) async fn is_grant_good(&self, grant: GrantId) -> Result<bool, StoreError> {
+    /// The terms of a grant; none when its access tokens are worth nothing any more.
+    pub(crate) async fn terms(&self, grant: GrantId) -> Result<Option<u64>, StoreError> {
         let standing = self.store.grant_standing(grant).await?;
-        Ok(standing.is_some_and(|standing| standing.is_good()))
+        Ok(standing.filter(|standing| standing.is_good()).map(|standing| standing.terms()))
     }
 
     fn remove(&self, device: DeviceId) {

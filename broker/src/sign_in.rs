@@ -38,13 +38,13 @@ pub(crate) struct SignedIn {
     pub(crate) credential: Option<Credential>,
 }
 
-/// What a device may sign in with beside its secret.
+/// What may end while the identity goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credential {
     /// A certificate, by its fingerprint.
     Certificate([u8; 32]),
-    /// An access token of its person, by the grant that it stands for.
-    Token(GrantId),
+    /// An access token, by the grant that it stands for and the terms of that.
+    Token { grant: GrantId, terms: u64 },
 }
 
 /// Checks credentials.
@@ -117,13 +117,15 @@ impl SignIn {
         self.phone(&reporter, secret).await
     }
 
-    /// A phone of a person signs in with an access token of that person, which an application of the phone's organization
-    /// was given to send pings.
+    /// A phone of a person signs in with an access token of that person, which the application that registered it was given to
+    /// send pings.
     async fn phone(&self, phone: &Reporter, token: &str) -> Result<SignedIn, Refusal> {
-        let account = phone.registered.device.account.ok_or(Refusal::BadCredentials)?;
+        let owner = phone.registered.device.owner.ok_or(Refusal::BadCredentials)?;
         let now = self.clock.now();
         let worth = self.ask(self.tokens.check(token.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
-        let is_theirs = worth.account == Some(account) && worth.organization == phone.organization;
+        let is_theirs = worth.account == Some(owner.account)
+            && worth.client == owner.client
+            && worth.organization == phone.organization;
         if !is_theirs || phone.kind != DeviceKind::Phone || !worth.scopes.allows(&Scope::PingsWrite) {
             return Err(Refusal::BadCredentials);
         }
@@ -133,7 +135,7 @@ impl SignIn {
             self.ask(async move { registry.reload(id).await }).await?;
         }
         let access = Access::device(phone.id, phone.organization);
-        let credential = Some(Credential::Token(worth.grant));
+        let credential = Some(Credential::Token { grant: worth.grant, terms: worth.terms });
         Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential })
     }
 
@@ -172,7 +174,8 @@ impl SignIn {
         }
         let worth = self.ask(self.tokens.check(password.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
         let access = Access::service(Identity::Granted(worth.grant), worth.organization, worth.scopes);
-        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential: None })
+        let credential = Some(Credential::Token { grant: worth.grant, terms: worth.terms });
+        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential })
     }
 
     async fn reporter(&self, id: DeviceId) -> Result<Arc<Reporter>, Refusal> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
+use protocol::{AccountId, ClientId, GrantId, OrganizationId, Timestamp};
 use store::{ScopeSet, StoreError};
 
 type Answer = Pin<Box<dyn Future<Output = Result<Option<TokenWorth>, StoreError>> + Send>>;
@@ -16,10 +16,14 @@ pub struct TokenWorth {
     pub organization: OrganizationId,
     /// For which person; none for a service that acts for itself.
     pub account: Option<AccountId>,
+    /// Which application shows it.
+    pub client: ClientId,
     /// What allows it; its end is told as [`Change::Grant`](store::Change::Grant).
     pub grant: GrantId,
     /// What its holder may do.
     pub scopes: ScopeSet,
+    /// The terms of what allows it, as [`GrantStanding::terms`](store::GrantStanding::terms) had them.
+    pub terms: u64,
     /// When it ends.
     pub expires_at: Timestamp,
 }

@@ -24,6 +24,8 @@ pub struct Bearer {
     /// Whether [`Scope::PingsWrite`] among them is the person's own and none of the organization's: good for their phones, and
     /// nothing that they could hand on.
     pub only_own_phones: bool,
+    /// The terms of the grant, as [`GrantStanding::terms`] has them.
+    pub terms: u64,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -57,6 +59,7 @@ impl Identity {
         let role = checked.standing.role.as_ref();
         let of_role = role.is_some_and(|role| role.allows(&Scope::PingsWrite));
         Ok(Bearer {
+            terms: checked.standing.terms(),
             only_own_phones: checked.standing.grant.account.is_some() && !of_role,
             organization: checked.standing.grant.organization,
             account: checked.standing.grant.account,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::OrganizationId;
 use serde::Deserialize;
 use store::{Consent, PRESENCE};
 
@@ -57,10 +58,15 @@ impl Purposes {
         self.0.iter().map(|(id, purpose)| (id.as_str(), purpose))
     }
 
-    /// Each purpose with the newest consent to it, of those that a person gave, that was not taken back.
-    pub fn asked<'a>(&'a self, given: &'a [Consent]) -> impl Iterator<Item = Asked<'a>> {
-        self.iter().map(|(id, purpose)| {
-            let of_it = given.iter().filter(|one| one.purpose == id && one.withdrawn_at.is_none());
+    /// Each purpose with the newest consent to it, of those that a person gave an organization, that was not taken back.
+    pub fn asked<'a>(
+        &'a self,
+        organization: OrganizationId,
+        given: &'a [Consent],
+    ) -> impl Iterator<Item = Asked<'a>> {
+        self.iter().map(move |(id, purpose)| {
+            let here = given.iter().filter(move |one| one.organization == organization && one.purpose == id);
+            let of_it = here.filter(|one| one.withdrawn_at.is_none());
             Asked { id, purpose, given: of_it.max_by_key(|one| one.given_at) }
         })
     }

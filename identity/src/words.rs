@@ -129,7 +129,6 @@ pub(crate) const CONFIRM_BY_SIGN_IN: &str =
     "You have no password, so this works for ten minutes after you signed in.";
 pub(crate) const PHONES: &str = "Phones";
 pub(crate) const NO_PHONES: &str = "No phone of yours is registered.";
-pub(crate) const CONSENTS: &str = "What you agree to";
 pub(crate) const TEXT_CHANGED: &str =
     "The text has changed since. Until you agree to this one, nothing is taken from your phones for it.";
 pub(crate) const SESSIONS: &str = "Browsers";

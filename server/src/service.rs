@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use api::PingLogError;
 use broker::{InletError, TokenWorth, Tokens};
-use identity::{Audience, Bearer, BearerError, Identity, IdentityMetrics};
+use identity::{Audience, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Organization, Store, StoreError, Tenure};
 use tokio::net::TcpListener;
@@ -214,9 +214,15 @@ fn tokens(identity: Arc<Identity>) -> Tokens {
         let identity = Arc::clone(&identity);
         async move {
             match identity.check(&token, Audience::Mqtt).await {
-                Ok(Bearer { organization, account, grant, scopes, expires_at, .. }) => {
-                    Ok(Some(TokenWorth { organization, account, grant, scopes, expires_at }))
-                }
+                Ok(bearer) => Ok(Some(TokenWorth {
+                    organization: bearer.organization,
+                    account: bearer.account,
+                    client: bearer.client,
+                    grant: bearer.grant,
+                    scopes: bearer.scopes,
+                    terms: bearer.terms,
+                    expires_at: bearer.expires_at,
+                })),
                 Err(BearerError::Invalid) => Ok(None),
                 Err(BearerError::Store(error)) => Err(error),
             }

@@ -1,6 +1,6 @@
-//! What people agreed to: a purpose, and the version of the text that they read.
+//! What people agreed to with an organization: a purpose, and the version of the text that they read.
 
-use protocol::{AccountId, Timestamp};
+use protocol::{AccountId, OrganizationId, Timestamp};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ pub const PRESENCE: &str = "presence";
 /// What a person agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
+    /// To which organization.
+    pub organization: OrganizationId,
     /// Who.
     pub account: AccountId,
     /// To what: a word.
@@ -27,23 +29,30 @@ pub struct Consent {
 }
 
 impl Store {
-    /// Notes that a person agreed. Consent that holds keeps its time; consent that was taken back is given anew. Whoever keeps
-    /// the phones of the person in mind is to be told ([`Change::Device`](crate::Change::Device)).
+    /// Notes that a person agreed. The newest consent that holds keeps its time; one that was taken back, or given before another
+    /// one, is given anew. Whoever keeps the phones of the person in mind is to be told ([`Change::Device`](crate::Change::Device)).
     pub async fn give_consent(
         &self,
+        organization: OrganizationId,
         account: AccountId,
         purpose: &str,
         version: &str,
         now: Timestamp,
     ) -> Result<()> {
-        const SQL: &str = "INSERT INTO consents (account, purpose, version, given_at) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (account, purpose, version) DO UPDATE SET given_at = excluded.given_at, withdrawn_at = NULL
-            WHERE consents.withdrawn_at IS NOT NULL";
+        const SQL: &str = "INSERT INTO consents (organization, account, purpose, version, given_at)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (account, organization, purpose, version)
+            DO UPDATE SET given_at = excluded.given_at, withdrawn_at = NULL
+            WHERE consents.withdrawn_at IS NOT NULL OR EXISTS (SELECT 1 FROM consents newer
+                WHERE newer.account = consents.account AND newer.organization = consents.organization
+                    AND newer.purpose = consents.purpose AND newer.version <> consents.version
+                    AND newer.withdrawn_at IS NULL AND newer.given_at >= consents.given_at)";
         text::check("a purpose", purpose, 100)?;
         text::check("a version", version, 100)?;
         let mut tx = self.begin().await?;
         tx.lock_account(account).await?;
         within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(organization.as_uuid())
             .bind(account.as_uuid())
             .bind(purpose)
             .bind(version)
@@ -56,13 +65,20 @@ impl Store {
     }
 
     /// Takes consent for a purpose back, whatever the version. Not found when none holds.
-    pub async fn withdraw_consent(&self, account: AccountId, purpose: &str, now: Timestamp) -> Result<()> {
-        const SQL: &str = "UPDATE consents SET withdrawn_at = $3
-            WHERE account = $1 AND purpose = $2 AND withdrawn_at IS NULL";
+    pub async fn withdraw_consent(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+        purpose: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        const SQL: &str = "UPDATE consents SET withdrawn_at = $4
+            WHERE organization = $1 AND account = $2 AND purpose = $3 AND withdrawn_at IS NULL";
         text::check("a purpose", purpose, 100)?;
         let mut tx = self.begin().await?;
         tx.lock_account(account).await?;
         let withdrawn = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(organization.as_uuid())
             .bind(account.as_uuid())
             .bind(purpose)
             .bind(now.0)
@@ -76,10 +92,11 @@ impl Store {
         tx.commit().await
     }
 
-    /// Everything that a person agreed to, by purpose and time, what was taken back included.
+    /// Everything that a person agreed to, by organization, purpose and time, what was taken back included.
     pub async fn consents(&self, account: AccountId) -> Result<Vec<Consent>> {
-        const SQL: &str = "SELECT account, purpose, version, given_at, withdrawn_at FROM consents
-            WHERE account = $1 ORDER BY purpose, given_at, version";
+        const SQL: &str =
+            "SELECT organization, account, purpose, version, given_at, withdrawn_at FROM consents
+            WHERE account = $1 ORDER BY organization, purpose, given_at, version";
         let rows: Vec<ConsentRow> =
             on!(self, |db| sqlx::query_as(SQL).bind(account.as_uuid()).fetch_all(db).await?);
         Ok(rows.into_iter().map(Consent::from).collect())
@@ -88,6 +105,7 @@ impl Store {
 
 #[derive(FromRow)]
 struct ConsentRow {
+    organization: Uuid,
     account: Uuid,
     purpose: String,
     version: String,
@@ -98,6 +116,7 @@ struct ConsentRow {
 impl From<ConsentRow> for Consent {
     fn from(row: ConsentRow) -> Self {
         Self {
+            organization: OrganizationId::from_uuid(row.organization),
             account: AccountId::from_uuid(row.account),
             purpose: row.purpose,
             version: row.version,

@@ -3,7 +3,9 @@
 mod patch;
 mod rows;
 
-use protocol::{AccountId, DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId};
+use protocol::{
+    AccountId, ClientId, DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId,
+};
 
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
@@ -26,7 +28,7 @@ pub struct Device {
     /// What it is.
     pub kind: DeviceKind,
     /// Whose it is; none where it is the organization's own.
-    pub account: Option<AccountId>,
+    pub owner: Option<Owner>,
     /// A name for people.
     pub name: String,
     /// What its radio calls itself; unique in the whole installation.
@@ -37,6 +39,15 @@ pub struct Device {
     pub created_at: Timestamp,
     /// When it, its secret, its certificates or its placement last changed.
     pub updated_at: Timestamp,
+}
+
+/// The person whose phone a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The person.
+    pub account: AccountId,
+    /// The application that registered it for them: the only one that may speak for it.
+    pub client: ClientId,
 }
 
 /// A device to be made.

@@ -2,6 +2,8 @@
 
 mod rows;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use protocol::{AccountId, ClientId, GrantId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
@@ -96,6 +98,15 @@ impl Grant {
 }
 
 impl GrantStanding {
+    /// A number that is another one when what its tokens are worth may be another: for whoever asked before, in the same
+    /// process.
+    pub fn terms(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.grant.scopes, &self.client_scopes, self.role.as_ref().map(ToString::to_string))
+            .hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// Whether its tokens count.
     pub fn is_good(&self) -> bool {
         self.grant.revoked.is_none() && !self.account_disabled && !self.client_disabled

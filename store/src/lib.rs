@@ -68,7 +68,7 @@ pub use clock::Clock;
 pub use code::{Code, CodeExchange};
 pub use consent::{Consent, PRESENCE};
 pub use derived::{Checkpoint, SavedTracker};
-pub use device::{Device, DeviceFilter, DevicePatch, NewDevice};
+pub use device::{Device, DeviceFilter, DevicePatch, NewDevice, Owner};
 pub use device_grant::{DeviceCodes, DevicePoll, DeviceRequest};
 pub use engine::{Postgres, Sqlite, Store};
 pub use error::{Result, StoreError};

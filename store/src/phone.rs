@@ -3,7 +3,7 @@
 
 use protocol::{AccountId, DeviceId, DeviceKind, OrganizationId, Timestamp};
 
-use crate::device::{Device, DeviceRow, NewDevice, select_devices};
+use crate::device::{Device, DeviceRow, NewDevice, Owner, select_devices};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::random;
@@ -14,12 +14,13 @@ use crate::venue;
 pub const MAX_PHONES: usize = 50;
 
 impl Store {
-    /// Registers a phone of a person in the organization whose application they use. A conflict over `phones` when there are
+    /// Registers a phone of a person in the organization whose application they use. Not found when the organization has no
+    /// such application. A conflict over `phones` when there are
     /// [`MAX_PHONES`].
     pub async fn register_phone(
         &self,
         organization: OrganizationId,
-        account: AccountId,
+        owner: Owner,
         name: &str,
         now: Timestamp,
     ) -> Result<Device> {
@@ -29,12 +30,13 @@ impl Store {
         let hash = Secret::generate(Purpose::Device)?.hash(self.installation_key());
         let new = NewDevice::new(DeviceKind::Phone, name);
         let mut tx = self.change(organization).await?;
+        tx.lock_client(organization, owner.client).await?;
         // One registration of a person after the other, so that the count holds.
-        tx.lock_account(account).await?;
-        if tx.phones(account).await?.len() >= MAX_PHONES {
+        tx.lock_account(owner.account).await?;
+        if tx.phones(owner.account).await?.len() >= MAX_PHONES {
             return Err(StoreError::Conflict("phones"));
         }
-        tx.insert_device(organization, id, Some(account), &new, &hash, now).await?;
+        tx.insert_device(organization, id, Some(owner), &new, &hash, now).await?;
         let device = tx.device(organization, id).await?;
         tx.commit().await?;
         Ok(device)

@@ -1,7 +1,8 @@
 //! Refresh tokens: those of servers stay as long as the link does, those in people's hands rotate.
 //!
 //! A token that rotates stays good until its successor was used for the first time: an answer that is lost on the way may
-//! be asked for again. One that comes after that was copied by somebody, and the whole grant ends.
+//! be asked for again, and of several successors the first that is used is the one. What comes after that, the old token or
+//! another successor, was copied by somebody, and the whole grant ends.
 
 mod rows;
 
@@ -30,7 +31,7 @@ pub enum Refresh {
         /// What it stands for.
         standing: Box<GrantStanding>,
     },
-    /// Its successor was used already; the grant is revoked now.
+    /// Its successor was used already, or another one in its place; the grant is revoked now.
     Reused(GrantId),
     /// The client has no such token, or it no longer counts.
     Unknown,
@@ -154,10 +155,9 @@ impl Tx {
         now: Timestamp,
     ) -> Result<()> {
         if token.is_replaced() {
-            // What was answered before and never used is lost: it must not be a second way in.
-            self.forget_successors(token).await?;
+            self.forget_old_successors(token).await?;
         }
-        // That this one came shows that the answer it was in arrived: its parent is over.
+        // That this one came shows that the answer it was in arrived: its parent is over, and so is what else was answered.
         self.mark_replaced(token, now).await?;
         self.insert_refresh_token(grant, next, Some(token), expires_at, now).await
     }

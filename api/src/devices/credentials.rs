@@ -101,7 +101,7 @@ pub(crate) async fn rotate(
     Ids(device): Ids<DeviceId>,
     Optional(body): Optional<CredentialsToMake>,
 ) -> Result<Json<NewCredentials>, Problem> {
-    if app.store.device(caller.organization(), device).await?.account.is_some() {
+    if app.store.device(caller.organization(), device).await?.owner.is_some() {
         let detail = "it is a person's phone, which signs in with access tokens of its person";
         return Err(Problem::new(Kind::Conflict, detail));
     }

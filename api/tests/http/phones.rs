@@ -107,7 +107,7 @@ async fn consent_is_to_a_text_that_was_read() {
 }
 
 #[tokio::test]
-async fn a_persons_token_speaks_for_their_phones_and_a_key_for_all_devices() {
+async fn a_phone_is_spoken_for_by_its_application_alone_and_a_device_by_a_key() {
     let world = World::new().await;
     let (ann, ben) = (Person::shopper(&world, "ann").await, Person::shopper(&world, "ben").await);
     let phone = ann.register("Pixel").await;
@@ -118,6 +118,13 @@ async fn a_persons_token_speaks_for_their_phones_and_a_key_for_all_devices() {
     assert_eq!(ben.ask("POST", &report(&phone), Some(batch(4))).await.problem(), "not-found");
     assert_eq!(ann.ask("POST", &report(&gateway), Some(batch(4))).await.problem(), "not-found");
     assert_eq!(world.post(&report(&gateway), &batch(0)).await.status, 200);
+    // Nobody else speaks for a person's phone: not the organization, and not another application of the person.
+    assert_eq!(world.post(&report(&phone), &batch(5)).await.problem(), "not-found");
+    let account = world.app.store.account_with_email("ann@example.org").await.unwrap().unwrap().id;
+    let app = Person { world: &world, token: token_of_person(&world, account, "pings:write").await };
+    assert_eq!(app.ask("POST", &report(&phone), Some(batch(5))).await.problem(), "not-found");
+    assert_eq!(app.ask("GET", "/api/v1/phones", None).await.json()["items"], json!([]));
+    assert_eq!(app.ask("DELETE", &format!("/api/v1/phones/{phone}"), None).await.problem(), "not-found");
     let foreign = world.foreign_key().await;
     let request = world.request("POST", &report(&gateway)).bearer_auth(foreign).json(&batch(0));
     assert_eq!(Answer::to(request).await.problem(), "not-found");

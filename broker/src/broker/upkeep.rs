@@ -1,5 +1,6 @@
 //! What a broker looks after while it runs: the registry, and connections whose credentials are no longer good.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use store::{Change, Clock, Live, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Identity;
 use crate::codec::reason;
 use crate::front::Front;
 use crate::registry::{Registry, has_ended};
@@ -66,16 +68,8 @@ async fn catch_up(registry: &Registry, front: &Front, since: Timestamp) -> Resul
     for key in keys.into_iter().filter(|key| !known.contains(key)) {
         end_key(front, key);
     }
-    // An account that was disabled, or lost its role, is told of nowhere else.
-    let mut grants: Vec<GrantId> = front.sessions.grants().into_iter().map(|(grant, _)| grant).collect();
-    grants.sort_unstable();
-    grants.dedup();
-    for grant in grants {
-        if !registry.is_grant_good(grant).await? {
-            end_grant(front, grant);
-        }
-    }
-    Ok(())
+    // An account that was disabled, or has another role, is told of nowhere else.
+    look_at_grants(registry, front, |_| true).await
 }
 
 async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<(), StoreError> {
@@ -88,7 +82,7 @@ async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<()
         }
         Change::Venue(_) => registry.reload_venues().await?,
         Change::Key(key) => end_key(front, key),
-        Change::Grant(grant) => end_grant(front, grant),
+        Change::Grant(grant) => look_at_grants(registry, front, |of| of == grant).await?,
         // What they may still do, their grants say: they are looked at with the next round.
         Change::Account(_) | Change::Client(_) => {}
     }
@@ -113,20 +107,40 @@ async fn after_change(
         if let Credential::Certificate(fingerprint) = credential
             && !registry.is_good(device, &fingerprint).await?
         {
-            front.sessions.close_credential(device, credential, reason::NOT_AUTHORIZED);
+            let identity = Identity::Device(device);
+            front.sessions.close_credential(identity, credential, reason::NOT_AUTHORIZED);
         }
     }
     Ok(())
 }
 
-/// Ends what an access token of a grant opened: for a service, and for a phone.
-fn end_grant(front: &Front, grant: GrantId) {
+/// Ends what access tokens opened whose grants are no longer good, and the connections of those whose grants now have other terms:
+/// they come again and get what is theirs today, with their sessions.
+async fn look_at_grants(
+    registry: &Registry,
+    front: &Front,
+    which: impl Fn(GrantId) -> bool,
+) -> Result<(), StoreError> {
+    // Before we look for what is open: who is about to sign in looks again.
     front.sign_in.note_change();
-    front.sessions.close_grant(grant, reason::NOT_AUTHORIZED);
-    let opened = front.sessions.grants().into_iter().filter(|(of, _)| *of == grant);
-    for phone in opened.filter_map(|(_, phone)| phone) {
-        front.sessions.close_credential(phone, Credential::Token(grant), reason::NOT_AUTHORIZED);
+    let mut known: HashMap<GrantId, Option<u64>> = HashMap::new();
+    for (grant, identity, credential) in front.sessions.grants() {
+        if !which(grant) {
+            continue;
+        }
+        let terms = match known.get(&grant) {
+            Some(terms) => *terms,
+            None => *known.entry(grant).or_insert(registry.terms(grant).await?),
+        };
+        match (terms, credential) {
+            (None, _) if identity == Identity::Granted(grant) => {
+                front.sessions.close_grant(grant, reason::NOT_AUTHORIZED);
+            }
+            (Some(now), Credential::Token { terms, .. }) if now == terms => {}
+            _ => front.sessions.close_credential(identity, credential, reason::NOT_AUTHORIZED),
+        }
     }
+    Ok(())
 }
 
 fn end_key(front: &Front, key: KeyId) {

@@ -172,7 +172,8 @@ fn numbered(
     let Batch { boot, seq, first, sent, pings } = batch;
     let count = pings.len() + refused.len();
     if !reporter.has_consent {
-        let verdict = Verdict::Refuse { hash: None, reason: Reason::NoConsent };
+        // What was taken before consent was taken back is a repeat when it comes again.
+        let verdict = Verdict::Refuse { hash: Some(hash_of(&pings)), reason: Reason::NoConsent };
         let (_, pause) = charge(&reporter.rate, count, clocks.now);
         return (Content::Numbered { boot, seq, first, verdict }, pause);
     }
@@ -229,6 +230,16 @@ fn numbered(
         Verdict::Accept { hash, places, refused, nothing_left, over: limit.map(over) }
     };
     (Content::Numbered { boot, seq, first, verdict }, pause)
+}
+
+/// The hash of the content of a batch, nothing of which is looked up.
+fn hash_of(pings: &[Ping]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    let mut canonical = [0; Identifier::MAX_LEN];
+    for ping in pings {
+        content(&mut hasher, ping.id.canonical(&mut canonical), ping);
+    }
+    hasher.finish()
 }
 
 /// The reason that all refused pings share: then the batch is refused as a whole, which says the same in fewer words.

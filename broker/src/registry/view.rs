@@ -101,7 +101,7 @@ impl View {
             id: registered.device.id,
             organization: registered.device.organization,
             kind: registered.device.kind,
-            has_consent: registered.device.account.is_none()
+            has_consent: registered.device.owner.is_none()
                 || registered.agreed_to_presence.as_ref() == Some(&terms.presence),
             registered,
             // A device that was changed does not start a fresh minute.

@@ -23,9 +23,9 @@ impl Sessions {
         connected.filter_map(|entry| entry.credential).collect()
     }
 
-    /// Ends the connections of a device that signed in with a credential; the sessions stay the device's.
-    pub(crate) fn close_credential(&self, device: DeviceId, credential: Credential, reason: u8) {
-        for entry in self.lock().entries(Identity::Device(device)) {
+    /// Ends the connections of an identity that signed in with a credential; the sessions stay.
+    pub(crate) fn close_credential(&self, identity: Identity, credential: Credential, reason: u8) {
+        for entry in self.lock().entries(identity) {
             if entry.credential == Some(credential)
                 && let Some(link) = &entry.session.state().link
             {
@@ -39,11 +39,10 @@ impl Sessions {
         self.connected(|identity, _| if let Identity::Service(key) = identity { Some(key) } else { None })
     }
 
-    /// The grants whose access tokens they signed in with, each with the phone that it was.
-    pub(crate) fn grants(&self) -> Vec<(GrantId, Option<DeviceId>)> {
-        self.connected(|identity, credential| match (identity, credential) {
-            (Identity::Granted(grant), _) => Some((grant, None)),
-            (Identity::Device(phone), Some(Credential::Token(grant))) => Some((grant, Some(phone))),
+    /// The grants whose access tokens they signed in with: who it was, and on what terms.
+    pub(crate) fn grants(&self) -> Vec<(GrantId, Identity, Credential)> {
+        self.connected(|identity, credential| match credential {
+            Some(token @ Credential::Token { grant, .. }) => Some((grant, identity, token)),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! A person's own pages.
 
 use protocol::Timestamp;
-use store::{BuiltInRole, Change, ClientKind};
+use store::{BuiltInRole, Change, ClientKind, Owner};
 
 use crate::browser::Browser;
 use crate::world::{MINUTE, PASSWORD, World};
@@ -170,8 +170,12 @@ async fn phones_are_removed_and_consent_is_given_and_taken_back() {
     let world = World::new().await;
     let ann = world.account("ann@example.com").await.id;
     let eve = world.account("eve@example.com").await.id;
-    let phone = world.store.register_phone(world.organization, ann, "Pixel <1>", world.now()).await.unwrap();
-    let other = world.store.register_phone(world.organization, eve, "Hers", world.now()).await.unwrap();
+    let client = world.app(ClientKind::Public).await.id;
+    let register = async |account, name| {
+        let owner = Owner { account, client };
+        world.store.register_phone(world.organization, owner, name, world.now()).await.unwrap()
+    };
+    let (phone, other) = (register(ann, "Pixel <1>").await, register(eve, "Hers").await);
     let mut browser = Browser::signed_in(&world, "ann@example.com").await;
     let agreed = async || world.store.registered(phone.id).await.unwrap().unwrap().agreed_to_presence;
 

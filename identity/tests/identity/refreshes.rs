@@ -44,9 +44,21 @@ async fn a_lost_answer_may_be_asked_for_again() {
     let lost = world.refresh(&app, &first).await.field("refresh_token");
     let second = world.refresh(&app, &first).await.field("refresh_token");
     assert_ne!(lost, second);
-    world.refresh(&app, &lost).await.assert_refused(400, "invalid_grant");
     let third = world.refresh(&app, &second).await.field("refresh_token");
     world.refresh(&app, &third).await.assert_ok();
+}
+
+#[tokio::test]
+async fn a_thief_who_is_faster_is_found_out() {
+    let (world, app, first) = linked(ClientKind::Public).await;
+    let of_the_phone = world.refresh(&app, &first).await.field("refresh_token");
+    let of_the_thief = world.refresh(&app, &first).await.field("refresh_token");
+    let stolen = world.refresh(&app, &of_the_thief).await.field("access_token");
+    world.refresh(&app, &of_the_phone).await.assert_refused(400, "invalid_grant");
+    world.identity.check(&stolen, Audience::Api).await.unwrap_err();
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let activity = browser.get("/account/activity").await;
+    assert!(activity.text.contains("was used again; the link was ended"), "{}", activity.text);
 }
 
 #[tokio::test]

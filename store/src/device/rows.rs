@@ -1,11 +1,11 @@
 //! The statements behind devices.
 
-use protocol::{AccountId, DeviceId, OrganizationId, Timestamp, VenueId, ZoneId};
+use protocol::{AccountId, ClientId, DeviceId, OrganizationId, Timestamp, VenueId, ZoneId};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Device, DeviceFilter, DevicePatch, NewDevice, taken};
+use super::{Device, DeviceFilter, DevicePatch, NewDevice, Owner, taken};
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
 use crate::page::Page;
@@ -15,10 +15,11 @@ use crate::placement::Place;
 macro_rules! select_devices {
     ($rest:literal) => {
         concat!(
-            "SELECT d.id, d.organization, d.account, d.kind, d.name, d.identifier, d.secret_hash, d.created_at, d.updated_at,
+            "SELECT d.id, d.organization, d.account, d.client, d.kind, d.name, d.identifier, d.secret_hash, d.created_at, d.updated_at,
                 d.deleted_at, p.effective_from, p.venue, p.zone, p.position,
                 (SELECT c.version FROM consents c
-                    WHERE c.account = d.account AND c.purpose = 'presence' AND c.withdrawn_at IS NULL
+                    WHERE c.account = d.account AND c.organization = d.organization AND c.purpose = 'presence'
+                        AND c.withdrawn_at IS NULL
                     ORDER BY c.given_at DESC, c.version DESC LIMIT 1) AS agreed
             FROM devices d LEFT JOIN placements p ON p.device = d.id AND p.effective_from =
                 (SELECT max(effective_from) FROM placements WHERE device = d.id) ",
@@ -65,14 +66,14 @@ impl Tx {
         &mut self,
         organization: OrganizationId,
         id: DeviceId,
-        account: Option<AccountId>,
+        owner: Option<Owner>,
         new: &NewDevice,
         secret_hash: &blake3::Hash,
         now: Timestamp,
     ) -> Result<()> {
         const SQL: &str = "INSERT INTO devices
-                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at, account)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
+                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at, account, client)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)";
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
@@ -81,7 +82,8 @@ impl Tx {
             .bind(new.identifier.as_ref().map(ToString::to_string))
             .bind(secret_hash.as_bytes().as_slice())
             .bind(now.0)
-            .bind(account.map(|account| account.as_uuid()))
+            .bind(owner.map(|owner| owner.account.as_uuid()))
+            .bind(owner.map(|owner| owner.client.as_uuid()))
             .execute(db)
             .await
             .map(drop))
@@ -130,6 +132,7 @@ pub(crate) struct DeviceRow {
     pub(crate) id: Uuid,
     organization: Uuid,
     account: Option<Uuid>,
+    client: Option<Uuid>,
     kind: String,
     name: String,
     identifier: Option<String>,
@@ -155,7 +158,10 @@ impl DeviceRow {
         Ok(Device {
             id: DeviceId::from_uuid(self.id),
             organization: OrganizationId::from_uuid(self.organization),
-            account: self.account.map(AccountId::from_uuid),
+            owner: self.account.zip(self.client).map(|(account, client)| Owner {
+                account: AccountId::from_uuid(account),
+                client: ClientId::from_uuid(client),
+            }),
             kind: self.kind.parse().map_err(|_| StoreError::Corrupt("device kind"))?,
             name: self.name.clone(),
             identifier: identifier.map_err(|_| StoreError::Corrupt("identifier"))?,

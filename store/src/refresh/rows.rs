@@ -9,6 +9,9 @@ use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::grant::{Grant, GrantStanding, StandingRow, select_standings};
 
+/// How many answers to one token are kept until one of them is used.
+const MOST_SUCCESSORS: i64 = 8;
+
 #[derive(FromRow)]
 pub(super) struct TokenRow {
     hash: Vec<u8>,
@@ -34,7 +37,7 @@ impl TokenRow {
         self.replaced_at.is_some()
     }
 
-    /// Whether its successor was used.
+    /// Whether its successor was used, or another answer than it.
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed_at.is_some()
     }
@@ -131,18 +134,26 @@ impl Tx {
         Ok(())
     }
 
-    pub(super) async fn forget_successors(&mut self, token: &TokenRow) -> Result<()> {
-        const SQL: &str = "DELETE FROM refresh_tokens WHERE parent = $1";
-        within!(self, |db| sqlx::query(SQL).bind(token.hash.as_slice()).execute(db).await.map(drop))?;
+    /// Keeps the newest answers of those that were given for a token; whoever asks on and on fills nothing.
+    pub(super) async fn forget_old_successors(&mut self, token: &TokenRow) -> Result<()> {
+        const SQL: &str = "DELETE FROM refresh_tokens WHERE parent = $1 AND hash NOT IN
+            (SELECT hash FROM refresh_tokens WHERE parent = $1 ORDER BY created_at DESC, hash LIMIT $2)";
+        within!(self, |db| sqlx::query(SQL)
+            .bind(token.hash.as_slice())
+            .bind(MOST_SUCCESSORS - 1)
+            .execute(db)
+            .await
+            .map(drop))?;
         Ok(())
     }
 
-    /// Notes that a token is replaced, and that it was used itself: its parent is worth nothing from now on.
+    /// Notes that a token is replaced, and that it was used itself: its parent and what else was answered for that are worth
+    /// nothing from now on, and show that somebody has a copy when they come.
     pub(super) async fn mark_replaced(&mut self, token: &TokenRow, now: Timestamp) -> Result<()> {
         const SQL: &str = "UPDATE refresh_tokens
             SET replaced_at = CASE WHEN hash = $1 THEN coalesce(replaced_at, $3) ELSE replaced_at END,
-                confirmed_at = CASE WHEN hash = $2 THEN coalesce(confirmed_at, $3) ELSE confirmed_at END
-            WHERE hash = $1 OR hash = $2";
+                confirmed_at = CASE WHEN hash = $1 THEN confirmed_at ELSE coalesce(confirmed_at, $3) END
+            WHERE hash = $1 OR hash = $2 OR parent = $2";
         within!(self, |db| sqlx::query(SQL)
             .bind(token.hash.as_slice())
             .bind(token.parent.as_deref())

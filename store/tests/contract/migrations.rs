@@ -77,7 +77,6 @@ async fn both_engines_have_the_same_tables_and_indexes() {
         "account_links",
         "accounts",
         "browser_sessions",
-        "consents",
         "identities",
         "organizations",
         "passkeys",

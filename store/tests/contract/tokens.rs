@@ -87,15 +87,18 @@ async fn is_unknown(store: &Store, town: &Town, token: &Secret) -> bool {
     matches!(store.refresh(town.phone, &token.text(), None, NOON).await.unwrap(), Refresh::Unknown)
 }
 
+async fn is_reused(store: &Store, town: &Town, token: &Secret) -> bool {
+    matches!(store.refresh(town.phone, &token.text(), None, NOON).await.unwrap(), Refresh::Reused(_))
+}
+
 #[tokio::test]
 async fn a_lost_answer_may_be_asked_for_again() {
     each_engine(async |store| {
         let town = Town::found(&store).await;
         let (grant, first) = town.refresh_token(&store, town.phone).await;
         assert!(first.text().starts_with("rt_"));
-        let lost = rotate(&store, &town, &first).await;
+        rotate(&store, &town, &first).await; // lost
         let second = rotate(&store, &town, &first).await;
-        assert!(is_unknown(&store, &town, &lost).await, "a lost answer is no second way in");
         // The old one is good until the new one was used, also for other questions.
         let standing = store.find_refresh_token(town.phone, &first.text(), NOON).await.unwrap().unwrap();
         assert_eq!(standing.grant.id, grant);
@@ -112,6 +115,42 @@ async fn a_lost_answer_may_be_asked_for_again() {
         rotate(&store, &town, &fourth).await;
         let last_used_at = store.grant(town.organization, grant).await.unwrap().last_used_at;
         assert_eq!(last_used_at, Some(NOON));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_second_with_a_successor_is_found_out() {
+    each_engine(async |store| {
+        let town = Town::found(&store).await;
+        let (grant, first) = town.refresh_token(&store, town.phone).await;
+        // The phone has its answer; then somebody who copied the old token asks, and is the first to use what they got.
+        let of_the_phone = rotate(&store, &town, &first).await;
+        let of_the_thief = rotate(&store, &town, &first).await;
+        let next = rotate(&store, &town, &of_the_thief).await;
+        assert!(is_reused(&store, &town, &of_the_phone).await);
+        assert!(is_unknown(&store, &town, &next).await, "nothing of the family is left");
+        let revoked = store.grant(town.organization, grant).await.unwrap().revoked;
+        assert_eq!(revoked, Some((NOON, RevokedWhy::RefreshReused)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn asking_on_and_on_fills_nothing() {
+    each_engine(async |store| {
+        let town = Town::found(&store).await;
+        let (_, first) = town.refresh_token(&store, town.phone).await;
+        let mut alive = Vec::new();
+        for minute in 0..12 {
+            let asked = store.refresh(town.phone, &first.text(), None, minutes(minute)).await.unwrap();
+            let Refresh::Rotated { token, .. } = asked else { panic!("{asked:?}") };
+            alive.push(token);
+        }
+        for (index, token) in alive.iter().enumerate() {
+            let found = store.find_refresh_token(town.phone, &token.text(), minutes(12)).await.unwrap();
+            assert_eq!(found.is_some(), index >= 4, "the newest eight are kept: {index}");
+        }
     })
     .await;
 }
@@ -135,7 +174,7 @@ async fn reuse_ends_the_grant() {
 }
 
 #[tokio::test]
-async fn concurrent_rotations_leave_one_successor() {
+async fn of_concurrent_rotations_one_successor_goes_on() {
     each_engine(async |store| {
         let town = Town::found(&store).await;
         let (_, first) = town.refresh_token(&store, town.phone).await;
@@ -144,12 +183,11 @@ async fn concurrent_rotations_leave_one_successor() {
             rotate(&store, &town, &first),
             rotate(&store, &town, &first)
         );
-        let mut alive = 0;
-        for token in [one, two, three] {
-            let found = store.find_refresh_token(town.phone, &token.text(), NOON).await.unwrap();
-            alive += usize::from(found.is_some());
+        rotate(&store, &town, &two).await;
+        for other in [one, three] {
+            let found = store.find_refresh_token(town.phone, &other.text(), NOON).await.unwrap();
+            assert_eq!(found, None, "what was answered beside it is over");
         }
-        assert_eq!(alive, 1);
     })
     .await;
 }
@@ -165,8 +203,8 @@ async fn a_token_and_its_successor_at_once_are_one_after_the_other() {
             let answers = tokio::join!(refresh(first.text()), refresh(second.text()));
             let is_revoked = store.grant(town.organization, grant).await.unwrap().revoked.is_some();
             match answers {
-                // The first one came first: its successor was given anew.
-                (Refresh::Rotated { .. }, Refresh::Unknown) => assert!(!is_revoked),
+                // The first one came first: it got another successor, and then this one was used.
+                (Refresh::Rotated { .. }, Refresh::Rotated { .. }) => assert!(!is_revoked),
                 // Its successor came first.
                 (Refresh::Reused(_), Refresh::Rotated { .. }) => assert!(is_revoked),
                 other => panic!("{other:?}"),

@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use protocol::{DeviceId, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::{Algorithm, ClientKind, ClientSettings, Clock, GrantType, NewAccount, Store};
+use store::{Algorithm, ClientKind, ClientSettings, Clock, GrantType, NewAccount, Owner, Store};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -122,7 +122,7 @@ async fn a_phone_of_a_person_is_counted_once_they_agree() -> anyhow::Result<()> 
     // A token for the API opens nothing here, nor does a good one the phone of somebody else.
     let of_api = hello(&phone, &app.token("/api/v1").await?);
     assert_eq!(Client::refusal(&provider.world, of_api).await?, Some(0x86));
-    let other = phone_of_another(&provider).await?;
+    let other = phone_of_another(&provider, &app.client).await?;
     assert_eq!(Client::refusal(&provider.world, hello(&other, &password)).await?, Some(0x86));
     let answer = api.ask(Method::POST, &format!("/pings?device={other}"), Some(batch(0))).await?;
     assert_eq!(answer.status, 404);
@@ -136,17 +136,22 @@ async fn a_phone_of_a_person_is_counted_once_they_agree() -> anyhow::Result<()> 
     assert_eq!(client.ended().await?, Some(0x87));
     assert_eq!(Client::refusal(&provider.world, hello(&phone, &password)).await?, Some(0x86));
 
+    let third = batch(3);
+    let path = format!("/pings?device={phone}");
+    assert_eq!(api.post(&path, third.clone()).await?["refused"], json!([]));
     api.delete("/consents/presence").await?;
-    assert_eq!(report(&api, &phone, 3).await?["refused"], refused(3));
-    assert_eq!(counted(&provider).await?, "2");
+    let repeat = api.post(&path, third).await?;
+    assert_eq!(repeat["refused"], json!([]), "what was taken before is only told again");
+    assert_eq!(report(&api, &phone, 4).await?["refused"], refused(4));
+    assert_eq!(counted(&provider).await?, "3");
     api.delete(&format!("/phones/{phone}")).await?;
-    let gone = api.ask(Method::POST, &format!("/pings?device={phone}"), Some(batch(4))).await?;
+    let gone = api.ask(Method::POST, &path, Some(batch(5))).await?;
     assert_eq!(gone.status, 404);
     Ok(())
 }
 
 /// The phone of somebody else, in the same organization.
-async fn phone_of_another(provider: &Provider) -> anyhow::Result<String> {
+async fn phone_of_another(provider: &Provider, client: &str) -> anyhow::Result<String> {
     let store = Store::join(&provider.world.database_url()).await?;
     let now: Timestamp = Clock::System.now();
     let organization = store.default_organization(now).await?.id;
@@ -158,7 +163,8 @@ async fn phone_of_another(provider: &Provider) -> anyhow::Result<String> {
         password: None,
     };
     let account = store.create_account(&new, now).await?.id;
-    let phone: DeviceId = store.register_phone(organization, account, "Other", now).await?.id;
+    let owner = Owner { account, client: client.parse()? };
+    let phone: DeviceId = store.register_phone(organization, owner, "Other", now).await?.id;
     store.close().await;
     Ok(phone.to_string())
 }

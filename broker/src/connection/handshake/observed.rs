@@ -32,7 +32,7 @@ pub(super) fn observe(
         client_id: session.key.client_id.to_string(),
         certificate: match credential {
             Some(Credential::Certificate(fingerprint)) => Some(hex(fingerprint)),
-            Some(Credential::Token(_)) | None => None,
+            Some(Credential::Token { .. }) | None => None,
         },
     };
     observed.connected(sign_in);

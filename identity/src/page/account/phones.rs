@@ -1,19 +1,21 @@
 //! A person's phones, and what they agreed to for them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
-use protocol::DeviceId;
+use protocol::{DeviceId, OrganizationId};
 use serde_json::json;
 use store::{Change, Device};
 
 use super::super::{Page, PageRefusal, form};
 use super::{about, when};
 use crate::Identity;
-use crate::audit::What;
+use crate::audit::{About, What};
 use crate::browser::{Person, Posted, redirect};
+use crate::oauth::parameter::Parameters;
 use crate::purpose::Asked;
 use crate::words;
 
@@ -27,11 +29,28 @@ pub(crate) async fn get(
     let phones = identity.store.phones(person.account.id).await?;
     let given = identity.store.consents(person.account.id).await?;
     let csrf = &person.visitor.csrf;
+    // Consent may outlive the last phone.
+    let of_consents = given.iter().filter(|one| one.withdrawn_at.is_none()).map(|one| one.organization);
+    let organizations: BTreeSet<OrganizationId> =
+        phones.iter().map(|phone| phone.organization).chain(of_consents).collect();
+    let mut parts = Vec::new();
+    for organization in organizations {
+        let name = identity.store.organization(organization).await?.name;
+        parts.push(html! {
+            h2 { (name) }
+            ul.rows {
+                @for phone in phones.iter().filter(|phone| phone.organization == organization) {
+                    li { (row(csrf, phone)) }
+                }
+            }
+            @for asked in identity.config.purposes.asked(organization, &given) {
+                (consent(csrf, organization, &asked))
+            }
+        });
+    }
     let body = html! {
-        @if phones.is_empty() { p { (words::NO_PHONES) } }
-        ul.rows { @for phone in &phones { li { (row(csrf, phone)) } } }
-        h2 { (words::CONSENTS) }
-        @for asked in identity.config.purposes.asked(&given) { (consent(csrf, &asked)) }
+        @if parts.is_empty() { p { (words::NO_PHONES) } }
+        @for part in &parts { (part) }
     };
     Ok(Page::new(words::PHONES, body).show(&identity, &person.visitor))
 }
@@ -48,8 +67,9 @@ fn row(csrf: &str, phone: &Device) -> Markup {
     }
 }
 
-fn consent(csrf: &str, asked: &Asked<'_>) -> Markup {
+fn consent(csrf: &str, organization: OrganizationId, asked: &Asked<'_>) -> Markup {
     let hidden = html! {
+        input type="hidden" name="organization" value=(organization);
         input type="hidden" name="purpose" value=(asked.id);
         input type="hidden" name="version" value=(asked.purpose.version);
     };
@@ -82,7 +102,8 @@ pub(crate) async fn remove(
     identity.store.delete_device(phone.organization, id, identity.clock.now()).await?;
     identity.changed(Change::Device(id));
     let detail = json!({"device": id, "name": phone.name});
-    identity.record(What::PhoneRemoved, about(&person), detail).await;
+    let about = About { organization: Some(phone.organization), ..about(&person) };
+    identity.record(What::PhoneRemoved, about, detail).await;
     Ok(redirect(HERE))
 }
 
@@ -92,15 +113,19 @@ pub(crate) async fn agree(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
+    let organization = organization(&form)?;
     let [id, version] = ["purpose", "version"].map(|field| form.get(field).unwrap_or_default());
     let purpose = identity.config.purposes.get(id).ok_or(PageRefusal::NotFound)?;
+    identity.store.organization(organization).await?;
     if purpose.version != version {
         return Err(PageRefusal::Invalid(words::CHANGED_MEANWHILE.to_owned()));
     }
-    identity.store.give_consent(person.account.id, id, version, identity.clock.now()).await?;
+    let now = identity.clock.now();
+    identity.store.give_consent(organization, person.account.id, id, version, now).await?;
     tell(&identity, &person).await?;
     let detail = json!({"purpose": id, "version": version});
-    identity.record(What::ConsentGiven, about(&person), detail).await;
+    let about = About { organization: Some(organization), ..about(&person) };
+    identity.record(What::ConsentGiven, about, detail).await;
     Ok(redirect(HERE))
 }
 
@@ -110,11 +135,18 @@ pub(crate) async fn withdraw(
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let (person, form) = posted.by_person()?;
+    let organization = organization(&form)?;
     let purpose = form.get("purpose").unwrap_or_default();
-    identity.store.withdraw_consent(person.account.id, purpose, identity.clock.now()).await?;
+    let now = identity.clock.now();
+    identity.store.withdraw_consent(organization, person.account.id, purpose, now).await?;
     tell(&identity, &person).await?;
-    identity.record(What::ConsentWithdrawn, about(&person), json!({"purpose": purpose})).await;
+    let about = About { organization: Some(organization), ..about(&person) };
+    identity.record(What::ConsentWithdrawn, about, json!({"purpose": purpose})).await;
     Ok(redirect(HERE))
+}
+
+fn organization(form: &Parameters) -> Result<OrganizationId, PageRefusal> {
+    form.get("organization").and_then(|id| id.parse().ok()).ok_or(PageRefusal::NotFound)
 }
 
 /// Tells whoever takes pings that something about the phones of the person changed.
