@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::Config;
+use store::{Link, LinkPurpose, Page};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -97,4 +98,39 @@ async fn a_server_that_stops_waits_for_nobody_who_is_idle() {
     idle.read_exact(&mut byte).await.unwrap();
     world.stop().await;
     assert!(rest(idle).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_a_request_comes_from_whom_it_names() {
+    let world = World::new().await;
+    let now = world.app.clock.now();
+    let link = Link {
+        purpose: LinkPurpose::SetUp,
+        account: None,
+        email: String::new(),
+        expires_at: now.plus(60_000),
+    };
+    let token = world.app.store.create_link(&link, now).await.unwrap().text();
+    let page = world.request("GET", &format!("/set-up?token={token}")).send().await.unwrap();
+    let cookie = page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let text = page.text().await.unwrap();
+    let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let fields = format!(
+        "csrf={csrf}&token={token}&name=Ann&email=ann%40example.org&new_password=correct+horse+battery"
+    );
+    let made = world
+        .request("POST", "/set-up")
+        .header("cookie", cookie)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-for", "198.51.100.7, 192.0.2.9")
+        .body(fields);
+    let made = made.send().await.unwrap();
+    assert!(!made.status().is_client_error(), "{}", made.text().await.unwrap());
+    let account = world.app.store.account_with_email("ann@example.org").await.unwrap().unwrap().id;
+    let audit = world.app.store.audit_of_account(account, Page::first(9)).await.unwrap().items;
+    assert!(!audit.is_empty());
+    for entry in audit {
+        assert_eq!(entry.address.as_deref(), Some("192.0.2.9"), "what is before it the client wrote itself");
+    }
+    world.stop().await;
 }
