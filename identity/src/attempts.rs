@@ -18,6 +18,8 @@ const LONGEST_MS: u64 = 5_000;
 const FORGOTTEN_MS: i64 = 10 * 60_000;
 /// How many short codes may be tried in that time.
 const TRIES: u32 = 10;
+/// How many sign-ins may be begun in that time from an address: each is a row until it is over.
+const BEGUN: u32 = 60;
 /// How many addresses, and how many names, are remembered. Above it, those that were longest unused go.
 const REMEMBERED: usize = 100_000;
 /// Characters of a name that are remembered; no account has a longer address.
@@ -40,6 +42,8 @@ pub(crate) enum Who {
     Answer(IpAddr),
     /// Mail that anybody can have sent to an address.
     Mail(String),
+    /// Sign-ins by passkeys and providers that an address began.
+    Begun(IpAddr),
 }
 
 /// The latest tries.
@@ -61,6 +65,7 @@ struct Recent {
 #[derive(Debug, Clone, Copy)]
 struct Tries {
     count: u32,
+    first: Timestamp,
     last: Timestamp,
     used: u64,
 }
@@ -76,9 +81,10 @@ impl Attempts {
         Duration::from_millis(waits.max().unwrap_or_default())
     }
 
-    /// Counts a try of a short code before it is looked at. Gives whether it may be.
+    /// Counts a try of a short code, or the like, before it is looked at. Gives whether it may be.
     pub(crate) fn may_try(&self, who: Who, now: Timestamp) -> bool {
-        self.recent().count(who, now) <= TRIES
+        let most = if matches!(who, Who::Begun(_)) { BEGUN } else { TRIES };
+        self.recent().count(who, now) <= most
     }
 
     /// Forgets the tries of whoever succeeded.
@@ -111,15 +117,19 @@ impl Recent {
         if of_kind.len() >= REMEMBERED && who.is_made_up() && !of_kind.contains_key(&who) {
             make_room(of_kind);
         }
-        let tries = of_kind.entry(who).or_insert(Tries { count: 0, last: now, used });
-        let before = if now.since(tries.last) > FORGOTTEN_MS { 0 } else { tries.count };
-        *tries = Tries { count: before.saturating_add(1), last: now, used };
+        // Who begins sign-ins does nothing wrong, and need not pause for the rest to be forgotten.
+        let is_by_window = matches!(who, Who::Begun(_));
+        let tries = of_kind.entry(who).or_insert(Tries { count: 0, first: now, last: now, used });
+        if now.since(if is_by_window { tries.first } else { tries.last }) > FORGOTTEN_MS {
+            (tries.count, tries.first) = (0, now);
+        }
+        (tries.count, tries.last, tries.used) = (tries.count.saturating_add(1), now, used);
         tries.count
     }
 
     fn of_kind(&mut self, who: &Who) -> &mut HashMap<Who, Tries> {
         match who {
-            Who::Address(_) | Who::Answer(_) => &mut self.addresses,
+            Who::Address(_) | Who::Answer(_) | Who::Begun(_) => &mut self.addresses,
             Who::Email(_) | Who::Mail(_) => &mut self.names,
             Who::SecondFactor(_) | Who::UserCode(_) => &mut self.accounts,
         }
@@ -132,6 +142,7 @@ impl Who {
         match self {
             Self::Address(address) => Self::Address(network(address)),
             Self::Answer(address) => Self::Answer(network(address)),
+            Self::Begun(address) => Self::Begun(network(address)),
             Self::Email(name) => Self::Email(start(name)),
             Self::Mail(name) => Self::Mail(start(name)),
             account @ (Self::SecondFactor(_) | Self::UserCode(_)) => account,
@@ -257,5 +268,14 @@ mod tests {
                 .keys()
                 .all(|who| matches!(who, Who::Email(name) if name.len() == 2 * NAME))
         );
+    }
+
+    #[test]
+    fn sign_ins_may_be_begun_again_without_a_pause() {
+        let attempts = Attempts::default();
+        let begin = |now| attempts.may_try(Who::Begun(IpAddr::from([192, 0, 2, 1])), now);
+        assert!((0..BEGUN).all(|_| begin(NOW)));
+        assert!(!begin(NOW.plus(FORGOTTEN_MS)));
+        assert!(begin(NOW.plus(FORGOTTEN_MS + 1)));
     }
 }

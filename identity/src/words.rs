@@ -158,6 +158,8 @@ pub(crate) const UNREADABLE: &str = "The form could not be read.";
 pub(crate) const DEAD_LINK: &str = "This link was used before or is over.";
 pub(crate) const NOT_FOUND: &str = "There is no such page, or it is not yours.";
 pub(crate) const TOO_MANY: &str = "Too many tries. Wait ten minutes.";
+pub(crate) const MANY_SIGN_INS: &str =
+    "Too many sign-ins were begun from your network. Wait ten minutes, or sign in with your password.";
 pub(crate) const TOO_LATE: &str = "That took too long, or was decided already. Start again at the service.";
 pub(crate) const BUSY: &str = "The server is busy. Try again in a moment.";
 pub(crate) const INTERNAL: &str = "The server failed. Its log has the cause.";

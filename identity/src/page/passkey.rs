@@ -55,8 +55,12 @@ pub(crate) async fn begin(
     State(identity): State<Arc<Identity>>,
     Scripted { visitor, said }: Scripted<Asked>,
 ) -> Result<Response, Told> {
+    let passkeys = passkeys(&identity)?;
+    if !identity.attempts.may_try(Who::Begun(visitor.address), identity.clock.now()) {
+        return Err(PageRefusal::ManySignIns.into());
+    }
     let next = Next::read(Some(&said.next));
-    let begun = passkeys(&identity)?.begin_sign_in()?;
+    let begun = passkeys.begin_sign_in()?;
     let begun = identity.begin_ceremony(&visitor, begun, &next, None).await?;
     Ok(visitor.remembered(&identity, told(&begun)))
 }

@@ -196,3 +196,25 @@ async fn nobody_changes_the_passkeys_of_others() {
     }
     assert_eq!(world.store.passkeys(ann.id).await.unwrap()[0].name, "Phone <1>");
 }
+
+#[tokio::test]
+async fn nobody_fills_the_database_with_sign_ins() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::new(&world);
+    let begun = begin(&mut browser, &format!("/account?{}", "a".repeat(60_000))).await;
+    let credential = device.get(&begun["publicKey"]);
+    assert_eq!(finish(&mut browser, &begun, &credential).await.field("next"), "/account", "too long");
+    for _ in 1..60 {
+        begin(&mut browser, "/account").await;
+    }
+    let page = browser.get("/sign-in?again=1").await;
+    let asked = json!({"csrf": csrf(&page, "/sign-in/passkey/begin"), "next": "/account"});
+    let answer = browser.post_json("/sign-in/passkey/begin", &asked).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+    assert_eq!(answer.field("error"), "too_many_sign_ins");
+    assert!(answer.field("message").contains("Wait ten minutes"), "{answer:?}");
+    assert_eq!(world.refusals("too_many_sign_ins"), 1);
+    world.pass(10 * MINUTE + 1);
+    begin(&mut browser, "/account").await;
+}
