@@ -155,6 +155,26 @@ async fn a_copy_of_a_key_is_refused_and_written_down() {
 }
 
 #[tokio::test]
+async fn a_copy_that_signs_in_at_the_same_moment_is_refused_too() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let (mut one, mut two) = (Browser::new(&world), Browser::new(&world));
+    let first = begin(&mut one, "/account").await;
+    let second = begin(&mut two, "/account").await;
+    let by_device = device.get(&first["publicKey"]);
+    device.counter -= 1;
+    let by_copy = device.get(&second["publicKey"]);
+    let (first, second) =
+        tokio::join!(finish(&mut one, &first, &by_device), finish(&mut two, &second, &by_copy));
+    let (good, bad) = if first.status == StatusCode::OK { (first, second) } else { (second, first) };
+    good.assert_ok();
+    assert_eq!((bad.status, bad.field("error").as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "bad_passkey"));
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    let log = world.store.audit_of_account(ann.id, Page { cursor: None, limit: 50 }).await.unwrap();
+    assert!(log.items.iter().any(|entry| entry.what == "passkey_copied"), "it is written down");
+}
+
+#[tokio::test]
 async fn a_removed_passkey_and_a_disabled_account_sign_nobody_in() {
     let world = World::new().await;
     let mut device = ann(&world).await;
