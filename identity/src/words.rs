@@ -228,6 +228,12 @@ pub(crate) fn verify_text(email: &str) -> String {
     format!("Press the button to show that {email} is yours.")
 }
 
+pub(crate) fn others_get_in(providers: &str) -> String {
+    format!(
+        "Somebody signs in to this account with {providers} and will get in, too. If that is not you, do not go on."
+    )
+}
+
 pub(crate) fn invited_into(organization: &str) -> String {
     format!("You are invited to {organization}.")
 }
