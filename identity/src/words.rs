@@ -147,6 +147,7 @@ pub(crate) const ROLE_ALLOWS_LESS: &str = "The link works, but your role allows 
 pub(crate) const OTHER_ISSUER: &str =
     "The link was made under another address of this server. Link the service again.";
 pub(crate) const NO_TOKEN: &str = "No token could be made for the service. Link it again.";
+pub(crate) const NO_REFRESH_TOKEN: &str = "The service has no token left to come back with. Link it again.";
 pub(crate) const ACTIVITY: &str = "Activity";
 pub(crate) const OLDER: &str = "Older";
 
