@@ -14,6 +14,7 @@ use crate::Identity;
 use crate::attempts::Who;
 use crate::config::MailConfig;
 use crate::error::IdentityError;
+use crate::words;
 
 pub(crate) use message::Mail;
 
@@ -96,23 +97,36 @@ impl Identity {
         if !self.may_mail(&account.email) {
             return Ok(());
         }
+        let warning = self.warning(account).await?;
         let url = self.link(LinkPurpose::VerifyEmail, account.id, &account.email, 24 * HOUR_MS).await?;
-        self.send(&account.email, Mail::VerifyEmail { url });
+        self.send(&account.email, Mail::VerifyEmail { url, warning });
         Ok(())
     }
 
     /// Sends the link that gives an account another address, to that address.
     pub(crate) async fn send_change(
         self: &Arc<Self>,
-        account: AccountId,
+        account: &Account,
         to: &str,
     ) -> Result<(), IdentityError> {
         if !self.may_mail(to) {
             return Ok(());
         }
-        let url = self.link(LinkPurpose::ChangeEmail, account, to, HOUR_MS).await?;
-        self.send(to, Mail::ChangeEmail { url });
+        let warning = self.warning(account).await?;
+        let url = self.link(LinkPurpose::ChangeEmail, account.id, to, HOUR_MS).await?;
+        self.send(to, Mail::ChangeEmail { url, warning });
         Ok(())
+    }
+
+    /// What whoever shows that an address is theirs has to know of an account without a password: somebody else may have
+    /// made it, and would get in after them too.
+    pub(crate) async fn warning(&self, account: &Account) -> Result<Option<String>, IdentityError> {
+        if account.password.is_some() {
+            return Ok(None);
+        }
+        let linked = self.store.identities(account.id).await?;
+        let names: Vec<_> = linked.iter().map(|link| self.providers.name_of(&link.issuer)).collect();
+        Ok((!names.is_empty()).then(|| words::others_get_in(&names.join(", "))))
     }
 
     /// Sends the link that sets a new password, if anybody has the address. Even the looking happens behind the answer.

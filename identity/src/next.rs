@@ -7,6 +7,9 @@ pub(crate) struct Next(String);
 /// Pages that lead to the sign-in page; nothing else is ever the way on.
 const PATHS: [&str; 4] = ["/account", "/device", "/invitation", "/oauth/authorize"];
 
+/// Characters of the longest one: it is kept while a person is elsewhere.
+const LONGEST: usize = 4_000;
+
 impl Default for Next {
     /// The person's own page.
     fn default() -> Self {
@@ -15,7 +18,8 @@ impl Default for Next {
 }
 
 impl Next {
-    /// Reads a path that a form or a query brought along; none when it leads anywhere else (an open redirect).
+    /// Reads a path that a form or a query brought along; none when it leads anywhere else (an open redirect), or
+    /// is too long.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let path = text.split('?').next().unwrap_or_default();
         let is_known = PATHS.iter().any(|known| {
@@ -24,7 +28,7 @@ impl Next {
         // Browsers take a backslash for a slash and drop control characters.
         let is_plain =
             text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !path.contains("..");
-        (is_known && is_plain).then(|| Self(text.to_owned()))
+        (is_known && is_plain && text.len() <= LONGEST).then(|| Self(text.to_owned()))
     }
 
     /// The same from a parameter that may be missing.
@@ -69,6 +73,13 @@ mod tests {
         assert_eq!(token("/invitation/account?token=iv_a"), None);
         assert_eq!(token("/account?token=iv_a"), None);
         assert_eq!(Next::parse("/invitation?token=iv_a").unwrap().page(), "/invitation");
+    }
+
+    #[test]
+    fn a_long_one_is_as_good_as_none() {
+        let of_length = |length: usize| format!("{:a<length$}", "/account?");
+        assert!(Next::parse(&of_length(LONGEST)).is_some());
+        assert_eq!(Next::read(Some(&of_length(LONGEST + 1))), Next::default());
     }
 
     #[test]

@@ -102,8 +102,13 @@ impl Providers {
         self.0.iter().find(|provider| provider.id == id)
     }
 
-    pub(crate) fn with_issuer(&self, issuer: &str) -> Option<&Provider> {
+    fn with_issuer(&self, issuer: &str) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.issuer == issuer)
+    }
+
+    /// What people call the provider of an issuer; one that is no longer in the configuration has its address alone.
+    pub(crate) fn name_of<'a>(&'a self, issuer: &'a str) -> &'a str {
+        self.with_issuer(issuer).map_or(issuer, |provider| &provider.name)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Provider> {

@@ -146,6 +146,7 @@ pub(crate) const ROLE_ALLOWS_LESS: &str = "The link works, but your role allows 
 pub(crate) const OTHER_ISSUER: &str =
     "The link was made under another address of this server. Link the service again.";
 pub(crate) const NO_TOKEN: &str = "No token could be made for the service. Link it again.";
+pub(crate) const NO_REFRESH_TOKEN: &str = "The service has no token left to come back with. Link it again.";
 pub(crate) const ACTIVITY: &str = "Activity";
 pub(crate) const OLDER: &str = "Older";
 
@@ -157,6 +158,8 @@ pub(crate) const UNREADABLE: &str = "The form could not be read.";
 pub(crate) const DEAD_LINK: &str = "This link was used before or is over.";
 pub(crate) const NOT_FOUND: &str = "There is no such page, or it is not yours.";
 pub(crate) const TOO_MANY: &str = "Too many tries. Wait ten minutes.";
+pub(crate) const MANY_SIGN_INS: &str =
+    "Too many sign-ins were begun from your network. Wait ten minutes, or sign in with your password.";
 pub(crate) const TOO_LATE: &str = "That took too long, or was decided already. Start again at the service.";
 pub(crate) const BUSY: &str = "The server is busy. Try again in a moment.";
 pub(crate) const INTERNAL: &str = "The server failed. Its log has the cause.";
@@ -223,6 +226,12 @@ pub(crate) fn device_warning(code: &str) -> String {
 
 pub(crate) fn verify_text(email: &str) -> String {
     format!("Press the button to show that {email} is yours.")
+}
+
+pub(crate) fn others_get_in(providers: &str) -> String {
+    format!(
+        "Somebody signs in to this account with {providers} and will get in, too. If that is not you, do not go on."
+    )
 }
 
 pub(crate) fn invited_into(organization: &str) -> String {

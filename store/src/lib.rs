@@ -41,6 +41,7 @@ mod phone;
 mod placement;
 mod random;
 mod refresh;
+mod refresh_standing;
 mod registry;
 mod role;
 mod scope;

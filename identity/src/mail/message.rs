@@ -10,11 +10,11 @@ use crate::words;
 /// A mail, with the link in it if it has one.
 pub(crate) enum Mail {
     /// Shows that mail reaches the person.
-    VerifyEmail { url: String },
+    VerifyEmail { url: String, warning: Option<String> },
     /// Sets a new password.
     ResetPassword { url: String },
     /// Gives an account this address.
-    ChangeEmail { url: String },
+    ChangeEmail { url: String, warning: Option<String> },
     /// Tells the address before that it is no longer that of the account.
     EmailChanged,
     /// Somebody signed up with an address that has an account already.
@@ -50,14 +50,22 @@ impl Mail {
     /// A link stands on a line of its own, so that no program breaks it.
     fn text(&self) -> String {
         match self {
-            Self::VerifyEmail { url } => with_link(words::MAIL_VERIFY, url),
+            Self::VerifyEmail { url, warning } => {
+                with_link(&warned(words::MAIL_VERIFY, warning.as_ref()), url)
+            }
             Self::ResetPassword { url } => with_link(words::MAIL_RESET, url),
-            Self::ChangeEmail { url } => with_link(words::MAIL_CHANGE, url),
+            Self::ChangeEmail { url, warning } => {
+                with_link(&warned(words::MAIL_CHANGE, warning.as_ref()), url)
+            }
             Self::EmailChanged => format!("{}\r\n", words::MAIL_CHANGED),
             Self::AlreadySignedUp { url } => with_link(words::MAIL_ALREADY, url),
             Self::Invitation { organization, url } => with_link(&words::mail_invitation(organization), url),
         }
     }
+}
+
+fn warned(text: &str, warning: Option<&String>) -> String {
+    warning.map_or_else(|| text.to_owned(), |warning| format!("{text}\r\n{warning}"))
 }
 
 fn with_link(text: &str, url: &str) -> String {

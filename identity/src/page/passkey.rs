@@ -40,6 +40,13 @@ pub(crate) struct Shown {
     credential: PublicKeyCredential,
 }
 
+/// What comes of it.
+enum Outcome {
+    LetIn(Account),
+    /// With the passkey that was named, if there is such a one.
+    Refused(Refused, Option<(Passkey, Account)>),
+}
+
 /// `GET /identity/passkey.js`.
 pub(crate) async fn script() -> Response {
     let headers = [
@@ -55,8 +62,12 @@ pub(crate) async fn begin(
     State(identity): State<Arc<Identity>>,
     Scripted { visitor, said }: Scripted<Asked>,
 ) -> Result<Response, Told> {
+    let passkeys = passkeys(&identity)?;
+    if !identity.attempts.may_try(Who::Begun(visitor.address), identity.clock.now()) {
+        return Err(PageRefusal::ManySignIns.into());
+    }
     let next = Next::read(Some(&said.next));
-    let begun = passkeys(&identity)?.begin_sign_in()?;
+    let begun = passkeys.begin_sign_in()?;
     let begun = identity.begin_ceremony(&visitor, begun, &next, None).await?;
     Ok(visitor.remembered(&identity, told(&begun)))
 }
@@ -71,37 +82,51 @@ pub(crate) async fn finish(
     let taken = identity.take_ceremony(&visitor, &said.ceremony, None).await?;
     let (state, next): (DiscoverableAuthentication, _) =
         taken.ok_or(PageRefusal::Passkey(words::CEREMONY_OVER))?;
-    let found = find(&identity, passkeys, &said.credential).await?;
-    let proven = found.as_ref().map(|(passkey, _)| {
-        passkeys.finish_sign_in(&said.credential, state, &passkey.data).map_err(|refused| (refused, passkey))
-    });
-    let refused = match (&found, proven) {
-        (Some((passkey, account)), Some(Ok(data))) if account.disabled_at.is_none() => {
-            match identity.store.passkey_used(account.id, passkey.id, &data, identity.clock.now()).await {
-                Ok(()) => return Ok(let_in(&identity, &visitor, account, &next).await?),
-                // It was taken away a moment ago.
-                Err(StoreError::NotFound) => Refused::Unproven,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        (_, Some(Err((refused, passkey)))) => {
-            if refused == Refused::Copied {
-                let about = About {
-                    account: Some(passkey.account),
-                    address: Some(visitor.address),
-                    ..About::default()
-                };
-                identity.record(What::PasskeyCopied, about, json!({"passkey": passkey.name})).await;
-            }
-            refused
-        }
-        _ => Refused::Unproven,
+    let (refused, found) = match prove(&identity, passkeys, &said.credential, &state).await? {
+        Outcome::LetIn(account) => return Ok(let_in(&identity, &visitor, &account, &next).await?),
+        Outcome::Refused(refused, found) => (refused, found),
     };
+    if let (Refused::Copied, Some((passkey, account))) = (refused, &found) {
+        let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
+        identity.record(What::PasskeyCopied, about, json!({"passkey": passkey.name})).await;
+    }
     identity.metrics.sign_in_refused();
     let email = found.map(|(_, account)| Who::Email(account.email.to_lowercase()));
     let all = std::iter::once(Who::Address(visitor.address)).chain(email);
     tokio::time::sleep(identity.attempts.failed(all, identity.clock.now())).await;
     Err(PageRefusal::Passkey(words::passkey_refused(refused)).into())
+}
+
+/// Checks what the authenticator signed, with the passkey as it is kept. Where another sign-in was faster, it is looked at
+/// once more: with a count that was used by then, it is a copy's.
+async fn prove(
+    identity: &Identity,
+    passkeys: &Passkeys,
+    answer: &PublicKeyCredential,
+    state: &DiscoverableAuthentication,
+) -> Result<Outcome, PageRefusal> {
+    let mut is_again = false;
+    loop {
+        let Some((passkey, account)) = find(identity, passkeys, answer).await? else {
+            return Ok(Outcome::Refused(Refused::Unproven, None));
+        };
+        let data = match passkeys.finish_sign_in(answer, state.clone(), &passkey.data) {
+            Ok(data) if account.disabled_at.is_none() => data,
+            refused => {
+                let refused = refused.err().unwrap_or(Refused::Unproven);
+                return Ok(Outcome::Refused(refused, Some((passkey, account))));
+            }
+        };
+        match identity.store.passkey_used(&passkey, &data, identity.clock.now()).await {
+            Ok(()) => return Ok(Outcome::LetIn(account)),
+            // It was taken away a moment ago.
+            Err(StoreError::NotFound) => {
+                return Ok(Outcome::Refused(Refused::Unproven, Some((passkey, account))));
+            }
+            Err(StoreError::Conflict(_)) if !is_again => is_again = true,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The passkey that an answer names, if it belongs to the account that it names.

@@ -39,6 +39,9 @@ pub(crate) async fn begin(
     Posted { visitor, form }: Posted,
 ) -> Result<Response, PageRefusal> {
     let provider = identity.providers.get(&id).ok_or(PageRefusal::NotFound)?;
+    if !identity.attempts.may_try(Who::Begun(visitor.address), identity.clock.now()) {
+        return Err(PageRefusal::ManySignIns);
+    }
     let next = Next::read(form.get("next"));
     leave(&identity, &visitor, provider, &next, form.get("again").is_some(), None).await
 }

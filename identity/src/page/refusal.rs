@@ -36,6 +36,8 @@ pub(crate) enum PageRefusal {
     Invalid(String),
     /// Too many tries.
     TooMany,
+    /// Too many sign-ins were begun from there.
+    ManySignIns,
     /// Try again in a moment.
     Busy,
     /// Ours.
@@ -51,7 +53,7 @@ impl PageRefusal {
             Self::DeadLink => StatusCode::GONE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Invalid(_) | Self::Passkey(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::ManySignIns => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -69,6 +71,7 @@ impl PageRefusal {
             Self::NotFound => "not_found",
             Self::Invalid(_) => "invalid_form",
             Self::TooMany => "too_many_tries",
+            Self::ManySignIns => "too_many_sign_ins",
             Self::Busy => "busy",
             Self::Internal => "internal",
         }
@@ -84,6 +87,7 @@ impl PageRefusal {
             Self::NotFound => words::NOT_FOUND,
             Self::Invalid(text) | Self::Provider(_, text) => text,
             Self::TooMany => words::TOO_MANY,
+            Self::ManySignIns => words::MANY_SIGN_INS,
             Self::Busy => words::BUSY,
             Self::Internal => words::INTERNAL,
         }

@@ -26,11 +26,17 @@ pub(crate) async fn get(
     let query = Parameters::parse(query.unwrap_or_default().as_bytes());
     let token = query.get("token").unwrap_or_default();
     let link = find(&identity, token).await?.ok_or(PageRefusal::DeadLink)?;
+    let account = identity.store.account(link.account.ok_or(PageRefusal::DeadLink)?).await?;
+    let warning = identity.warning(&account).await?;
     let inner = html! {
         input type="hidden" name="token" value=(token);
         button type="submit" { (words::VERIFY) }
     };
-    let body = html! { p { (words::verify_text(&link.email)) } (form(&visitor.csrf, "/verify", &inner)) };
+    let body = html! {
+        p { (words::verify_text(&link.email)) }
+        @if let Some(warning) = &warning { p.wrong { (warning) } }
+        (form(&visitor.csrf, "/verify", &inner))
+    };
     Ok(Page::new(words::VERIFY, body).show(&identity, &visitor))
 }
 

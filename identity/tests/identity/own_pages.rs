@@ -6,6 +6,8 @@ use store::{BuiltInRole, Change, ClientKind, Owner};
 use crate::browser::Browser;
 use crate::world::{MINUTE, PASSWORD, World};
 
+const DAY: i64 = 24 * 60 * MINUTE;
+
 /// Turns the second factor on. Gives its secret and the recovery codes.
 pub(crate) async fn turn_two_step_on(browser: &mut Browser<'_>) -> (String, Vec<String>) {
     let form = browser.get("/account/two-step").await.form("/account/two-step/begin");
@@ -103,6 +105,25 @@ async fn a_service_is_tested_and_unlinked() {
     assert!(browser.get("/account/services").await.text.contains("No service is linked"));
     let activity = browser.get("/account/activity").await.text;
     assert!(activity.contains("Linked a service: Lamp") && activity.contains("Unlinked a service: Lamp"));
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_come_back_is_to_be_linked_again() {
+    let world = World::new().await;
+    world.member("ann@example.com", BuiltInRole::Operator).await;
+    let app = world.app(ClientKind::Public).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let code = browser.code(&app).await;
+    let token = world.exchange(&app, &code).await.field("refresh_token");
+    world.pass(60 * DAY);
+    world.refresh(&app, &token).await.assert_ok();
+    for (days, text) in [(89, "The link works"), (1, "no token left to come back with")] {
+        world.pass(days * DAY);
+        let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+        let form = browser.get("/account/services").await.form("/account/services/test");
+        let page = browser.submit(&form, &[]).await;
+        assert!(page.text.contains(text), "{page:?}");
+    }
 }
 
 #[tokio::test]

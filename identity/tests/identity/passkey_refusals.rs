@@ -155,6 +155,26 @@ async fn a_copy_of_a_key_is_refused_and_written_down() {
 }
 
 #[tokio::test]
+async fn a_copy_that_signs_in_at_the_same_moment_is_refused_too() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let (mut one, mut two) = (Browser::new(&world), Browser::new(&world));
+    let first = begin(&mut one, "/account").await;
+    let second = begin(&mut two, "/account").await;
+    let by_device = device.get(&first["publicKey"]);
+    device.counter -= 1;
+    let by_copy = device.get(&second["publicKey"]);
+    let (first, second) =
+        tokio::join!(finish(&mut one, &first, &by_device), finish(&mut two, &second, &by_copy));
+    let (good, bad) = if first.status == StatusCode::OK { (first, second) } else { (second, first) };
+    good.assert_ok();
+    assert_eq!((bad.status, bad.field("error").as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "bad_passkey"));
+    let ann = world.store.account_with_email("ann@example.com").await.unwrap().unwrap();
+    let log = world.store.audit_of_account(ann.id, Page { cursor: None, limit: 50 }).await.unwrap();
+    assert!(log.items.iter().any(|entry| entry.what == "passkey_copied"), "it is written down");
+}
+
+#[tokio::test]
 async fn a_removed_passkey_and_a_disabled_account_sign_nobody_in() {
     let world = World::new().await;
     let mut device = ann(&world).await;
@@ -195,4 +215,26 @@ async fn nobody_changes_the_passkeys_of_others() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(world.store.passkeys(ann.id).await.unwrap()[0].name, "Phone <1>");
+}
+
+#[tokio::test]
+async fn nobody_fills_the_database_with_sign_ins() {
+    let world = World::new().await;
+    let mut device = ann(&world).await;
+    let mut browser = Browser::new(&world);
+    let begun = begin(&mut browser, &format!("/account?{}", "a".repeat(60_000))).await;
+    let credential = device.get(&begun["publicKey"]);
+    assert_eq!(finish(&mut browser, &begun, &credential).await.field("next"), "/account", "too long");
+    for _ in 1..60 {
+        begin(&mut browser, "/account").await;
+    }
+    let page = browser.get("/sign-in?again=1").await;
+    let asked = json!({"csrf": csrf(&page, "/sign-in/passkey/begin"), "next": "/account"});
+    let answer = browser.post_json("/sign-in/passkey/begin", &asked).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+    assert_eq!(answer.field("error"), "too_many_sign_ins");
+    assert!(answer.field("message").contains("Wait ten minutes"), "{answer:?}");
+    assert_eq!(world.refusals("too_many_sign_ins"), 1);
+    world.pass(10 * MINUTE + 1);
+    begin(&mut browser, "/account").await;
 }

@@ -219,3 +219,22 @@ async fn google_is_asked_at_its_own_address() {
     let world = World::with(|config| config.provider = vec![google]).await;
     assert!(world.get("/sign-in").await.text.contains("action=\"/identity/providers/g\""));
 }
+
+#[tokio::test]
+async fn nobody_fills_the_database_with_sign_ins_by_a_provider() {
+    let (world, provider) = world(|_| {}).await;
+    let mut browser = Browser::new(&world);
+    let form = browser.get("/sign-in").await.form("/identity/providers/work");
+    let long = format!("/account?{}", "a".repeat(60_000));
+    let location = browser.submit(&form, &[("next", &long)]).await.location().to_owned();
+    let query = provider.approve(&world, &location, &json!({}));
+    assert_eq!(browser.get(&callback("work", &query)).await.location(), "/account", "too long");
+    let form = browser.get("/sign-in?again=1").await.form("/identity/providers/work");
+    for _ in 1..60 {
+        browser.submit(&form, &[]).await.location();
+    }
+    let answer = browser.submit(&form, &[]).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
+    assert!(answer.text.contains("Wait ten minutes"), "{answer:?}");
+    assert_eq!(world.refusals("too_many_sign_ins"), 1);
+}

@@ -109,3 +109,36 @@ async fn the_second_step_is_asked_for_here_too() {
     let code = code_at(&secret, world.now());
     assert_eq!(other.submit(&form, &[("code", &code)]).await.location(), "/account");
 }
+
+#[tokio::test]
+async fn who_verifies_an_address_learns_who_else_gets_in() {
+    let (world, provider) = world(|_| {}).await;
+    // Eve makes an account with Ann's address.
+    let said = json!({"sub": "eve", "email_verified": false});
+    go(&mut Browser::new(&world), &provider, "/sign-up", &said).await.assert_ok();
+    let mail = world.mails("ann@example.com").await.concat();
+    assert!(
+        mail.contains("signs in to this account with The <work>") && mail.contains("do not go on"),
+        "{mail}"
+    );
+    let link = world.link("ann@example.com", "/verify").await;
+    let page = world.get(&link).await;
+    assert!(page.text.contains("signs in to this account with The &lt;work&gt;"), "{page:?}");
+
+    // The same with an address that an account is to have from now on.
+    let ben = json!({"sub": "ben", "email": "ben@example.com"});
+    let mut browser = Browser::new(&world);
+    go(&mut browser, &provider, "/sign-up", &ben).await.location();
+    let form = browser.get("/account").await.form("/account/email");
+    browser.submit(&form, &[("new_email", "cleo@example.com")]).await.assert_ok();
+    let mail = world.mails("cleo@example.com").await.concat();
+    assert!(mail.contains("signs in to this account with The <work>"), "{mail}");
+
+    // Who has a password is asked for it.
+    world.account("dora@example.com").await;
+    let mut browser = Browser::signed_in(&world, "dora@example.com").await;
+    let form = browser.get("/account").await.form("/account/email");
+    browser.submit(&form, &[("new_email", "d@example.com"), ("password", PASSWORD)]).await.assert_ok();
+    let mail = world.mails("d@example.com").await.concat();
+    assert!(mail.contains("/verify?token=") && !mail.contains("signs in"), "{mail}");
+}

@@ -101,27 +101,30 @@ impl Store {
         Ok(row.map(Passkey::from))
     }
 
-    /// Notes that a passkey signed in, and what has changed in its data.
-    pub async fn passkey_used(
-        &self,
-        account: AccountId,
-        id: PasskeyId,
-        data: &Value,
-        now: Timestamp,
-    ) -> Result<()> {
-        const SQL: &str = "UPDATE passkeys SET data = $3, last_used_at = $4 WHERE id = $1 AND account = $2";
+    /// Notes that a passkey signed in, and what has changed in its data; a conflict over `data` when that is no longer what
+    /// was looked at, so that of two sign-ins with the same count one is looked at again.
+    pub async fn passkey_used(&self, looked_at: &Passkey, data: &Value, now: Timestamp) -> Result<()> {
+        const SQL: &str = "UPDATE passkeys SET data = $3, last_used_at = $4
+            WHERE id = $1 AND account = $2 AND data = $5";
+        const IS_THERE: &str = "SELECT count(*) FROM passkeys WHERE id = $1 AND account = $2";
         text::check_json(data)?;
+        let (id, account) = (looked_at.id.as_uuid(), looked_at.account.as_uuid());
         let mut tx = self.begin().await?;
         let changed = within!(&mut tx, |db| sqlx::query(SQL)
-            .bind(id.as_uuid())
-            .bind(account.as_uuid())
+            .bind(id)
+            .bind(account)
             .bind(Json(data))
             .bind(now.0)
+            .bind(Json(&looked_at.data))
             .execute(db)
             .await?
             .rows_affected());
-        tx.commit().await?;
-        if changed == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if changed > 0 {
+            return tx.commit().await;
+        }
+        let there: i64 =
+            within!(&mut tx, |db| sqlx::query_scalar(IS_THERE).bind(id).bind(account).fetch_one(db).await?);
+        Err(if there == 0 { StoreError::NotFound } else { StoreError::Conflict("data") })
     }
 
     /// Changes what its person calls a passkey.

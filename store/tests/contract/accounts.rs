@@ -1,6 +1,6 @@
 use protocol::AccountId;
 use serde_json::json;
-use store::{Link, LinkPurpose, NewAccount, NewPasskey, StoreError};
+use store::{Link, LinkPurpose, NewAccount, NewPasskey, Passkey, StoreError};
 use uuid::Uuid;
 
 use crate::engines::each_engine;
@@ -222,6 +222,31 @@ async fn a_recovery_code_works_once() {
 }
 
 #[tokio::test]
+async fn of_two_sign_ins_with_a_passkey_the_slower_one_looks_again() {
+    each_engine(async |store| {
+        let id = person(&store, "ada@example.org").await.id;
+        // Whatever order the fields have in.
+        let data = json!({"cred": {"counter": 1, "backup": [false, null]}, "a": "\u{e4}", "b": 0.5});
+        let new = NewPasskey { credential: vec![1], name: "Phone".into(), data };
+        store.add_passkey(id, &new, NOON).await.unwrap();
+        let looked_at = store.passkey_with_credential(&[1]).await.unwrap().unwrap();
+        let counted = json!({"cred": {"counter": 2, "backup": [false, null]}, "a": "\u{e4}", "b": 0.5});
+        let use_it = || store.passkey_used(&looked_at, &counted, minutes(1));
+        let (one, two) = tokio::join!(use_it(), use_it());
+        assert_ne!(one.is_ok(), two.is_ok());
+        let slower = one.and(two);
+        assert!(matches!(slower, Err(StoreError::Conflict("data"))), "{slower:?}");
+        let now = store.passkey_with_credential(&[1]).await.unwrap().unwrap();
+        assert_eq!(now.data, counted);
+        // One that does not count stays as it is, however many sign in.
+        let use_it = || store.passkey_used(&now, &now.data, minutes(2));
+        let (one, two) = tokio::join!(use_it(), use_it());
+        one.and(two).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_passkey_belongs_to_one_account() {
     each_engine(async |store| {
         let id = person(&store, "ada@example.org").await.id;
@@ -235,9 +260,10 @@ async fn a_passkey_belongs_to_one_account() {
         assert_eq!(store.passkey_with_credential(&[1, 2]).await.unwrap(), Some(passkey.clone()));
         assert_eq!(store.passkey_with_credential(&[1]).await.unwrap(), None);
         let data = json!({"counter": 1});
-        let foreign = store.passkey_used(ben, passkey.id, &data, NOON).await;
+        let foreign = Passkey { account: ben, ..passkey.clone() };
+        let foreign = store.passkey_used(&foreign, &data, NOON).await;
         assert!(matches!(foreign, Err(StoreError::NotFound)));
-        store.passkey_used(id, passkey.id, &data, minutes(1)).await.unwrap();
+        store.passkey_used(&passkey, &data, minutes(1)).await.unwrap();
         let used = store.passkey_with_credential(&[1, 2]).await.unwrap().unwrap();
         assert_eq!((used.data, used.last_used_at), (data, Some(minutes(1))));
         let foreign = store.rename_passkey(ben, passkey.id, "Mine").await;

@@ -275,3 +275,27 @@ async fn a_token_is_worth_nothing_when_it_is_over_or_its_people_are_disabled() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_link_has_a_token_to_go_on_with_or_not() {
+    each_engine(async |store| {
+        let town = Town::found(&store).await;
+        let grant = town.grant(&store, town.phone).await;
+        let other = town.grant(&store, town.phone).await;
+        let lives = async |at| store.has_living_refresh_token(grant, at).await.unwrap();
+        assert!(!lives(NOON).await, "none was made");
+        let token = store.issue_refresh_token(grant, Some(minutes(2)), NOON).await.unwrap();
+        assert!(lives(minutes(1)).await && !lives(minutes(2)).await);
+        assert!(!store.has_living_refresh_token(other, NOON).await.unwrap());
+        // Of several, one is enough.
+        let Refresh::Rotated { token, .. } =
+            store.refresh(town.phone, &token.text(), Some(minutes(4)), minutes(1)).await.unwrap()
+        else {
+            panic!("that of a public client rotates")
+        };
+        assert!(lives(minutes(3)).await);
+        store.refresh(town.phone, &token.text(), Some(minutes(5)), minutes(3)).await.unwrap();
+        assert!(lives(minutes(4)).await && !lives(minutes(5)).await);
+    })
+    .await;
+}

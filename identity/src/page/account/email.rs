@@ -22,7 +22,7 @@ pub(crate) async fn post(
         return Err(PageRefusal::Invalid(unconfirmed(&person).to_owned()));
     }
     let email = form.get("new_email").ok_or(PageRefusal::Invalid(words::NO_ADDRESS.to_owned()))?;
-    identity.send_change(person.account.id, email).await?;
+    identity.send_change(&person.account, email).await?;
     let body = html! { p { (words::CHANGE_SENT) } };
     Ok(Page::new(words::CHECK_MAIL, body).show(&identity, &person.visitor))
 }

@@ -75,13 +75,13 @@ pub(crate) async fn unlink(
         Err(StoreError::Conflict("last")) => return Err(PageRefusal::Invalid(words::LAST_WAY.to_owned())),
         unlinked => unlinked?,
     }
-    let detail = json!({"provider": name_of(&identity, link)});
+    let detail = json!({"provider": identity.providers.name_of(&link.issuer)});
     identity.record(What::ProviderUnlinked, about(&person), detail).await;
     Ok(redirect(HERE))
 }
 
 fn row(identity: &Identity, person: &Person, link: &Link, number: usize) -> Markup {
-    let name = name_of(identity, link);
+    let name = identity.providers.name_of(&link.issuer);
     let inner = html! {
         input type="hidden" name="issuer" value=(link.issuer);
         input type="hidden" name="subject" value=(link.subject);
@@ -104,9 +104,4 @@ fn link_form(person: &Person, provider: &Provider) -> Markup {
         button type="submit" { (words::link_title(&provider.name)) }
     };
     form(&person.visitor.csrf, "/account/providers/link", &inner)
-}
-
-/// What people call a provider; one that is no longer in the configuration has its address alone.
-fn name_of<'a>(identity: &'a Identity, link: &'a Link) -> &'a str {
-    identity.providers.with_issuer(&link.issuer).map_or(&link.issuer, |provider| &provider.name)
 }

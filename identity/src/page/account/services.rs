@@ -7,7 +7,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use protocol::{AccountId, GrantId};
 use serde_json::json;
-use store::{Change, Client, Grant, GrantStanding, StoreError};
+use store::{Change, Client, Grant, GrantStanding, GrantType, StoreError};
 
 use super::super::consent::scope_list;
 use super::super::{Page, PageRefusal, form};
@@ -84,7 +84,8 @@ pub(crate) async fn test(
     let (person, form) = posted.by_person()?;
     let grant = own(&identity, person.account.id, &form).await?;
     let standing = identity.store.grant_standing(grant.id).await?.ok_or(StoreError::NotFound)?;
-    let found = try_out(&identity, &standing).await?;
+    let client = identity.store.client(grant.client).await?.ok_or(StoreError::NotFound)?;
+    let found = try_out(&identity, &client, &standing).await?;
     let body = html! {
         @match found {
             None => p.good { (words::LINK_WORKS) },
@@ -96,11 +97,21 @@ pub(crate) async fn test(
 }
 
 /// What is wrong with a link; none when it works. The token that is made for it is checked and thrown away.
-async fn try_out(identity: &Identity, standing: &GrantStanding) -> Result<Option<&'static str>, PageRefusal> {
+async fn try_out(
+    identity: &Identity,
+    client: &Client,
+    standing: &GrantStanding,
+) -> Result<Option<&'static str>, PageRefusal> {
     if standing.client_disabled {
         return Ok(Some(words::CLIENT_DISABLED));
     }
     let asked = Scopes::parse(&standing.grant.scopes).unwrap_or_default();
+    // The service comes with one at its next request.
+    if client.settings.grants.contains(&GrantType::RefreshToken)
+        && !identity.store.has_living_refresh_token(standing.grant.id, identity.clock.now()).await?
+    {
+        return Ok(Some(words::NO_REFRESH_TOKEN));
+    }
     let allowed = asked.clone().worth(standing);
     if allowed.is_empty() {
         return Ok(Some(words::ROLE_ALLOWS_NOTHING));
