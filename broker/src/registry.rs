@@ -10,7 +10,7 @@ mod view;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use protocol::{DeviceId, GrantId, KeyId, Timestamp};
-use store::{Registered, Store, StoreError};
+use store::{GrantStanding, Registered, Store, StoreError};
 
 pub(crate) use pseudonym::{Pseudonyms, content};
 pub(crate) use rate::Rate;
@@ -112,7 +112,7 @@ impl Registry {
     /// The terms of a grant; none when its access tokens are worth nothing any more.
     pub(crate) async fn terms(&self, grant: GrantId) -> Result<Option<u64>, StoreError> {
         let standing = self.store.grant_standing(grant).await?;
-        Ok(standing.filter(|standing| standing.is_good()).map(|standing| standing.terms()))
+        Ok(standing.filter(GrantStanding::is_good).map(|standing| standing.terms()))
     }
 
     fn remove(&self, device: DeviceId) {
