@@ -19,6 +19,7 @@ use crate::audit::{About, What};
 use crate::browser::{Posted, Visitor, redirect};
 use crate::config::SignUp;
 use crate::error::IdentityError;
+use crate::mail::WaysIn;
 use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::seal::Use;
@@ -141,25 +142,27 @@ async fn answered(
 
 /// Gives the account, whose person has to be signed in still, another way to sign in.
 async fn link(
-    identity: &Identity,
+    identity: &Arc<Identity>,
     visitor: &Visitor,
     provider: &Provider,
     somebody: &Somebody,
     account: AccountId,
     next: &Next,
 ) -> Result<Response, PageRefusal> {
-    if visitor.account().is_none_or(|signed_in| signed_in.id != account) {
+    let Some(account) = visitor.account().filter(|signed_in| signed_in.id == account) else {
         return Err(PageRefusal::SignIn(next.clone()));
-    }
-    match identity.store.link_identity(account, &known_as(provider, somebody), identity.clock.now()).await {
+    };
+    match identity.store.link_identity(account.id, &known_as(provider, somebody), identity.clock.now()).await
+    {
         Err(StoreError::Conflict("identity")) => {
             let text = words::provider_linked_already(&provider.name);
             return Err(PageRefusal::Provider("provider_linked_already", text));
         }
         linked => linked?,
     }
-    let about = About { account: Some(account), address: Some(visitor.address), ..About::default() };
+    let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     identity.record(What::ProviderLinked, about, json!({"provider": provider.name})).await;
+    identity.tell(account, WaysIn::ProviderLinked { name: provider.name.clone() });
     Ok(redirect(next.as_str()))
 }
 

@@ -150,6 +150,10 @@ async fn a_copy_of_a_key_is_refused_and_written_down() {
     let log = world.store.audit_of_account(ann.id, Page { cursor: None, limit: 50 }).await.unwrap();
     let written = log.items.iter().find(|entry| entry.what == "passkey_copied").expect("it is written down");
     assert_eq!(written.detail["passkey"], "Phone <1>");
+    let mails = world.mails("ann@example.com").await;
+    let copied = |mail: &&String| mail.contains("Subject: Somebody may have a copy of your passkey");
+    let mail = mails.iter().find(copied).expect("the person is told");
+    assert!(mail.contains("\"Phone <1>\"") && mail.contains("remove it"), "{mail}");
     device.counter = 10;
     sign_in(&mut browser, &mut device).await.assert_ok();
 }

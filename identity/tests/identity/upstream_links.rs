@@ -29,6 +29,9 @@ async fn an_address_links_nobody() {
     assert_eq!(browser.get(&callback("work", &query)).await.location(), "/account/providers");
     let page = browser.get("/account/providers").await;
     assert!(page.text.contains("The &lt;work&gt;") && page.text.contains("ann@example.com"), "{page:?}");
+    let mails = world.mails("Ann@example.com").await;
+    assert_eq!(mails.len(), 1, "{mails:#?}");
+    assert!(mails[0].contains("signs in with your account at The <work>"), "{mails:#?}");
     let mut other = Browser::new(&world);
     assert_eq!(go(&mut other, &provider, "/sign-in", &json!({})).await.location(), "/account");
     let activity = other.get("/account/activity").await.text;
