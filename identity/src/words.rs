@@ -128,6 +128,7 @@ pub(crate) const LAST_WAY: &str =
     "This is the last way to sign in. Set a password or link another one first.";
 pub(crate) const CONFIRM_BY_SIGN_IN: &str =
     "You have no password, so this works for ten minutes after you signed in.";
+pub(crate) const CONFIRM_BY_PASSWORD: &str = "You have no password, and the provider that you signed in by did not say that it asked you for yours. Sign in anew, or set a password by mail first.";
 pub(crate) const PHONES: &str = "Phones";
 pub(crate) const NO_PHONES: &str = "No phone of yours is registered.";
 pub(crate) const CONSENTS: &str = "What you agree to";
@@ -296,6 +297,10 @@ pub(crate) fn provider_denied(provider: &str) -> String {
 
 pub(crate) fn provider_failed(provider: &str) -> String {
     format!("Signing in with {provider} did not work. Try again in a moment, or sign in another way.")
+}
+
+pub(crate) fn provider_stale(provider: &str) -> String {
+    format!("{provider} did not ask you anew who you are. Sign out there, or sign in another way.")
 }
 
 pub(crate) fn provider_unknown(provider: &str) -> String {
