@@ -16,7 +16,7 @@ use crate::config::MailConfig;
 use crate::error::IdentityError;
 use crate::words;
 
-pub(crate) use message::Mail;
+pub(crate) use message::{Mail, WaysIn};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -90,6 +90,14 @@ impl Identity {
     /// the account vouches for it.
     pub(crate) fn must_verify(&self, account: &Account) -> bool {
         self.mailer.is_there() && account.email_verified_at.is_none()
+    }
+
+    /// Tells a person what happened to the ways into their account: whoever came in at an open browser cannot hide it. Only
+    /// where mail is known to reach them.
+    pub(crate) fn tell(self: &Arc<Self>, account: &Account, change: WaysIn) {
+        if account.email_verified_at.is_some() {
+            self.send(&account.email, Mail::WaysIn(change));
+        }
     }
 
     /// Sends the link that shows that mail reaches a person.

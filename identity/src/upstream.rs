@@ -19,6 +19,10 @@ use discovery::Discovery;
 
 pub(crate) use exchange::Begun;
 
+/// What stands among the methods of a session when the provider said that it asked the person a moment ago. It is for this
+/// server alone: RFC 8176 has no such word.
+pub(crate) const FRESH: &str = "fresh";
+
 /// The providers of the configuration.
 pub(crate) struct Providers(Vec<Provider>);
 
@@ -62,6 +66,8 @@ pub(crate) struct Somebody {
     /// The provider says that mail reaches the person.
     pub(crate) email_verified: bool,
     pub(crate) name: String,
+    /// Whether they showed it a moment ago; none where the provider does not say.
+    pub(crate) is_fresh: Option<bool>,
 }
 
 /// Why a provider did not say who somebody is. What it answered is in none of these: nobody else's text gets into pages or

@@ -2,6 +2,7 @@
 
 use store::Scope;
 
+use crate::mail::WaysIn;
 use crate::oauth::scope::IdentityScope;
 use crate::passkey::Refused;
 use crate::password::{LONGEST, PasswordMistake, SHORTEST};
@@ -127,6 +128,7 @@ pub(crate) const LAST_WAY: &str =
     "This is the last way to sign in. Set a password or link another one first.";
 pub(crate) const CONFIRM_BY_SIGN_IN: &str =
     "You have no password, so this works for ten minutes after you signed in.";
+pub(crate) const CONFIRM_BY_PASSWORD: &str = "You have no password, and the provider that you signed in by did not say that it asked you for yours. Sign in anew, or set a password by mail first.";
 pub(crate) const PHONES: &str = "Phones";
 pub(crate) const NO_PHONES: &str = "No phone of yours is registered.";
 pub(crate) const TEXT_CHANGED: &str =
@@ -185,6 +187,31 @@ pub(crate) const MAIL_CHANGED: &str =
 pub(crate) const MAIL_ALREADY_SUBJECT: &str = "You have an account";
 pub(crate) const MAIL_ALREADY: &str =
     "Somebody signed up with this address. You have an account: sign in here.";
+
+pub(crate) fn mail_ways_in_subject(change: &WaysIn) -> &'static str {
+    match change {
+        WaysIn::PasskeyAdded { .. } => "A passkey was added to your account",
+        WaysIn::ProviderLinked { .. } => "Another way to sign in to your account",
+        WaysIn::PasskeyCopied { .. } => "Somebody may have a copy of your passkey",
+    }
+}
+
+pub(crate) fn mail_ways_in(change: &WaysIn) -> String {
+    let not_you = "If this was not you, sign in, remove it, and set a new password.";
+    match change {
+        WaysIn::PasskeyAdded { name } => {
+            format!("The passkey \"{name}\" signs in to your account now.\r\n{not_you}")
+        }
+        WaysIn::ProviderLinked { name } => {
+            format!(
+                "Whoever signs in with your account at {name} gets in to your account here now.\r\n{not_you}"
+            )
+        }
+        WaysIn::PasskeyCopied { name } => format!(
+            "Somebody signed in with the passkey \"{name}\" and was refused: it seems to be a copy.\r\nSign in another way, and remove it."
+        ),
+    }
+}
 
 pub(crate) fn mail_invitation_subject(organization: &str) -> String {
     format!("Invitation to {organization}")
@@ -269,6 +296,10 @@ pub(crate) fn provider_denied(provider: &str) -> String {
 
 pub(crate) fn provider_failed(provider: &str) -> String {
     format!("Signing in with {provider} did not work. Try again in a moment, or sign in another way.")
+}
+
+pub(crate) fn provider_stale(provider: &str) -> String {
+    format!("{provider} did not ask you anew who you are. Sign out there, or sign in another way.")
 }
 
 pub(crate) fn provider_unknown(provider: &str) -> String {

@@ -17,10 +17,22 @@ pub(crate) enum Mail {
     ChangeEmail { url: String, warning: Option<String> },
     /// Tells the address before that it is no longer that of the account.
     EmailChanged,
+    /// Tells of another way into an account, or of a passkey that somebody has a copy of.
+    WaysIn(WaysIn),
     /// Somebody signed up with an address that has an account already.
     AlreadySignedUp { url: String },
     /// Invites into an organization.
     Invitation { organization: String, url: String },
+}
+
+/// What happened to the ways into an account. What they are called is the person's own text, or the configuration's.
+pub(crate) enum WaysIn {
+    /// A passkey was added.
+    PasskeyAdded { name: String },
+    /// A provider was linked.
+    ProviderLinked { name: String },
+    /// A passkey was refused, because its counter went backwards.
+    PasskeyCopied { name: String },
 }
 
 impl Mail {
@@ -42,6 +54,7 @@ impl Mail {
             Self::ResetPassword { .. } => words::MAIL_RESET_SUBJECT.to_owned(),
             Self::ChangeEmail { .. } => words::MAIL_CHANGE_SUBJECT.to_owned(),
             Self::EmailChanged => words::MAIL_CHANGED_SUBJECT.to_owned(),
+            Self::WaysIn(change) => words::mail_ways_in_subject(change).to_owned(),
             Self::AlreadySignedUp { .. } => words::MAIL_ALREADY_SUBJECT.to_owned(),
             Self::Invitation { organization, .. } => words::mail_invitation_subject(organization),
         }
@@ -58,6 +71,7 @@ impl Mail {
                 with_link(&warned(words::MAIL_CHANGE, warning.as_ref()), url)
             }
             Self::EmailChanged => format!("{}\r\n", words::MAIL_CHANGED),
+            Self::WaysIn(change) => format!("{}\r\n", words::mail_ways_in(change)),
             Self::AlreadySignedUp { url } => with_link(words::MAIL_ALREADY, url),
             Self::Invitation { organization, url } => with_link(&words::mail_invitation(organization), url),
         }

@@ -19,6 +19,7 @@ use protocol::Timestamp;
 use serde_json::json;
 
 use super::form::{mistake, person_name};
+use super::provider::is_fresh;
 use super::{Field, Page, PageRefusal, form};
 use crate::Identity;
 use crate::attempts::Who;
@@ -92,11 +93,12 @@ fn page(identity: &Identity, person: &Person, wrong: Option<&str>) -> Response {
 }
 
 /// Whether the person showed lately who they are: asked for before what a stranger at an open browser could use to stay.
-/// Whoever has a password types it; whoever has none signed in a moment ago.
+/// Whoever has a password types it; whoever has none signed in a moment ago, and not by a provider that only knew the
+/// browser again.
 async fn is_confirmed(identity: &Identity, person: &Person, typed: &str) -> Result<bool, PageRefusal> {
     let Some(stored) = person.account.password.clone() else {
         let age_ms = identity.clock.now().since(person.session.authenticated_at);
-        return Ok(age_ms < CONFIRMED_MS);
+        return Ok(age_ms < CONFIRMED_MS && is_fresh(&person.session.methods));
     };
     let verdict = identity.passwords.verify(typed.to_owned(), Some(stored)).await?;
     if matches!(verdict, Verdict::Right(_)) {
@@ -112,12 +114,19 @@ fn confirmation(person: &Person, name: &str, id: &str) -> Markup {
     if person.account.password.is_some() {
         return Field { name, label: words::CURRENT_PASSWORD, ..form::password() }.show_as(id);
     }
-    html! { p.hint { (words::CONFIRM_BY_SIGN_IN) " " a href="/sign-in?again=1" { (words::SIGN_IN) } } }
+    html! {
+        p.hint { (unconfirmed(person)) " " a href="/sign-in?again=1" { (words::SIGN_IN) } }
+        @if !is_fresh(&person.session.methods) { p.hint { a href="/reset" { (words::RESET) } } }
+    }
 }
 
 /// What whoever was not confirmed reads.
 fn unconfirmed(person: &Person) -> &'static str {
-    if person.account.password.is_some() { words::WRONG_CURRENT_PASSWORD } else { words::CONFIRM_BY_SIGN_IN }
+    match (&person.account.password, is_fresh(&person.session.methods)) {
+        (Some(_), _) => words::WRONG_CURRENT_PASSWORD,
+        (None, true) => words::CONFIRM_BY_SIGN_IN,
+        (None, false) => words::CONFIRM_BY_PASSWORD,
+    }
 }
 
 fn about(person: &Person) -> About {

@@ -17,6 +17,7 @@ use crate::Identity;
 use crate::attempts::Who;
 use crate::audit::{About, What};
 use crate::browser::{Scripted, Told, Visitor};
+use crate::mail::WaysIn;
 use crate::next::Next;
 use crate::oauth::error::UNCACHED;
 use crate::passkey::{METHODS, Passkeys, Refused};
@@ -89,6 +90,10 @@ pub(crate) async fn finish(
     if let (Refused::Copied, Some((passkey, account))) = (refused, &found) {
         let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
         identity.record(What::PasskeyCopied, about, json!({"passkey": passkey.name})).await;
+        // Whoever has the copy must not fill the mailbox.
+        if identity.may_mail(&account.email) {
+            identity.tell(account, WaysIn::PasskeyCopied { name: passkey.name.clone() });
+        }
     }
     identity.metrics.sign_in_refused();
     let email = found.map(|(_, account)| Who::Email(account.email.to_lowercase()));

@@ -19,10 +19,11 @@ use crate::audit::{About, What};
 use crate::browser::{Posted, Visitor, redirect};
 use crate::config::SignUp;
 use crate::error::IdentityError;
+use crate::mail::WaysIn;
 use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::seal::Use;
-use crate::upstream::{Begun, Failure, Provider, Somebody};
+use crate::upstream::{Begun, FRESH, Failure, Provider, Somebody};
 use crate::{random, words};
 
 /// How long a person has at the provider.
@@ -31,6 +32,15 @@ const LIFE_MS: i64 = 10 * 60_000;
 /// How whoever another provider vouches for proved who they are: what they did there is not known. RFC 8176 has no word for
 /// it; others say this one.
 const METHODS: &str = "fed";
+
+/// The same for whoever did it a moment ago, as the provider says.
+const FRESH_METHODS: &str = "fed fresh";
+
+/// Whether a sign-in by these methods shows who somebody is: a provider that only knew the browser again does not.
+pub(super) fn is_fresh(methods: &str) -> bool {
+    let has = |word: &str| methods.split_whitespace().any(|method| method == word);
+    !has(METHODS) || has(FRESH) || has("otp")
+}
 
 /// `POST /identity/providers/{provider}`: begins a sign-in. A form of ours, so no other site signs somebody in as another.
 pub(crate) async fn begin(
@@ -61,7 +71,8 @@ pub(super) async fn leave(
         verifier: URL_SAFE_NO_PAD.encode(random::bytes::<32>()?),
     };
     let browser = visitor.binding.mark();
-    let kept = serde_json::to_vec(&(&begun.verifier, next.as_str())).map_err(|_| IdentityError::Task)?;
+    let kept =
+        serde_json::to_vec(&(&begun.verifier, next.as_str(), again)).map_err(|_| IdentityError::Task)?;
     let flow = UpstreamFlow {
         provider: provider.id.clone(),
         browser,
@@ -128,10 +139,15 @@ async fn answered(
         }
     };
     let kept = identity.sealer.unseal(Use::Verifier, &browser, &flow.verifier)?;
-    let (verifier, next): (String, String) =
+    let (verifier, next, again): (String, String, bool) =
         serde_json::from_slice(&kept).map_err(|_| IdentityError::Task)?;
     let begun = Begun { nonce: flow.nonce, verifier };
     let somebody = provider.somebody(&identity.outbound, code, begun, now).await.map_err(failed)?;
+    if again && somebody.is_fresh == Some(false) {
+        tracing::warn!(provider = %provider.id, "a provider did not ask anew who somebody is");
+        let text = words::provider_stale(&provider.name);
+        return Err(PageRefusal::Provider("provider_stale", text));
+    }
     let next = Next::read(Some(&next));
     match flow.account {
         Some(account) => link(identity, visitor, provider, &somebody, account, &next).await,
@@ -141,25 +157,27 @@ async fn answered(
 
 /// Gives the account, whose person has to be signed in still, another way to sign in.
 async fn link(
-    identity: &Identity,
+    identity: &Arc<Identity>,
     visitor: &Visitor,
     provider: &Provider,
     somebody: &Somebody,
     account: AccountId,
     next: &Next,
 ) -> Result<Response, PageRefusal> {
-    if visitor.account().is_none_or(|signed_in| signed_in.id != account) {
+    let Some(account) = visitor.account().filter(|signed_in| signed_in.id == account) else {
         return Err(PageRefusal::SignIn(next.clone()));
-    }
-    match identity.store.link_identity(account, &known_as(provider, somebody), identity.clock.now()).await {
+    };
+    match identity.store.link_identity(account.id, &known_as(provider, somebody), identity.clock.now()).await
+    {
         Err(StoreError::Conflict("identity")) => {
             let text = words::provider_linked_already(&provider.name);
             return Err(PageRefusal::Provider("provider_linked_already", text));
         }
         linked => linked?,
     }
-    let about = About { account: Some(account), address: Some(visitor.address), ..About::default() };
+    let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     identity.record(What::ProviderLinked, about, json!({"provider": provider.name})).await;
+    identity.tell(account, WaysIn::ProviderLinked { name: provider.name.clone() });
     Ok(redirect(next.as_str()))
 }
 
@@ -186,11 +204,12 @@ async fn sign_in(
         let body = html! { p { (words::VERIFY_FIRST) } };
         return Ok(Page::new(words::CHECK_MAIL, body).show(identity, visitor));
     }
+    let methods = if somebody.is_fresh == Some(true) { FRESH_METHODS } else { METHODS };
     if account.totp.as_ref().is_some_and(|totp| totp.confirmed_at.is_some()) {
-        let ticket = Ticket::new(identity, &account, &next, METHODS).seal(identity, visitor)?;
+        let ticket = Ticket::new(identity, &account, &next, methods).seal(identity, visitor)?;
         return Ok(second_factor::page(&ticket, &visitor.csrf, None).show(identity, visitor));
     }
-    visitor.sign_in(identity, account.id, METHODS, &next).await
+    visitor.sign_in(identity, account.id, methods, &next).await
 }
 
 /// Makes an account where everybody may, or for whoever was on the way to an invitation. An address that an account has

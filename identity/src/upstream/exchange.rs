@@ -86,6 +86,10 @@ impl Provider {
                 ProviderKind::Facebook => request.add_extra_param("auth_type", "reauthenticate"),
                 ProviderKind::Amazon => request,
             };
+            // Which has it say when that was, too (OpenID Connect Core section 3.1.2.1).
+            if self.kind.is_openid() {
+                request = request.add_extra_param("max_age", "0");
+            }
         }
         Ok(request.url().0.to_string())
     }
@@ -112,10 +116,13 @@ impl Provider {
         let token = tokens.extra_fields().id_token.as_deref();
         let token = token.ok_or(Failure::Exchange("no ID token came with it"))?;
         let claims = self.check_id_token(outbound, token, &begun.nonce, now).await?;
-        if claims.email.is_some() || endpoints.userinfo.is_none() {
-            return Somebody::of(claims.sub, claims.email, claims.email_verified == true, claims.name);
-        }
-        self.ask_userinfo(outbound, &endpoints, tokens.access_token(), claims).await
+        let is_fresh = claims.is_fresh(now);
+        let somebody = if claims.email.is_some() || endpoints.userinfo.is_none() {
+            Somebody::of(claims.sub, claims.email, claims.email_verified == true, claims.name)?
+        } else {
+            self.ask_userinfo(outbound, &endpoints, tokens.access_token(), claims).await?
+        };
+        Ok(Somebody { is_fresh, ..somebody })
     }
 
     async fn check_id_token(

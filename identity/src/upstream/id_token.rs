@@ -14,6 +14,8 @@ const MAX_CHARACTERS: usize = 16_384;
 const SKEW_S: f64 = 60.0;
 /// A token comes right after it was made.
 const OLDEST_S: f64 = 600.0;
+/// How long a person has from showing who they are to coming back.
+const FRESH_S: f64 = 300.0;
 
 /// What a token must say.
 pub(super) struct Expected<'a> {
@@ -39,6 +41,9 @@ pub(super) struct Claims {
     #[serde(default)]
     pub(super) email_verified: Value,
     pub(super) name: Option<String>,
+    /// When the person last showed who they are. What is no number tells nothing.
+    #[serde(default)]
+    auth_time: Value,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -93,6 +98,12 @@ pub(super) fn verify(
 }
 
 impl Claims {
+    /// Whether the person showed who they are a moment ago; none where the provider does not say (Core section 2).
+    pub(super) fn is_fresh(&self, now: Timestamp) -> Option<bool> {
+        let now = now.second() as f64;
+        self.auth_time.as_f64().map(|at| at > now - FRESH_S && at <= now + SKEW_S)
+    }
+
     fn check(&self, expected: &Expected<'_>) -> Result<(), Failure> {
         let refuse = |why| Err(Failure::IdToken(why));
         let now = expected.now.second() as f64;
@@ -174,6 +185,25 @@ mod tests {
         assert_eq!(algorithm(&key(json!({"kty": "oct", "k": "AQAB", "alg": "HS256"}))), None);
         let curve = json!({"kty": "EC", "crv": "P-256", "x": "AQAB", "y": "AQAB", "alg": "ES384"});
         assert_eq!(algorithm(&key(curve)), None, "an algorithm of another curve");
+    }
+
+    #[test]
+    fn only_a_number_says_when() {
+        let now = Timestamp(1_772_452_800_000);
+        let second = now.second();
+        for (said, is_fresh) in [
+            (json!(second), Some(true)),
+            (json!(second - 299), Some(true)),
+            (json!(second as f64 + 60.0), Some(true)),
+            (json!(second - 300), Some(false)),
+            (json!(second + 61), Some(false)),
+            (json!(second.to_string()), None),
+            (Value::Null, None),
+        ] {
+            let claims = json!({"iss": "x", "sub": "1", "aud": "us", "exp": 0, "iat": 0, "auth_time": said});
+            let claims: Claims = serde_json::from_value(claims).unwrap();
+            assert_eq!(claims.is_fresh(now), is_fresh, "{said}");
+        }
     }
 
     #[test]

@@ -91,7 +91,8 @@ impl Somebody {
         let email = email.filter(|email| email.len() <= 254 && email.parse::<Address>().is_ok());
         let name = name.unwrap_or_default();
         let name = name.trim().chars().filter(|character| !character.is_control()).take(200).collect();
-        Ok(Self { email_verified: email_verified && email.is_some(), subject, email, name })
+        let email_verified = email_verified && email.is_some();
+        Ok(Self { subject, email, email_verified, name, is_fresh: None })
     }
 }
 

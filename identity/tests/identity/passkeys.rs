@@ -116,6 +116,9 @@ async fn a_passkey_is_added_and_signs_in() {
     );
     let activity = browser.get("/account/activity").await.text;
     assert!(activity.contains("Added a passkey: Phone &lt;1&gt;"), "{activity}");
+    let mails = world.mails("ann@example.com").await;
+    assert_eq!(mails.len(), 1, "of the new passkey, and not of the sign-in: {mails:#?}");
+    assert!(mails[0].contains("The passkey \"Phone <1>\" signs in to your account now."), "{mails:#?}");
 }
 
 #[tokio::test]

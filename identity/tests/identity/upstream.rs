@@ -55,7 +55,7 @@ async fn a_new_person_gets_an_account_and_comes_back_to_it() {
     let asked = parameters(&location);
     assert_eq!(asked["scope"], "openid email profile");
     assert_eq!(asked["redirect_uri"], redirect_uri("work"));
-    assert!(!asked.contains_key("prompt"), "{location}");
+    assert!(!asked.contains_key("prompt") && !asked.contains_key("max_age"), "{location}");
     let query = provider.approve(&world, &location, &json!({}));
     let answer = browser.get(&callback("work", &query)).await;
     assert_eq!(answer.location(), "/account/services");
@@ -90,7 +90,8 @@ async fn a_client_learns_how_and_when() {
     world.pass(MINUTE);
     let location = leave(&mut browser, &page, "work").await;
     assert_eq!(parameters(&location)["prompt"], "login");
-    let query = provider.approve(&world, &location, &json!({}));
+    assert_eq!(parameters(&location)["max_age"], "0");
+    let query = provider.approve(&world, &location, &json!({"auth_time": world.now().second()}));
     let next = browser.get(&callback("work", &query)).await.location().to_owned();
     assert!(next.starts_with("/oauth/authorize?"), "{next}");
     let consent = browser.get(&next).await.form("/oauth/consent");

@@ -29,6 +29,9 @@ async fn an_address_links_nobody() {
     assert_eq!(browser.get(&callback("work", &query)).await.location(), "/account/providers");
     let page = browser.get("/account/providers").await;
     assert!(page.text.contains("The &lt;work&gt;") && page.text.contains("ann@example.com"), "{page:?}");
+    let mails = world.mails("Ann@example.com").await;
+    assert_eq!(mails.len(), 1, "{mails:#?}");
+    assert!(mails[0].contains("signs in with your account at The <work>"), "{mails:#?}");
     let mut other = Browser::new(&world);
     assert_eq!(go(&mut other, &provider, "/sign-in", &json!({})).await.location(), "/account");
     let activity = other.get("/account/activity").await.text;
@@ -72,7 +75,8 @@ async fn a_link_is_of_whoever_began_it() {
 async fn the_last_way_in_stays_and_who_has_no_password_signs_in_anew() {
     let (world, provider) = world(|_| {}).await;
     let mut browser = Browser::new(&world);
-    go(&mut browser, &provider, "/sign-in", &json!({})).await.location();
+    let fresh = json!({"auth_time": world.now().second()});
+    go(&mut browser, &provider, "/sign-in", &fresh).await.location();
     let form = browser.get("/account/providers").await.form("/account/providers/unlink");
     let last = browser.submit(&form, &[]).await;
     assert_eq!(last.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -83,7 +87,8 @@ async fn the_last_way_in_stays_and_who_has_no_password_signs_in_anew() {
     assert!(set.fields.iter().all(|(name, _)| name != "password"), "{set:?}");
     let late = browser.submit(&set, &[("new_password", "another horse battery")]).await;
     assert!(late.text.contains("ten minutes after you signed in"), "{late:?}");
-    go(&mut browser, &provider, "/sign-in?again=1", &json!({})).await.location();
+    let fresh = json!({"auth_time": world.now().second()});
+    go(&mut browser, &provider, "/sign-in?again=1", &fresh).await.location();
     let set = browser.get("/account/password").await.form("/account/password");
     browser.submit(&set, &[("new_password", "another horse battery")]).await.location();
     let form = browser.get("/account/providers").await.form("/account/providers/unlink");
@@ -126,7 +131,7 @@ async fn who_verifies_an_address_learns_who_else_gets_in() {
     assert!(page.text.contains("signs in to this account with The &lt;work&gt;"), "{page:?}");
 
     // The same with an address that an account is to have from now on.
-    let ben = json!({"sub": "ben", "email": "ben@example.com"});
+    let ben = json!({"sub": "ben", "email": "ben@example.com", "auth_time": world.now().second()});
     let mut browser = Browser::new(&world);
     go(&mut browser, &provider, "/sign-up", &ben).await.location();
     let form = browser.get("/account").await.form("/account/email");
@@ -141,4 +146,32 @@ async fn who_verifies_an_address_learns_who_else_gets_in() {
     browser.submit(&form, &[("new_email", "d@example.com"), ("password", PASSWORD)]).await.assert_ok();
     let mail = world.mails("d@example.com").await.concat();
     assert!(mail.contains("/verify?token=") && !mail.contains("signs in"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_provider_that_only_knew_the_browser_again_confirms_nothing() {
+    let (world, provider) = world(|_| {}).await;
+    for said in [json!({}), json!({"auth_time": "now"}), json!({"auth_time": world.now().second() - 300})] {
+        let mut browser = Browser::new(&world);
+        go(&mut browser, &provider, "/sign-in", &said).await.location();
+        let page = browser.get("/account/password").await;
+        assert!(page.text.contains("did not say that it asked you"), "{said}: {page:?}");
+        let set = page.form("/account/password");
+        let answer = browser.submit(&set, &[("new_password", "another horse battery")]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{said}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_was_to_ask_anew_has_to() {
+    let (world, provider) = world(|_| {}).await;
+    let at = |ago: i64| json!({"auth_time": world.now().second() - ago});
+    let mut browser = Browser::new(&world);
+    let answer = go(&mut browser, &provider, "/sign-in?again=1", &at(301)).await;
+    assert_refused(&browser, &answer, "provider_stale");
+    assert!(answer.text.contains("did not ask you anew"), "{answer:?}");
+    go(&mut browser, &provider, "/sign-in", &at(301)).await.location();
+    go(&mut browser, &provider, "/sign-in?again=1", &at(200)).await.location();
+    let set = browser.get("/account/password").await.form("/account/password");
+    browser.submit(&set, &[("new_password", "another horse battery")]).await.location();
 }

@@ -17,6 +17,7 @@ use crate::error::IdentityError;
 use crate::issuer::Audience;
 use crate::jwt::{self, AccessClaims, IdClaims, TokenType, at_hash};
 use crate::random;
+use crate::upstream::FRESH;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -106,7 +107,7 @@ impl Issue<'_> {
             exp: now.second() + i64::from(identity.config.access_token_s),
             auth_time: Some(code.authenticated_at.second()),
             nonce: code.nonce.clone(),
-            amr: methods.split_whitespace().map(str::to_owned).collect(),
+            amr: methods.split_whitespace().filter(|word| *word != FRESH).map(str::to_owned).collect(),
             at_hash: Some(at_hash(algorithm, access_token)),
             sid: code.browser_session.map(|session| session.to_string()),
             profile: profile(&account, &self.scopes),

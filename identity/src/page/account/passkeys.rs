@@ -17,6 +17,7 @@ use super::{about, confirmation, is_confirmed, unconfirmed, when};
 use crate::Identity;
 use crate::audit::What;
 use crate::browser::{Person, Posted, Scripted, Told, redirect};
+use crate::mail::WaysIn;
 use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::passkey::Registration;
@@ -109,6 +110,7 @@ pub(crate) async fn finish(
         added => added?,
     };
     identity.record(What::PasskeyAdded, about(&person), json!({"passkey": new.name})).await;
+    identity.tell(&person.account, WaysIn::PasskeyAdded { name: new.name });
     Ok(told(&json!({"next": next.as_str()})))
 }
 
