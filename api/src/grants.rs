@@ -98,6 +98,7 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Json<Items<Grant>>, Problem> {
     let page = paging::only_page(query, List::Grants)?;
+    app.identity.write_uses().await;
     let listed = app.store.grants(caller.organization(), page).await?;
     Ok(Json(Items::of(List::Grants, listed, Grant::from)))
 }

@@ -198,8 +198,9 @@ impl Identity {
         });
     }
 
-    /// Writes when linked services were last used.
-    pub(crate) async fn write_uses(&self) {
+    /// Writes when linked services were last used, as far as that is not done yet: for whoever is about to show it. It happens every
+    /// few seconds by itself.
+    pub async fn write_uses(&self) {
         if let Err(error) = self.uses.write(&self.store).await {
             tracing::warn!(%error, "when services were used could not be written; it is tried again in a moment");
         }

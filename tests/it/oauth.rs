@@ -93,6 +93,7 @@ impl Provider {
             "password": PASSWORD,
             "python": python()?,
             "visit": script("visit.py"),
+            "allow": script("allow.py"),
         }))
     }
 
@@ -162,7 +163,7 @@ async fn openid_client_gets_what_it_asks_for() -> anyhow::Result<()> {
     let mut node = Command::new("node");
     node.env("NODE_PATH", modules);
     let said = provider.run(&mut node, "openid_client.mjs", &[]).await?;
-    ensure!(said.contains("openid-client: client credentials"), "{said}");
+    ensure!(said.contains("openid-client: device grant"), "{said}");
     Ok(())
 }
 

@@ -50,6 +50,15 @@ class Person:
             answer = self.submit(answer, more)
         raise SystemExit(f"{url} leads nowhere")
 
+    def allow(self, url, user_code):
+        """Lets a device in that shows this address and code; answers the page that says so."""
+        page = self.session.get(url)
+        if "/sign-in" in page.url:
+            page = self.submit(page, {})
+            while page.is_redirect:
+                page = self.session.get(urljoin(page.url, page.headers["location"]), allow_redirects=False)
+        return self.submit(self.submit(page, {"user_code": user_code}), {})
+
     def submit(self, page, more):
         """Fills in the form of a page that is one of the steps."""
         for action, fields in Forms(page.text).found:

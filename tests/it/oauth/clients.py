@@ -109,9 +109,7 @@ def device():
         "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
         "device_code": begun["device_code"],
     }
-    asked = person.session.get(begun["verification_uri_complete"])
-    shown = person.submit(asked, {"user_code": begun["user_code"]})
-    agreed = person.submit(shown, {})
+    agreed = person.allow(begun["verification_uri_complete"], begun["user_code"])
     check("device: the person agrees", agreed.status_code == 200)
     given = requests.post(found["token_endpoint"], data=grant)
     check("device: tokens", given.status_code == 200 and "access_token" in given.json())

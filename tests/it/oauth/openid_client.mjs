@@ -43,3 +43,11 @@ await client.tokenRevocation(config, tokens.refresh_token);
 check('openid-client: revocation', !(await client.tokenIntrospection(config, fresh.access_token)).active);
 const own = await client.clientCredentialsGrant(config, { scope: 'venues:read' });
 check('openid-client: client credentials', own.access_token && !own.refresh_token);
+
+// A kiosk without a keyboard, whose person has a browser elsewhere (RFC 8628).
+const screen = await client.discovery(new URL(world.issuer), world.kiosk, undefined, client.None(), insecure);
+const begun = await client.initiateDeviceAuthorization(screen, { scope: 'openid' });
+execFileSync(world.python, [world.allow, JSON.stringify(world), begun.verification_uri_complete, begun.user_code]);
+const shown = await client.pollDeviceAuthorizationGrant(screen, begun);
+const person = await client.fetchUserInfo(screen, shown.access_token, tokens.claims().sub);
+check('openid-client: device grant', person.sub === tokens.claims().sub);
