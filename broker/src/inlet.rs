@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::front::Front;
 use crate::ingest::{Awaited, Incoming};
+use crate::registry::Reporter;
 
 /// The way in. It is open while the broker runs, and does not keep it from stopping.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +42,9 @@ impl Inlet {
         let front = self.0.get().and_then(Weak::upgrade).ok_or(InletError::Closed)?;
         let registry = &front.sign_in.registry;
         let known = registry.view().reporter(device);
-        // The notice that it was made, or that its person has just agreed, may still be on its way.
-        let reporter = match known.filter(|reporter| reporter.has_consent) {
+        // The notice that it was made, or that its person has just agreed or taken it back, may still be on its way.
+        let is_own = |reporter: &Arc<Reporter>| reporter.registered.device.owner.is_none();
+        let reporter = match known.filter(is_own) {
             Some(reporter) => reporter,
             None => registry.reload(device).await?.ok_or(InletError::NoDevice)?,
         };

@@ -1,5 +1,11 @@
 //! Where to go after a page: always to another page of ours.
 
+use axum::http::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::browser::Cookie;
+
 /// A path of this server that a person may be sent on to, with its query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Next(String);
@@ -9,6 +15,10 @@ const PATHS: [&str; 4] = ["/account", "/device", "/invitation", "/oauth/authoriz
 
 /// Characters of the longest one: it is kept while a person is elsewhere.
 const LONGEST: usize = 4_000;
+/// Characters of the longest one in a cookie, which browsers keep up to 4,096 of, encoded.
+const LONGEST_COOKIE: usize = 2_900;
+/// How long it is remembered: as long as a link that verifies an address is good.
+const REMEMBERED_S: i64 = 24 * 3_600;
 
 impl Default for Next {
     /// The person's own page.
@@ -34,6 +44,20 @@ impl Next {
     /// The same from a parameter that may be missing.
     pub(crate) fn read(text: Option<&str>) -> Self {
         text.and_then(Self::parse).unwrap_or_default()
+    }
+
+    /// The header that lets the browser remember it while its person looks into their mail; none for what no browser would
+    /// keep.
+    pub(crate) fn remember(&self, secure: bool) -> Option<String> {
+        let is_kept = self != &Self::default() && self.0.len() <= LONGEST_COOKIE;
+        is_kept.then(|| Cookie::Next.set(&URL_SAFE_NO_PAD.encode(&self.0), secure, Some(REMEMBERED_S)))
+    }
+
+    /// What the browser remembers.
+    pub(crate) fn remembered(headers: &HeaderMap, secure: bool) -> Self {
+        let kept = Cookie::Next.read(headers, secure).and_then(|value| URL_SAFE_NO_PAD.decode(value).ok());
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok());
+        Self::read(text.as_deref())
     }
 
     pub(crate) fn as_str(&self) -> &str {

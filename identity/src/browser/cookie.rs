@@ -10,6 +10,8 @@ pub(crate) enum Cookie {
     Session,
     /// What binds forms to the browser.
     Binding,
+    /// Where somebody was going who has to look into their mail first.
+    Next,
 }
 
 impl Cookie {
@@ -21,6 +23,8 @@ impl Cookie {
             (Self::Session, false) => "promenade",
             (Self::Binding, true) => "__Host-promenade-form",
             (Self::Binding, false) => "promenade-form",
+            (Self::Next, true) => "__Host-promenade-next",
+            (Self::Next, false) => "promenade-next",
         }
     }
 

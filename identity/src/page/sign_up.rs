@@ -14,7 +14,7 @@ use super::form::{email, mistake, new_password, person_name};
 use super::{Page, PageRefusal, form, provider};
 use crate::Identity;
 use crate::audit::{About, What};
-use crate::browser::{Posted, Visitor};
+use crate::browser::{Posted, Visitor, append};
 use crate::config::SignUp;
 use crate::error::IdentityError;
 use crate::mail::Mail;
@@ -64,7 +64,11 @@ pub(crate) async fn post(
     };
     identity.behind(make(Arc::clone(&identity), new, visitor.address));
     let body = html! { p { (words::VERIFY_FIRST) } };
-    Ok(Page::new(words::CHECK_MAIL, body).show(&identity, visitor))
+    let mut answer = Page::new(words::CHECK_MAIL, body).show(&identity, visitor);
+    if let Some(cookie) = next.remember(identity.issuer.is_secure()) {
+        append(&mut answer, cookie);
+    }
+    Ok(answer)
 }
 
 async fn make(identity: Arc<Identity>, new: NewAccount, address: IpAddr) -> Result<(), IdentityError> {

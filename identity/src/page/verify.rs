@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::html;
 use serde_json::json;
@@ -11,9 +12,10 @@ use store::{Change, Link, LinkPurpose, StoreError};
 use super::{Page, PageRefusal, form};
 use crate::Identity;
 use crate::audit::{About, What};
-use crate::browser::{Posted, Visitor};
+use crate::browser::{Cookie, Posted, Visitor, append};
 use crate::error::IdentityError;
 use crate::mail::Mail;
+use crate::next::Next;
 use crate::oauth::parameter::Parameters;
 use crate::words;
 
@@ -43,6 +45,7 @@ pub(crate) async fn get(
 /// `POST /verify`.
 pub(crate) async fn post(
     State(identity): State<Arc<Identity>>,
+    headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, PageRefusal> {
     let Posted { visitor, form } = &posted;
@@ -60,8 +63,13 @@ pub(crate) async fn post(
     }
     let about = About { account: Some(account.id), address: Some(visitor.address), ..About::default() };
     identity.record(What::EmailVerified, about, json!({"email": account.email})).await;
-    let body = html! { p.good { (words::VERIFIED) } p { a href="/sign-in" { (words::SIGN_IN) } } };
-    Ok(Page::new(words::VERIFY, body).show(&identity, visitor))
+    let secure = identity.issuer.is_secure();
+    let next = Next::remembered(&headers, secure);
+    let on = if next == Next::default() { "/sign-in".to_owned() } else { next.after("/sign-in") };
+    let body = html! { p.good { (words::VERIFIED) } p { a href=(on) { (words::SIGN_IN) } } };
+    let mut answer = Page::new(words::VERIFY, body).show(&identity, visitor);
+    append(&mut answer, Cookie::Next.clear(secure));
+    Ok(answer)
 }
 
 async fn find(identity: &Identity, token: &str) -> Result<Option<Link>, IdentityError> {

@@ -43,7 +43,7 @@ async fn a_set_up_link_is_good_for_a_day() {
 async fn who_signs_up_shows_that_mail_arrives_before_they_sign_in() {
     let world = World::new().await;
     let mut browser = Browser::new(&world);
-    let form = browser.get("/sign-up").await.form("/sign-up");
+    let form = browser.get("/sign-up?next=%2Fdevice").await.form("/sign-up");
     let fields = [("name", "Bob"), ("email", "bob@example.com"), ("new_password", PASSWORD)];
     browser.submit(&form, &fields).await.assert_ok();
     let path = world.link("bob@example.com", "/verify").await;
@@ -54,7 +54,12 @@ async fn who_signs_up_shows_that_mail_arrives_before_they_sign_in() {
 
     let form = browser.get(&path).await.form("/verify");
     browser.get(&path).await.form("/verify"); // looking does not use it
-    browser.submit(&form, &[]).await.assert_ok();
+    let verified = browser.submit(&form, &[]).await;
+    verified.assert_ok();
+    assert!(
+        verified.text.contains("href=\"/sign-in?next=%2Fdevice\""),
+        "to where they were going: {verified:?}"
+    );
     assert_eq!(browser.submit(&form, &[]).await.status.as_u16(), 410, "once");
     assert_eq!(browser.sign_in("bob@example.com", PASSWORD).await.location(), "/account");
 }

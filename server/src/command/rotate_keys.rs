@@ -32,7 +32,8 @@ pub(crate) fn rotate_keys(place: &Place) -> anyhow::Result<ExitCode> {
         println!("No key has signed anything yet, so none was replaced.");
     } else {
         println!(
-            "{rotated} new signing keys sign from now on. What the old ones signed stays good until it ends."
+            "{rotated} new signing keys sign from now on, of a server that is running within a minute. What the old ones signed stays good \
+             until it ends."
         );
     }
     Ok(ExitCode::SUCCESS)

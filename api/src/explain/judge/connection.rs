@@ -48,6 +48,12 @@ impl Evidence {
     fn refused(&self) -> Option<Finding> {
         let refused = self.last_refusal()?;
         let (code, why, remedy) = match &*refused.cause {
+            "bad_credentials" if self.kind == DeviceKind::Phone => (
+                Code::WrongCredentials,
+                "what it showed does not sign it in".to_owned(),
+                "A person's phone signs in with an access token for MQTT: let its application get a new one. Another phone signs in \
+                 with its secret.",
+            ),
             "bad_credentials" => (
                 Code::WrongCredentials,
                 "its secret or certificate is not this device's".to_owned(),
@@ -109,6 +115,11 @@ impl Evidence {
                 Code::TakenOver,
                 "another connection with the same client id took its session".to_owned(),
                 "See that no two devices have the same id, and that one device does not connect twice at a time.",
+            ),
+            "credentials_ended" if self.kind == DeviceKind::Phone => (
+                Code::CredentialsEnded,
+                "its access token ended, as it does after an hour, or what it stood for was changed or taken back".to_owned(),
+                "Nothing needs to be done if it comes back by itself; else let its application get a new token.",
             ),
             "credentials_ended" => (
                 Code::CredentialsEnded,

@@ -75,7 +75,7 @@ fn consent(csrf: &str, organization: OrganizationId, asked: &Asked<'_>) -> Marku
     };
     html! {
         h3 { (asked.purpose.title) }
-        p { (asked.purpose.text) }
+        p.text { (asked.purpose.text) }
         @if let Some(given) = asked.given {
             p.quiet { (words::agreed_on(&when(given.given_at))) }
             @if !asked.holds() { p.wrong { (words::TEXT_CHANGED) } }
