@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use protocol::{AccountId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::Change;
 use utoipa::ToSchema;
 
 use crate::App;
@@ -108,8 +107,7 @@ pub(crate) async fn give_consent(
         let detail = format!("must be `{}`: the text has changed and is to be read again", purpose.version);
         return Err(wrong("/version", detail));
     }
-    app.store.give_consent(organization, account, &body.purpose, &body.version, app.clock.now()).await?;
-    tell(&app, account).await?;
+    app.identity.agree(organization, account, &body.purpose, &body.version).await?;
     let detail = json!({"purpose": body.purpose, "version": body.version});
     audit::record(&app, &caller, What::ConsentGiven, Some(account), detail).await;
     let consent =
@@ -134,8 +132,7 @@ pub(crate) async fn withdraw_consent(
     Ids(purpose): Ids<String>,
 ) -> Result<StatusCode, Problem> {
     let (organization, account) = (caller.organization(), caller.person()?.account);
-    app.store.withdraw_consent(organization, account, &purpose, app.clock.now()).await?;
-    tell(&app, account).await?;
+    app.identity.take_back(organization, account, &purpose).await?;
     audit::record(&app, &caller, What::ConsentWithdrawn, Some(account), json!({"purpose": purpose})).await;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -152,12 +149,4 @@ async fn of(app: &App, organization: OrganizationId, account: AccountId) -> Resu
         given: asked.given.map(|one| GivenConsent { version: one.version.clone(), at: one.given_at.into() }),
     });
     Ok(purposes.collect())
-}
-
-/// Tells whoever takes pings that something about the phones of a person changed.
-async fn tell(app: &App, account: AccountId) -> Result<(), Problem> {
-    for phone in app.store.phones(account).await? {
-        app.live.changed(Change::Device(phone.id));
-    }
-    Ok(())
 }

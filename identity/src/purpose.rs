@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use protocol::OrganizationId;
+use protocol::{AccountId, OrganizationId};
 use serde::Deserialize;
-use store::{Consent, PRESENCE};
+use store::{Change, Consent, PRESENCE, StoreError};
+
+use crate::Identity;
 
 /// The purposes by their ids. [`PRESENCE`] is always among them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -109,6 +111,39 @@ impl From<BTreeMap<String, Purpose>> for Purposes {
             version: "1".to_owned(),
         });
         Self(purposes)
+    }
+}
+
+impl Identity {
+    /// Notes that a person agreed to the text of a purpose with an organization, and tells whoever takes pings of their phones.
+    pub async fn agree(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+        purpose: &str,
+        version: &str,
+    ) -> Result<(), StoreError> {
+        self.store.give_consent(organization, account, purpose, version, self.clock.now()).await?;
+        self.tell_of_phones(account).await
+    }
+
+    /// Notes that a person took their consent back, whatever the version, and tells whoever takes pings of their phones. Not found
+    /// when none holds.
+    pub async fn take_back(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+        purpose: &str,
+    ) -> Result<(), StoreError> {
+        self.store.withdraw_consent(organization, account, purpose, self.clock.now()).await?;
+        self.tell_of_phones(account).await
+    }
+
+    async fn tell_of_phones(&self, account: AccountId) -> Result<(), StoreError> {
+        for phone in self.store.phones(account).await? {
+            self.changed(Change::Device(phone.id));
+        }
+        Ok(())
     }
 }
 

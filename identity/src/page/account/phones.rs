@@ -120,9 +120,7 @@ pub(crate) async fn agree(
     if purpose.version != version {
         return Err(PageRefusal::Invalid(words::CHANGED_MEANWHILE.to_owned()));
     }
-    let now = identity.clock.now();
-    identity.store.give_consent(organization, person.account.id, id, version, now).await?;
-    tell(&identity, &person).await?;
+    identity.agree(organization, person.account.id, id, version).await?;
     let detail = json!({"purpose": id, "version": version});
     let about = About { organization: Some(organization), ..about(&person) };
     identity.record(What::ConsentGiven, about, detail).await;
@@ -137,9 +135,7 @@ pub(crate) async fn withdraw(
     let (person, form) = posted.by_person()?;
     let organization = organization(&form)?;
     let purpose = form.get("purpose").unwrap_or_default();
-    let now = identity.clock.now();
-    identity.store.withdraw_consent(organization, person.account.id, purpose, now).await?;
-    tell(&identity, &person).await?;
+    identity.take_back(organization, person.account.id, purpose).await?;
     let about = About { organization: Some(organization), ..about(&person) };
     identity.record(What::ConsentWithdrawn, about, json!({"purpose": purpose})).await;
     Ok(redirect(HERE))
@@ -147,12 +143,4 @@ pub(crate) async fn withdraw(
 
 fn organization(form: &Parameters) -> Result<OrganizationId, PageRefusal> {
     form.get("organization").and_then(|id| id.parse().ok()).ok_or(PageRefusal::NotFound)
-}
-
-/// Tells whoever takes pings that something about the phones of the person changed.
-async fn tell(identity: &Identity, person: &Person) -> Result<(), PageRefusal> {
-    for phone in identity.store.phones(person.account.id).await? {
-        identity.changed(Change::Device(phone.id));
-    }
-    Ok(())
 }
