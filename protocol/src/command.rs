@@ -1,9 +1,26 @@
 //! Orders to devices and what they answer.
 
+mod reason;
+mod signed;
+mod status;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{CommandId, Timestamp};
+
+pub use reason::{CommandReason, CommandReasonError};
+pub use signed::SignedOrder;
+pub use status::{CommandStatus, CommandStatusError};
+
+/// Characters of a command's name.
+pub const MAX_COMMAND_NAME: usize = 64;
+
+/// Bytes of a command's arguments as JSON, and of the result in an ack.
+pub const MAX_ARGS_BYTES: usize = 16 * 1024;
+
+/// Characters of an ack's text that are kept.
+pub const MAX_DETAIL: usize = 500;
 
 /// Body of `v1/{device}/commands/{command}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +35,9 @@ pub struct Command {
     pub deadline: Option<Timestamp>,
     /// The server's clock at sending, for devices whose own clock is not set.
     pub now: Timestamp,
+    /// The same order as its operator signed it: a JWS over a [`SignedOrder`]. Devices told to require it run nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
 }
 
 /// Body of `v1/{device}/commands/{command}/ack`.
@@ -25,12 +45,44 @@ pub struct Command {
 pub struct Ack {
     /// How far the device got.
     pub status: AckStatus,
-    /// Why it failed or was refused, in words.
+    /// Why it failed or was refused: a word of [`CommandReason`]; any other text is taken for [`Ack::detail`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The same in the device's own words; [`MAX_DETAIL`] characters are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// What came out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
+    /// What it changed: a merge patch of the reported state, as on `v1/{device}/twin/reported`, taken together with the ack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Map<String, Value>>,
+}
+
+impl Ack {
+    /// An ack that says nothing but how far the device got.
+    pub fn new(status: AckStatus) -> Self {
+        Self { status, reason: None, detail: None, result: None, reported: None }
+    }
+
+    /// A final ack with its reason, and the device's own words.
+    pub fn because(status: AckStatus, reason: CommandReason, detail: Option<String>) -> Self {
+        Self { reason: Some(reason.as_str().to_owned()), detail, ..Self::new(status) }
+    }
+
+    /// The reason as a word of the closed list, and the device's words: what is no such word is the device's words.
+    pub fn cause(&self) -> (Option<CommandReason>, Option<String>) {
+        let kept = |text: &String| text.chars().take(MAX_DETAIL).collect::<String>();
+        let Some(said) = self.reason.as_ref().filter(|said| !said.is_empty()) else {
+            return (None, self.detail.as_ref().map(kept));
+        };
+        match said.parse() {
+            Ok(reason) => (Some(reason), self.detail.as_ref().map(kept)),
+            Err(CommandReasonError) => {
+                (Some(CommandReason::Other), self.detail.as_ref().or(Some(said)).map(kept))
+            }
+        }
+    }
 }
 
 /// Body of `v1/organizations/{organization}/devices/{device}/acks`: an ack and the command it answers.
@@ -98,9 +150,33 @@ mod tests {
     #[test]
     fn args_and_deadline_may_be_absent() {
         let command: Command = serde_json::from_str(r#"{"name":"identify","now":5}"#).unwrap();
-        let expected =
-            Command { name: "identify".into(), args: no_args(), deadline: None, now: Timestamp(5) };
+        let expected = Command {
+            name: "identify".into(),
+            args: no_args(),
+            deadline: None,
+            now: Timestamp(5),
+            signed: None,
+        };
         assert_eq!(command, expected);
         assert_eq!(serde_json::to_string(&command).unwrap(), r#"{"name":"identify","args":{},"now":5}"#);
+    }
+
+    #[test]
+    fn a_reason_of_its_own_is_the_words_of_the_device() {
+        let ack = |reason: Option<&str>, detail: Option<&str>| Ack {
+            reason: reason.map(Into::into),
+            detail: detail.map(Into::into),
+            ..Ack::new(AckStatus::Failed)
+        };
+        let (long, cut) = ("x".repeat(600), "x".repeat(MAX_DETAIL));
+        for (ack, reason, detail) in [
+            (ack(None, None), None, None),
+            (ack(Some("busy"), Some("updating")), Some(CommandReason::Busy), Some("updating")),
+            (ack(Some("on fire"), None), Some(CommandReason::Other), Some("on fire")),
+            (ack(Some("on fire"), Some("hot")), Some(CommandReason::Other), Some("hot")),
+            (ack(Some(""), Some(&long)), None, Some(cut.as_str())),
+        ] {
+            assert_eq!(ack.cause(), (reason, detail.map(Into::into)), "{ack:?}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What devices and servers agree on: ids, topics, ping batches, receipts and beacon frames.
+//! What devices and servers agree on: ids, topics, ping batches, receipts, commands, twins, capabilities and beacon
+//! frames.
 //!
 //! Nothing here does I/O or reads a clock. Every decoder takes bytes from strangers, so each of them returns an error
 //! instead of panicking, bounds what it allocates and never recurses on its input.
@@ -6,12 +7,14 @@
 pub mod batch;
 pub mod beacon;
 pub mod boot;
+pub mod capability;
 pub mod command;
 mod hex;
 pub mod id;
 pub mod identifier;
 pub mod kind;
 pub mod movement;
+pub mod profile;
 pub mod reason;
 pub mod receipt;
 pub mod status;
@@ -23,7 +26,8 @@ pub mod twin;
 
 pub use batch::{Batch, BatchError, Decoded, MAX_BATCH_BYTES, MAX_PINGS, MAX_SEQ, Ping};
 pub use boot::{Boot, BootError};
-pub use command::{Ack, AckStatus, Command, ForwardedAck};
+pub use capability::{Capabilities, Fault, Order};
+pub use command::{Ack, AckStatus, Command, CommandReason, CommandStatus, ForwardedAck, SignedOrder};
 pub use id::{
     AccountId, AuditId, BrowserSessionId, ClientId, CommandId, DeviceId, GrantId, IdError, InvitationId,
     KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId, VisitId, ZoneId,
@@ -31,10 +35,11 @@ pub use id::{
 pub use identifier::{Identifier, IdentifierError};
 pub use kind::{DeviceKind, KindError, ZoneKind};
 pub use movement::{Movement, MovementKind};
+pub use profile::{ApplianceType, Confirmation, Profile};
 pub use reason::{Limit, Reason, ReasonError};
 pub use receipt::{Receipt, Refused};
 pub use status::Status;
 pub use subject::{Subject, SubjectError};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicError};
-pub use twin::{Desired, Reported};
+pub use twin::{Desired, MAX_TWIN_BYTES, MAX_TWIN_DEPTH, Reported};

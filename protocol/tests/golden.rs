@@ -10,7 +10,7 @@ use protocol::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name);
@@ -19,6 +19,13 @@ fn read(name: &str) -> Vec<u8> {
 
 fn ping(id: &str, rssi: i8, at: i64) -> Ping {
     Ping { id: id.parse().expect(id), rssi, at: Timestamp(at), tx: None, max: None, n: None }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other} is no object"),
+    }
 }
 
 /// Both files parse to the batch, and the batch is written as exactly these bytes.
@@ -131,16 +138,35 @@ fn commands_and_acks() {
         args: json!({"text": "hi"}),
         deadline: Some(Timestamp(1_790_000_060_000)),
         now: Timestamp(1_790_000_000_000),
+        signed: None,
     };
     assert_body("command.json", &command);
-    let ack =
-        Ack { status: AckStatus::Failed, reason: Some("no screen".into()), result: Some(json!({"code": 7})) };
+    let ack = Ack {
+        reason: Some("no screen".into()),
+        result: Some(json!({"code": 7})),
+        ..Ack::new(AckStatus::Failed)
+    };
     assert_body("ack.json", &ack);
     let forwarded = ForwardedAck {
         command: "01999999-0000-7000-8000-000000000006".parse().unwrap(),
-        ack: Ack { status: AckStatus::Accepted, reason: None, result: None },
+        ack: Ack::new(AckStatus::Accepted),
     };
     assert_body("ack_forwarded.json", &forwarded);
+    let signed = Command {
+        name: "on_off.set".into(),
+        args: json!({"on": true}),
+        signed: Some("eyJhbGciOiJFZERTQSJ9.e30.AA".into()),
+        ..command
+    };
+    assert_body("command_signed.json", &signed);
+    let reported = Ack {
+        reason: Some("out_of_range".into()),
+        detail: Some("the lamp stops at 90".into()),
+        result: Some(json!({"code": 7})),
+        reported: Some(object(json!({"on_off": {"on": true}}))),
+        ..Ack::new(AckStatus::Done)
+    };
+    assert_body("ack_reported.json", &reported);
 }
 
 #[test]
@@ -167,11 +193,10 @@ fn movements() {
 #[test]
 fn status_and_twin() {
     assert_body("status.json", &Status { connected: true, since: Timestamp(1_790_000_000_000) });
-    let object = |value| match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    };
-    assert_body("desired.json", &Desired { version: 7, state: object(json!({"volume": 3})) });
+    assert_body("desired.json", &Desired { version: 7, state: object(json!({"volume": 3})), delta: None });
+    let on = object(json!({"on_off": {"on": true}}));
+    let behind = Desired { version: 8, state: on.clone(), delta: Some(on) };
+    assert_body("desired_delta.json", &behind);
     let reported = object(json!({"volume": 3, "firmware": "1.2.0"}));
     // The order of a state's members means nothing, so this one is not compared as text.
     let body = serde_json::from_slice::<Reported>(&read("reported.json")).unwrap();
