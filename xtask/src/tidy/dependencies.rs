@@ -12,10 +12,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["protocol", "presence"]),
     ("broker", &["protocol", "presence", "store"]),
     ("identity", &["protocol", "store"]),
-    ("api", &["protocol", "presence", "store", "identity"]),
+    ("voice", &["protocol", "store", "identity"]),
+    ("api", &["protocol", "presence", "store", "identity", "voice"]),
     ("device-agent", &["protocol"]),
     ("firmware-sim", &["protocol"]),
-    ("server", &["protocol", "presence", "store", "broker", "identity", "api", "firmware-sim"]),
+    ("server", &["protocol", "presence", "store", "broker", "identity", "voice", "api", "firmware-sim"]),
     ("tests", &[]),
     ("xtask", &[]),
 ];
