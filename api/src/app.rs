@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use identity::Identity;
 use prometheus_client::registry::Registry;
-use store::{Clock, Live, Store};
+use store::{Clock, Live, Orders, Store};
 
 use crate::pings::PingLog;
 use crate::proxies::TrustedProxies;
@@ -18,6 +18,8 @@ pub struct App {
     pub store: Store,
     /// What is true now, and the way to tell the broker of a change.
     pub live: Live,
+    /// Where commands and twins are written.
+    pub orders: Orders,
     /// Where the time comes from.
     pub clock: Clock,
     /// The folder of the certificate authority, if there is one; it is read whenever something is signed.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::{DeviceId, Identifier, OrganizationId, VenueId, ZoneId};
+use protocol::{DeviceId, Identifier, OrganizationId, Profile, VenueId, ZoneId};
 use store::{Change, DeviceFilter, DevicePatch, NewDevice, StoreError};
 
 use crate::App;
@@ -45,6 +45,7 @@ pub(crate) async fn create(
     let name = mistakes.check("/name", fields::name(body.name));
     let identifier = mistakes.optional("/identifier", body.identifier, |text| identifier(&text));
     let position = mistakes.optional("/position", body.position, |metres| fields::position(&metres));
+    let profile = check_profile(&mut mistakes, body.profile);
     if position.is_some() && body.venue.is_none() && body.zone.is_none() {
         mistakes.push("/position", "needs a venue");
     }
@@ -52,7 +53,7 @@ pub(crate) async fn create(
     let Some(name) = name else { return Err(mistakes.refusal()) };
     mistakes.finish()?;
     let (venue, zone) = (body.venue, body.zone);
-    let new = NewDevice { identifier, venue, zone, position, ..NewDevice::new(body.kind, name) };
+    let new = NewDevice { identifier, profile, venue, zone, position, ..NewDevice::new(body.kind, name) };
     let (device, secret) = app.store.create_device(caller.organization(), &new, app.clock.now()).await?;
     tell(&app, device.id, [None, place_of(&device)]);
     let location = format!("/api/v1/devices/{}", device.id);
@@ -126,6 +127,7 @@ pub(crate) async fn change(
     let patch = DevicePatch {
         name: mistakes.optional("/name", body.name, fields::name),
         identifier: mistakes.nullable("/identifier", body.identifier, |text| identifier(&text)),
+        profile: body.profile.map(|profile| check_profile(&mut mistakes, profile)),
         venue: body.venue,
         zone: body.zone,
         position: mistakes.nullable("/position", body.position, |metres| fields::position(&metres)),
@@ -176,6 +178,18 @@ fn place_of(device: &store::Device) -> Option<VenueId> {
 
 fn identifier(text: &str) -> Result<Identifier, String> {
     text.parse().map_err(|error: protocol::IdentifierError| error.to_string())
+}
+
+/// A profile that describes a device.
+fn check_profile(mistakes: &mut Mistakes, profile: Option<Profile>) -> Option<Profile> {
+    let profile = profile?;
+    match profile.check() {
+        Ok(()) => Some(profile),
+        Err(fault) => {
+            mistakes.push(&format!("/profile{}", fault.path), fault.what);
+            None
+        }
+    }
 }
 
 /// Says which of venue and zone is not there. A zone alone brings its venue, and the store knows whether it exists.

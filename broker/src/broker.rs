@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use store::{Clock, Live, SavedState, Store, StoreError};
+use store::{Clock, Live, Orders, SavedState, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
@@ -48,6 +48,8 @@ pub struct Parts {
     pub store: Store,
     /// What is true now.
     pub live: Live,
+    /// Where commands and twins are written.
+    pub orders: Orders,
     /// Where the time comes from.
     pub clock: Clock,
     /// Its counters.

@@ -67,6 +67,8 @@ ids! {
     DeviceId;
     /// One order to one device.
     CommandId;
+    /// One order to many devices.
+    BulkCommandId;
     /// An API key, not its secret.
     KeyId;
     /// A subject in one zone, from-to.

@@ -27,10 +27,13 @@ pub mod twin;
 pub use batch::{Batch, BatchError, Decoded, MAX_BATCH_BYTES, MAX_PINGS, MAX_SEQ, Ping};
 pub use boot::{Boot, BootError};
 pub use capability::{Capabilities, Fault, Order};
-pub use command::{Ack, AckStatus, Command, CommandReason, CommandStatus, ForwardedAck, SignedOrder};
+pub use command::{
+    Ack, AckStatus, Command, CommandReason, CommandStatus, ForwardedAck, MAX_ARGS_BYTES, MAX_COMMAND_NAME,
+    SignedOrder,
+};
 pub use id::{
-    AccountId, AuditId, BrowserSessionId, ClientId, CommandId, DeviceId, GrantId, IdError, InvitationId,
-    KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId, VisitId, ZoneId,
+    AccountId, AuditId, BrowserSessionId, BulkCommandId, ClientId, CommandId, DeviceId, GrantId, IdError,
+    InvitationId, KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId, VisitId, ZoneId,
 };
 pub use identifier::{Identifier, IdentifierError};
 pub use kind::{DeviceKind, KindError, ZoneKind};

@@ -10,8 +10,9 @@ use api::PingLogError;
 use broker::{InletError, TokenWorth, Tokens};
 use identity::{Audience, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
-use store::{Claim, Clock, Live, Organization, Store, StoreError, Tenure};
+use store::{Claim, Clock, Live, Orders, Organization, Store, StoreError, Tenure};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,8 @@ pub struct Service {
     pub store: Store,
     /// Accounts and the `OAuth2` server.
     pub identity: Arc<Identity>,
+    /// Writes commands and twins until nobody can ask for it any more.
+    writing: JoinHandle<()>,
     /// That no other server counts the same pings.
     claim: Claim,
     /// What is needed to claim again.
@@ -115,6 +118,7 @@ impl Service {
         })?;
         let organization = store.default_organization(clock.now()).await?;
         let live = Live::memory();
+        let (orders, writing) = Orders::start(store.clone(), live.clone(), clock.clone());
         let mut registry = Registry::default();
         let identity = Identity::open(identity::Parts {
             store: store.clone(),
@@ -131,6 +135,7 @@ impl Service {
             config: config.mqtt.clone(),
             store: store.clone(),
             live: live.clone(),
+            orders: orders.clone(),
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
             tokens: tokens(Arc::clone(&identity)),
@@ -142,6 +147,7 @@ impl Service {
         let app = Arc::new(api::App {
             store: store.clone(),
             live,
+            orders,
             clock,
             authority: config.authority(),
             identity: Arc::clone(&identity),
@@ -151,13 +157,13 @@ impl Service {
             metrics,
             config: api::Config::default(),
         });
-        Ok(Self { broker, app, organization, store, identity, claim, tenure })
+        Ok(Self { broker, app, organization, store, identity, writing, claim, tenure })
     }
 
     /// Serves until `shutdown`, then stops in order: no new connections, what was taken in is committed, a last checkpoint.
     /// When another server has the database, it stops at once and writes nothing more.
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { broker, app, store, claim, mut tenure, .. } = self;
+        let Self { broker, app, store, writing, claim, mut tenure, .. } = self;
         let mut claim = Some(claim);
         let api = tokio::spawn(api::run(app, listeners.http, shutdown.clone()));
         let mut broker = pin!(broker.run(listeners.mqtt, shutdown.clone()));
@@ -177,6 +183,8 @@ impl Service {
         shutdown.cancel();
         api.await.context("the HTTP interface stopped")?;
         let goodbye = async {
+            // Whoever could ask for more has gone.
+            let _ = writing.await;
             store.close().await;
             // Last, so that the next server begins after everything was written.
             match claim {

@@ -88,14 +88,21 @@ impl Row<'_> {
         self
     }
 
-    /// A word of letters, digits, `_`, `-` and `:`, which JSON needs no escapes for.
+    /// A word of letters, digits, `_`, `-`, `.` and `:`, which JSON needs no escapes for.
     pub(crate) fn word(&mut self, word: &str) -> &mut Self {
-        debug_assert!(word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:".contains(&byte)));
+        debug_assert!(word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte)));
         self.separate();
         self.json.push(b'"');
         self.json.extend_from_slice(word.as_bytes());
         self.json.push(b'"');
         self
+    }
+
+    pub(crate) fn optional_word(&mut self, word: Option<&str>) -> &mut Self {
+        match word {
+            Some(word) => self.word(word),
+            None => self.null(),
+        }
     }
 
     pub(crate) fn number(&mut self, number: i64) -> &mut Self {

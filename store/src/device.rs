@@ -4,7 +4,8 @@ mod patch;
 mod rows;
 
 use protocol::{
-    AccountId, ClientId, DeviceId, DeviceKind, Identifier, OrganizationId, Timestamp, VenueId, ZoneId,
+    AccountId, ClientId, DeviceId, DeviceKind, Identifier, OrganizationId, Profile, Timestamp, VenueId,
+    ZoneId,
 };
 
 use crate::engine::Store;
@@ -14,6 +15,7 @@ use crate::page::{Listed, Page};
 use crate::placement::{Place, Placement};
 use crate::random;
 use crate::secret::{Purpose, Secret};
+use crate::text;
 use crate::venue;
 
 pub(crate) use rows::{DeviceRow, select_devices};
@@ -33,6 +35,8 @@ pub struct Device {
     pub name: String,
     /// What its radio calls itself; unique in the whole installation.
     pub identifier: Option<Identifier>,
+    /// What it is to people and assistants; none until somebody says.
+    pub profile: Option<Profile>,
     /// Its newest placement, which may still be to come; none when it stands nowhere.
     pub placement: Option<Placement>,
     /// When it was made.
@@ -59,6 +63,8 @@ pub struct NewDevice {
     pub name: String,
     /// See [`Device::identifier`].
     pub identifier: Option<Identifier>,
+    /// See [`Device::profile`].
+    pub profile: Option<Profile>,
     /// The venue it stands in.
     pub venue: Option<VenueId>,
     /// The zone it stands in; brings its venue when that is none.
@@ -74,6 +80,8 @@ pub struct DevicePatch {
     pub name: Option<String>,
     /// See [`Device::identifier`].
     pub identifier: Option<Option<Identifier>>,
+    /// See [`Device::profile`].
+    pub profile: Option<Option<Profile>>,
     /// Another venue takes zone and position away unless they are given too.
     pub venue: Option<Option<VenueId>>,
     /// The zone.
@@ -96,7 +104,15 @@ pub struct DeviceFilter {
 impl NewDevice {
     /// A device without identifier or place.
     pub fn new(kind: DeviceKind, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), identifier: None, venue: None, zone: None, position: None }
+        Self {
+            kind,
+            name: name.into(),
+            identifier: None,
+            profile: None,
+            venue: None,
+            zone: None,
+            position: None,
+        }
     }
 }
 
@@ -109,6 +125,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(Device, Secret)> {
         venue::name(&new.name)?;
+        check_profile(new.profile.as_ref())?;
         let id = DeviceId::new(now, random::bytes()?);
         let secret = Secret::generate(Purpose::Device)?;
         let hash = secret.hash(self.installation_key());
@@ -168,6 +185,7 @@ impl Store {
         }
         tx.revoke_certificates(organization, id, now).await?;
         tx.delete_facts(organization, id).await?;
+        tx.end_commands_of(organization, id, now).await?;
         tx.mark_device_deleted(organization, id, now).await?;
         tx.commit().await
     }
@@ -194,6 +212,13 @@ impl Store {
         tx.commit().await?;
         Ok(secret)
     }
+}
+
+/// Refuses a profile that describes no device.
+fn check_profile(profile: Option<&Profile>) -> Result<()> {
+    let Some(profile) = profile else { return Ok(()) };
+    text::check_json(&serde_json::to_value(profile).unwrap_or_default())?;
+    profile.check().map_err(|fault| StoreError::Invalid(format!("profile{fault}")))
 }
 
 /// The identifier is taken by another device of the installation.

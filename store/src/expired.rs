@@ -13,8 +13,8 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// What to delete, and for how long it is kept once it is over.
 ///
 /// Codes stay a day, so that one that comes again is known as replayed; tokens that were replaced stay a month for the same
-/// reason, and so do sessions, for people to see. The grants that codes and device requests led to stay.
-const OVER: [(&str, i64); 9] = [
+/// reason, and so do sessions, for people to see. Commands stay three months. The grants that codes and device requests led to stay.
+const OVER: [(&str, i64); 11] = [
     ("DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at <= $1 LIMIT $2)", DAY_MS),
     (
         "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at <= $1 LIMIT $2)",
@@ -54,11 +54,17 @@ const OVER: [(&str, i64); 9] = [
         "DELETE FROM signing_keys WHERE id IN (SELECT id FROM signing_keys WHERE retired_at <= $1 LIMIT $2)",
         30 * DAY_MS,
     ),
+    ("DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE ended_at <= $1 LIMIT $2)", 90 * DAY_MS),
+    (
+        "DELETE FROM bulk_commands WHERE id IN
+            (SELECT id FROM bulk_commands WHERE created_at <= $1 LIMIT $2)",
+        100 * DAY_MS,
+    ),
 ];
 
 impl Store {
     /// Deletes what is over, of the whole installation: codes, links, sign-ins that were begun, sessions, invitations,
-    /// tokens and keys, at most 500 of each at a call. Gives how many were deleted: 0 when nothing is left to delete.
+    /// tokens, keys and commands, at most 500 of each at a call. Gives how many were deleted: 0 when nothing is left to delete.
     pub async fn forget_expired(&self, now: Timestamp) -> Result<u64> {
         let mut deleted = 0;
         for (statement, kept_ms) in OVER {

@@ -2,9 +2,17 @@
 
 mod memory;
 
+use std::sync::Arc;
+
 use presence::Occupancy;
-use protocol::{AccountId, ClientId, DeviceId, GrantId, KeyId, Movement, OrganizationId, Timestamp, VenueId};
-use tokio::sync::broadcast;
+use protocol::{
+    AccountId, ClientId, CommandId, DeviceId, GrantId, KeyId, Movement, OrganizationId, Timestamp, VenueId,
+};
+use serde_json::{Map, Value};
+use tokio::sync::{broadcast, watch};
+
+use crate::command::Command;
+use crate::twin::{Side, Twin};
 
 pub use memory::Memory;
 
@@ -30,6 +38,45 @@ pub enum Change {
     Account(AccountId),
     /// A client, its secret, or what it may ask for.
     Client(ClientId),
+}
+
+/// A twin changed.
+#[derive(Debug, Clone)]
+pub struct TwinNotice {
+    /// Which side of it.
+    pub side: Side,
+    /// By what merge patch.
+    pub patch: Arc<Map<String, Value>>,
+    /// What it is now.
+    pub twin: Arc<Twin>,
+}
+
+/// What becomes of one command, from the moment of following on.
+#[derive(Debug)]
+pub struct Following {
+    command: CommandId,
+    progress: watch::Receiver<Option<Arc<Command>>>,
+    live: Live,
+}
+
+impl Following {
+    /// The command once it got further than it was; none when nothing can come any more.
+    pub async fn next(&mut self) -> Option<Arc<Command>> {
+        self.progress.changed().await.ok()?;
+        self.progress.borrow_and_update().clone()
+    }
+
+    /// The command as it was told last; none when nothing was.
+    pub fn newest(&self) -> Option<Arc<Command>> {
+        self.progress.borrow().clone()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let Live::Memory(memory) = &self.live;
+        memory.unfollow(self.command);
+    }
 }
 
 /// What comes in, from the moment of listening on. Who listens too slowly misses the oldest.
@@ -100,6 +147,48 @@ impl Live {
     pub fn changes(&self) -> Listener<Change> {
         let Self::Memory(memory) = self;
         Listener(memory.changes())
+    }
+
+    /// Tells that there is something new in the outbox.
+    pub fn order(&self) {
+        let Self::Memory(memory) = self;
+        memory.order();
+    }
+
+    /// Waits until there may be something new in the outbox. For one who waits.
+    pub async fn ordered(&self) {
+        let Self::Memory(memory) = self;
+        memory.ordered().await;
+    }
+
+    /// Tells that a command got further.
+    pub fn progressed(&self, command: &Arc<Command>) {
+        let Self::Memory(memory) = self;
+        memory.progressed(command);
+    }
+
+    /// Follows one command, which may be still to be given.
+    pub fn follow(&self, command: CommandId) -> Following {
+        let Self::Memory(memory) = self;
+        Following { command, progress: memory.follow(command), live: self.clone() }
+    }
+
+    /// Listens to commands that get further, of the whole installation.
+    pub fn progress(&self) -> Listener<Arc<Command>> {
+        let Self::Memory(memory) = self;
+        Listener(memory.progress())
+    }
+
+    /// Tells that a twin changed.
+    pub fn twin_changed(&self, notice: TwinNotice) {
+        let Self::Memory(memory) = self;
+        memory.twin_changed(notice);
+    }
+
+    /// Listens to changes of twins, of the whole installation.
+    pub fn twins(&self) -> Listener<TwinNotice> {
+        let Self::Memory(memory) = self;
+        Listener(memory.twins())
     }
 
     /// Tells that a device is connected.

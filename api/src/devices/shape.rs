@@ -1,6 +1,6 @@
 //! What a device looks like from outside.
 
-use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, VenueId, ZoneId};
+use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Profile, VenueId, ZoneId};
 use serde::{Deserialize, Serialize};
 use store::{Live, Secret};
 use utoipa::ToSchema;
@@ -23,6 +23,9 @@ pub(crate) struct Device {
     /// What its radio calls itself; unique in the whole installation.
     #[schema(value_type = Option<String>, example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     identifier: Option<Identifier>,
+    /// What it is to people and assistants, and what it can do: `docs/commands.md` has its shape. Null until somebody says.
+    #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
+    profile: Option<Profile>,
     /// Where it stands; null for nowhere.
     #[schema(value_type = Option<String>, format = "uuid")]
     venue: Option<VenueId>,
@@ -75,6 +78,9 @@ pub(crate) struct DeviceToCreate {
     /// What its radio calls itself.
     #[schema(example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     pub(super) identifier: Option<String>,
+    /// What it is to people and assistants, and what it can do.
+    #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
+    pub(super) profile: Option<Profile>,
 }
 
 /// What to change of a device; what is left out stays as it is, null clears.
@@ -86,6 +92,10 @@ pub(crate) struct DeviceChange {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub(super) identifier: Option<Option<String>>,
+    /// The whole of it; null takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Object>)]
+    pub(super) profile: Option<Option<Profile>>,
     /// Another venue takes zone and position away unless they are given too; null takes it out of every venue.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, format = "uuid")]
@@ -121,6 +131,7 @@ pub(super) fn device(live: &Live, device: store::Device) -> Device {
         position: placement.and_then(|placement| placement.position),
         effective_from: placement.and_then(|placement| Instant::unless_ever(placement.effective_from)),
         identifier: device.identifier,
+        profile: device.profile,
         connected: connection.is_some(),
         connected_since: connection.map(Instant),
         created_at: device.created_at.into(),

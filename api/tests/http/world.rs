@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use protocol::{AccountId, Batch, DeviceId, GrantId, OrganizationId, Receipt, Refused, Timestamp};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
-use store::{BuiltInRole, Clock, Live, NewAccount, NewGrant, Role, ScopeSet, Store};
+use store::{BuiltInRole, Clock, Live, NewAccount, NewGrant, Orders, Role, ScopeSet, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -103,9 +103,11 @@ impl World {
             http: listener.local_addr().unwrap(),
             metrics: IdentityMetrics::register(&mut registry),
         });
+        let (orders, _writing) = Orders::start(store.clone(), live.clone(), clock.clone());
         let app = Arc::new(App {
             store,
             live,
+            orders,
             clock,
             identity: identity.await.unwrap(),
             authority: directory.path().join("ca"),

@@ -16,11 +16,14 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
     let store = Store::open(&url).await.expect("a store");
     let mut config = Config::default();
     config.anonymous.subscribe = vec!["#".into()];
+    let live = Live::memory();
+    let (orders, _writing) = Orders::start(store.clone(), live.clone(), Clock::System);
     let parts = Parts {
         tokens: Tokens::none(),
         config,
         store: store.clone(),
-        live: Live::memory(),
+        live,
+        orders,
         clock: Clock::System,
         metrics: Metrics::register(&mut Counters::default()),
         presence: String::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
 
-use super::{Device, DevicePatch};
+use super::{Device, DevicePatch, check_profile};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::history::EVER;
@@ -24,6 +24,7 @@ impl Store {
         if let Some(name) = &patch.name {
             venue::name(name)?;
         }
+        check_profile(patch.profile.as_ref().and_then(Option::as_ref))?;
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, id, now).await?;
         let device = tx.device(organization, id).await?;

@@ -1,6 +1,6 @@
 //! The statements behind devices.
 
-use protocol::{AccountId, ClientId, DeviceId, OrganizationId, Timestamp, VenueId, ZoneId};
+use protocol::{AccountId, ClientId, DeviceId, OrganizationId, Profile, Timestamp, VenueId, ZoneId};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::placement::Place;
 macro_rules! select_devices {
     ($rest:literal) => {
         concat!(
-            "SELECT d.id, d.organization, d.account, d.client, d.kind, d.name, d.identifier, d.secret_hash, d.created_at, d.updated_at,
+            "SELECT d.id, d.organization, d.account, d.client, d.kind, d.name, d.identifier, d.profile, d.secret_hash, d.created_at, d.updated_at,
                 d.deleted_at, p.effective_from, p.venue, p.zone, p.position,
                 (SELECT c.version FROM consents c
                     WHERE c.account = d.account AND c.organization = d.organization AND c.purpose = 'presence'
@@ -72,8 +72,8 @@ impl Tx {
         now: Timestamp,
     ) -> Result<()> {
         const SQL: &str = "INSERT INTO devices
-                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at, account, client)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)";
+                (id, organization, kind, name, identifier, secret_hash, created_at, updated_at, account, client, profile)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10)";
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
@@ -84,6 +84,7 @@ impl Tx {
             .bind(now.0)
             .bind(owner.map(|owner| owner.account.as_uuid()))
             .bind(owner.map(|owner| owner.client.as_uuid()))
+            .bind(new.profile.as_ref().map(Json))
             .execute(db)
             .await
             .map(drop))
@@ -96,13 +97,16 @@ impl Tx {
         device: &Device,
         patch: &DevicePatch,
     ) -> Result<()> {
-        const SQL: &str = "UPDATE devices SET name = $3, identifier = $4 WHERE id = $1 AND organization = $2";
+        const SQL: &str = "UPDATE devices SET name = $3, identifier = $4, profile = $5
+            WHERE id = $1 AND organization = $2";
         let identifier = patch.identifier.as_ref().unwrap_or(&device.identifier);
+        let profile = patch.profile.as_ref().unwrap_or(&device.profile);
         within!(self, |db| sqlx::query(SQL)
             .bind(device.id.as_uuid())
             .bind(organization.as_uuid())
             .bind(patch.name.as_ref().unwrap_or(&device.name))
             .bind(identifier.as_ref().map(ToString::to_string))
+            .bind(profile.as_ref().map(Json))
             .execute(db)
             .await
             .map(drop))
@@ -136,6 +140,7 @@ pub(crate) struct DeviceRow {
     kind: String,
     name: String,
     identifier: Option<String>,
+    profile: Option<Json<Profile>>,
     secret_hash: Vec<u8>,
     created_at: i64,
     updated_at: i64,
@@ -165,6 +170,7 @@ impl DeviceRow {
             kind: self.kind.parse().map_err(|_| StoreError::Corrupt("device kind"))?,
             name: self.name.clone(),
             identifier: identifier.map_err(|_| StoreError::Corrupt("identifier"))?,
+            profile: self.profile.as_ref().map(|Json(profile)| profile.clone()),
             placement: self.effective_from.and_then(|at| place.placement(Timestamp(at))),
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),

@@ -4,17 +4,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use presence::Occupancy;
-use protocol::{DeviceId, Movement, OrganizationId, Timestamp, VenueId};
-use tokio::sync::broadcast;
+use protocol::{CommandId, DeviceId, Movement, OrganizationId, Timestamp, VenueId};
+use tokio::sync::{Notify, broadcast, watch};
 
-use super::Change;
+use super::{Change, TwinNotice};
+use crate::command::Command;
 
 /// Live state of one process. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Memory {
     state: Arc<Mutex<State>>,
     changes: broadcast::Sender<Change>,
+    progress: broadcast::Sender<Arc<Command>>,
+    twins: broadcast::Sender<TwinNotice>,
+    orders: Arc<Notify>,
 }
+
+type Followed = watch::Sender<Option<Arc<Command>>>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,6 +28,7 @@ struct State {
     /// Only venues that somebody has listened to.
     movements: HashMap<(OrganizationId, VenueId), broadcast::Sender<Movement>>,
     connections: HashMap<DeviceId, Timestamp>,
+    followed: HashMap<CommandId, Followed>,
 }
 
 /// Movements that a listener may lag behind before it misses some: a few seconds of a busy venue.
@@ -29,6 +36,9 @@ const MOVEMENTS: usize = 1_024;
 
 /// Changes that a listener may lag behind; it polls as well.
 const CHANGES: usize = 256;
+
+/// Commands and twins that a listener may lag behind.
+const STEPS: usize = 1_024;
 
 impl Memory {
     pub(super) fn see(&self, organization: OrganizationId, venue: VenueId, occupancy: Occupancy) {
@@ -69,6 +79,45 @@ impl Memory {
         self.changes.subscribe()
     }
 
+    pub(super) fn order(&self) {
+        self.orders.notify_one();
+    }
+
+    pub(super) async fn ordered(&self) {
+        self.orders.notified().await;
+    }
+
+    pub(super) fn progressed(&self, command: &Arc<Command>) {
+        if let Some(followed) = self.state().followed.get(&command.id) {
+            followed.send_replace(Some(Arc::clone(command)));
+        }
+        let _ = self.progress.send(Arc::clone(command));
+    }
+
+    pub(super) fn follow(&self, command: CommandId) -> watch::Receiver<Option<Arc<Command>>> {
+        self.state().followed.entry(command).or_insert_with(|| watch::channel(None).0).subscribe()
+    }
+
+    /// Called while the one who goes still counts.
+    pub(super) fn unfollow(&self, command: CommandId) {
+        let mut state = self.state();
+        if state.followed.get(&command).is_some_and(|followed| followed.receiver_count() <= 1) {
+            state.followed.remove(&command);
+        }
+    }
+
+    pub(super) fn progress(&self) -> broadcast::Receiver<Arc<Command>> {
+        self.progress.subscribe()
+    }
+
+    pub(super) fn twin_changed(&self, notice: TwinNotice) {
+        let _ = self.twins.send(notice);
+    }
+
+    pub(super) fn twins(&self) -> broadcast::Receiver<TwinNotice> {
+        self.twins.subscribe()
+    }
+
     pub(super) fn connected(&self, device: DeviceId, since: Timestamp) {
         self.state().connections.insert(device, since);
     }
@@ -89,6 +138,12 @@ impl Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { state: Arc::default(), changes: broadcast::channel(CHANGES).0 }
+        Self {
+            state: Arc::default(),
+            changes: broadcast::channel(CHANGES).0,
+            progress: broadcast::channel(STEPS).0,
+            twins: broadcast::channel(STEPS).0,
+            orders: Arc::default(),
+        }
     }
 }

@@ -1,0 +1,159 @@
+//! Where commands and twins are written: everything that queued up during the last commit goes into the next one.
+//!
+//! One task does it for the whole program, so that a thousand commands a second cost a few hundred commits and not two
+//! thousand, and so that what one device says is taken in the order in which it said it.
+
+mod batch;
+mod request;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Ack, CommandId, DeviceId, OrganizationId, Timestamp};
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::command::{Author, Command, NewCommand};
+use crate::engine::Store;
+use crate::error::{Result, StoreError};
+use crate::live::Live;
+use crate::random;
+use crate::text;
+use crate::twin::Twin;
+
+pub use request::{Answered, Handled};
+
+use request::{Outcome, Request, Step};
+
+/// Writes commands and twins. Cloning shares the task that does it.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    queue: mpsc::Sender<Request>,
+    live: Live,
+    clock: Clock,
+}
+
+/// Requests that may wait; whoever comes then waits for a place.
+const QUEUE: usize = 4_096;
+
+/// How long after its deadline a device that got a command may still say how it ended.
+pub const ANSWER_GRACE_MS: i64 = 10_000;
+
+impl Orders {
+    /// Starts the task; it ends once nobody has an `Orders` any more.
+    pub fn start(store: Store, live: Live, clock: Clock) -> (Self, JoinHandle<()>) {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(write::run(store, live.clone(), clock.clone(), requests));
+        (Self { queue, live, clock }, task)
+    }
+
+    /// An id for a command to be given.
+    pub fn new_id(&self) -> Result<CommandId> {
+        Ok(CommandId::new(self.clock.now(), random::bytes()?))
+    }
+
+    /// Gives a command: it is in the outbox when this returns. [`StoreError::NotFound`] where there is no such device,
+    /// [`StoreError::Invalid`] where the device has declared that it cannot do this.
+    pub async fn give(&self, new: NewCommand) -> Result<Arc<Command>> {
+        new.check()?;
+        self.ask(Step::Give(new)).await?.into_command()
+    }
+
+    /// Gives a command and waits until it came to its end, but no longer than `patience`: as it is then.
+    pub async fn give_and_wait(&self, new: NewCommand, patience: Duration) -> Result<Arc<Command>> {
+        let mut progress = self.live.follow(new.id);
+        let given = self.give(new).await?;
+        let ended = async {
+            while let Some(command) = progress.next().await {
+                if command.status.is_final() {
+                    return Some(command);
+                }
+            }
+            None
+        };
+        let ended = timeout(patience, ended).await.ok().flatten();
+        Ok(ended.or_else(|| progress.newest()).unwrap_or(given))
+    }
+
+    /// Calls a command back. [`StoreError::Conflict`] where it was sent, or is just being sent.
+    pub async fn cancel(&self, organization: OrganizationId, id: CommandId) -> Result<Arc<Command>> {
+        self.ask(Step::Cancel { organization, id }).await?.into_command()
+    }
+
+    /// Takes in what a device says of a command, committed when this returns.
+    pub async fn answer(
+        &self,
+        organization: OrganizationId,
+        device: DeviceId,
+        command: CommandId,
+        ack: Ack,
+    ) -> Result<Answered> {
+        text::check_json(&serde_json::to_value(&ack).unwrap_or_default())?;
+        self.ask(Step::Answer { organization, device, command, ack: Box::new(ack) }).await?.into_answered()
+    }
+
+    /// Takes in a merge patch of what a device says it is. [`StoreError::Invalid`] where the result would be too large, or
+    /// contradict what the device has declared.
+    pub async fn report(
+        &self,
+        organization: OrganizationId,
+        device: DeviceId,
+        patch: Map<String, Value>,
+    ) -> Result<Arc<Twin>> {
+        check_patch(&patch)?;
+        self.ask(Step::Report { organization, device, patch }).await?.into_twin()
+    }
+
+    /// Changes what a device should be by a merge patch. [`StoreError::Conflict`] over `version` where the desired state has
+    /// another version than `version`, [`StoreError::Invalid`] as for [`Orders::report`].
+    pub async fn desire(
+        &self,
+        organization: OrganizationId,
+        device: DeviceId,
+        patch: Map<String, Value>,
+        version: Option<u64>,
+        author: Author,
+    ) -> Result<Arc<Twin>> {
+        check_patch(&patch)?;
+        self.ask(Step::Desire { organization, device, patch, version, author }).await?.into_twin()
+    }
+
+    /// What the broker did with what was in the outbox.
+    pub async fn handled(&self, handled: Handled) -> Result<()> {
+        self.ask(Step::Handled(handled)).await.map(drop)
+    }
+
+    /// What waits for a device that is there now, or was sent to it and not answered; all of it counts as sent.
+    pub async fn claim(&self, device: DeviceId) -> Result<Vec<Command>> {
+        Ok(self.ask(Step::Claim(device)).await?.into_claimed())
+    }
+
+    /// Ends what was not answered in time. Gives how many there were: 0 when nothing is left to end.
+    pub async fn expire(&self) -> Result<u64> {
+        Ok(self.ask(Step::Expire).await?.into_count())
+    }
+
+    async fn ask(&self, step: Step) -> Result<Outcome> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || StoreError::Unavailable("the program stops".into());
+        self.queue.send(Request { step, answer }).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// The time that ids and deadlines are told by.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+fn check_patch(patch: &Map<String, Value>) -> Result<()> {
+    for (name, value) in patch {
+        text::check_json(&Value::String(name.clone()))?;
+        text::check_json(value)?;
+    }
+    Ok(())
+}

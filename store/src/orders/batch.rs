@@ -1,0 +1,198 @@
+//! A group of steps, worked out in memory on what the database has, and written at once.
+
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use protocol::{CommandId, CommandStatus, DeviceId, OrganizationId, Profile, Timestamp};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::request::{Handled, Outcome, Step};
+use crate::command::Command;
+use crate::command::rows::hex_list;
+use crate::engine::Tx;
+use crate::error::Result;
+use crate::live::TwinNotice;
+use crate::twin::{Twin, TwinChange};
+
+/// What a group works on, and what it changed of it.
+pub(super) struct Batch {
+    now: Timestamp,
+    devices: HashMap<DeviceId, (OrganizationId, Option<Profile>)>,
+    commands: BTreeMap<CommandId, Command>,
+    twins: BTreeMap<DeviceId, Twin>,
+    new: Vec<CommandId>,
+    changed: BTreeSet<CommandId>,
+    changed_twins: BTreeSet<DeviceId>,
+    changes: Vec<(OrganizationId, DeviceId, TwinChange)>,
+    overdue: Vec<CommandId>,
+}
+
+/// What has to be told once it is committed.
+pub(super) struct Told {
+    /// There is something new in the outbox.
+    pub(super) ordered: bool,
+    /// These commands got further.
+    pub(super) commands: Vec<Arc<Command>>,
+    /// These twins changed.
+    pub(super) twins: Vec<TwinNotice>,
+}
+
+/// Commands that are ended at once for being overdue.
+const OVERDUE: i64 = 500;
+
+impl Batch {
+    /// Reads what the steps are about.
+    pub(super) async fn load(tx: &mut Tx, steps: &[Step], now: Timestamp) -> Result<Self> {
+        let (mut devices, mut commands, mut twins) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut expires = false;
+        for step in steps {
+            match step {
+                Step::Give(new) => {
+                    devices.insert(new.device.as_uuid());
+                }
+                Step::Cancel { id, .. } => {
+                    commands.insert(id.as_uuid());
+                }
+                Step::Answer { device, command, ack, .. } => {
+                    commands.insert(command.as_uuid());
+                    if ack.reported.is_some() {
+                        devices.insert(device.as_uuid());
+                        twins.insert(device.as_uuid());
+                    }
+                }
+                Step::Report { device, .. } | Step::Desire { device, .. } => {
+                    devices.insert(device.as_uuid());
+                    twins.insert(device.as_uuid());
+                }
+                Step::Handled(Handled { sent, waiting, told }) => {
+                    commands.extend(sent.iter().chain(waiting).map(CommandId::as_uuid));
+                    twins.extend(told.iter().map(|(device, _)| device.as_uuid()));
+                }
+                Step::Claim(_) => {}
+                Step::Expire => expires = true,
+            }
+        }
+        let ids = |ids: BTreeSet<Uuid>| ids.into_iter().collect::<Vec<_>>();
+        let devices = if devices.is_empty() { Vec::new() } else { tx.declared(&ids(devices)).await? };
+        let mut commands =
+            if commands.is_empty() { Vec::new() } else { tx.lock_commands(&ids(commands)).await? };
+        let overdue = if expires { tx.lock_overdue_commands(now, OVERDUE).await? } else { Vec::new() };
+        let twins = if twins.is_empty() { Vec::new() } else { tx.lock_twins(&ids(twins)).await? };
+        let overdue_ids = overdue.iter().map(|command| command.id).collect();
+        commands.extend(overdue);
+        Ok(Self {
+            now,
+            devices: devices.into_iter().collect(),
+            commands: commands.into_iter().map(|command| (command.id, command)).collect(),
+            twins: twins.into_iter().map(|twin| (twin.device, twin)).collect(),
+            new: Vec::new(),
+            changed: BTreeSet::new(),
+            changed_twins: BTreeSet::new(),
+            changes: Vec::new(),
+            overdue: overdue_ids,
+        })
+    }
+
+    /// Writes what changed.
+    pub(super) async fn save(&mut self, tx: &mut Tx) -> Result<()> {
+        let of = |ids: &mut dyn Iterator<Item = &CommandId>| -> Vec<&Command> {
+            ids.filter_map(|id| self.commands.get(id)).collect()
+        };
+        if !self.new.is_empty() {
+            tx.insert_commands(&of(&mut self.new.iter())).await?;
+        }
+        if !self.changed.is_empty() {
+            tx.update_commands(&of(&mut self.changed.iter())).await?;
+        }
+        if !self.changed_twins.is_empty() {
+            let twins: Vec<_> =
+                self.changed_twins.iter().filter_map(|device| self.twins.get(device)).collect();
+            tx.put_twins(&twins).await?;
+            tx.put_twin_changes(&self.changes).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands out what waits for devices that are there now.
+    pub(super) async fn claim(
+        &mut self,
+        tx: &mut Tx,
+        steps: &[Step],
+        outcomes: &mut [Result<Outcome>],
+    ) -> Result<()> {
+        let claims = || {
+            steps.iter().enumerate().filter_map(|(index, step)| match step {
+                Step::Claim(device) => Some((index, *device)),
+                _ => None,
+            })
+        };
+        let devices: BTreeSet<Uuid> = claims().map(|(_, device)| device.as_uuid()).collect();
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let devices: Vec<_> = devices.into_iter().collect();
+        let mut waiting = tx.lock_waiting_commands(&devices, self.now).await?;
+        for command in &mut waiting {
+            if command.status == CommandStatus::Queued {
+                command.send(self.now);
+                self.changed.insert(command.id);
+                self.commands.insert(command.id, command.clone());
+            }
+        }
+        let sent: Vec<&Command> =
+            waiting.iter().filter(|command| command.sent_at == Some(self.now)).collect();
+        if !sent.is_empty() {
+            tx.update_commands(&sent).await?;
+        }
+        for (index, device) in claims() {
+            let of_device = waiting.iter().filter(|command| command.device == device).cloned().collect();
+            outcomes[index] = Ok(Outcome::Claimed(of_device));
+        }
+        Ok(())
+    }
+
+    /// What has to be told.
+    pub(super) fn into_told(mut self) -> Told {
+        let commands = self.changed.iter().filter_map(|id| self.commands.remove(id)).map(Arc::new).collect();
+        let twins = &self.twins;
+        let notice = |(_, device, change): (_, DeviceId, TwinChange)| {
+            let twin = Arc::new(twins.get(&device)?.clone());
+            Some(TwinNotice { side: change.side, patch: Arc::new(change.patch), twin })
+        };
+        let twins = self.changes.into_iter().filter_map(notice).collect();
+        Told { ordered: !self.new.is_empty(), commands, twins }
+    }
+}
+
+impl Tx {
+    /// The organizations of some devices that there are, and what they have declared.
+    async fn declared(
+        &mut self,
+        devices: &[Uuid],
+    ) -> Result<Vec<(DeviceId, (OrganizationId, Option<Profile>))>> {
+        const SQLITE: &str = "SELECT id, organization, profile FROM devices
+            WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND deleted_at IS NULL";
+        const POSTGRES: &str = "SELECT id, organization, profile FROM devices
+            WHERE id = ANY($1) AND deleted_at IS NULL";
+        let rows: Vec<DeclaredRow> = match self {
+            Self::Sqlite(tx) => sqlx::query_as(SQLITE).bind(hex_list(devices)).fetch_all(&mut **tx).await?,
+            Self::Postgres(tx) => sqlx::query_as(POSTGRES).bind(devices).fetch_all(&mut **tx).await?,
+        };
+        let read = |row: DeclaredRow| {
+            let profile = row.profile.map(|Json(profile)| profile);
+            (DeviceId::from_uuid(row.id), (OrganizationId::from_uuid(row.organization), profile))
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+}
+
+#[derive(FromRow)]
+struct DeclaredRow {
+    id: Uuid,
+    organization: Uuid,
+    profile: Option<Json<Profile>>,
+}
