@@ -4,6 +4,7 @@
 //! front doors ask about a token that somebody shows them. Rows are in `store`; what must not be read by whoever has a
 //! copy of the database is sealed with a key that is not in it.
 
+mod assistants;
 mod attempts;
 mod audit;
 mod bearer;
@@ -40,5 +41,6 @@ pub use identity::{Identity, Parts, rotate_signing_keys};
 pub use issuer::Audience;
 pub use metrics::IdentityMetrics;
 pub use oauth::redirect::redirect_uri_mistake;
+pub use outbound::Reply;
 pub use purpose::{Asked, Purpose, Purposes};
 pub use router::router;

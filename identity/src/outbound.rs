@@ -35,10 +35,14 @@ pub(crate) struct Outbound {
 }
 
 /// What came back.
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+#[derive(Debug)]
+pub struct Reply {
+    /// How it went.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The whole body; at most 256 KiB.
+    pub body: Bytes,
 }
 
 impl Outbound {

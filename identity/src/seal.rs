@@ -38,6 +38,10 @@ pub(crate) enum Use {
     Passkey,
     /// The PKCE verifier of a sign-in by another provider, and the way on after it.
     Verifier,
+    /// What a voice assistant gave to be told of changes.
+    Assistant,
+    /// The PIN of a device.
+    Pin,
 }
 
 impl Sealer {
@@ -111,6 +115,8 @@ impl Use {
             Self::Consent => "consent",
             Self::Passkey => "passkey",
             Self::Verifier => "verifier",
+            Self::Assistant => "assistant",
+            Self::Pin => "PIN",
         }
     }
 

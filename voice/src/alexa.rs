@@ -14,6 +14,7 @@ mod report;
 
 pub use answer::{answer, control, deferred, error, grant_accepted, grant_refused, state_report, unreadable};
 pub use directive::{Directive, Intent, Unreadable};
+pub(crate) use discovery::described as description;
 pub use discovery::{MAX_ENDPOINTS, discovered, sees};
 pub use event::{Stamp, add_scope};
 pub use failure::{ErrorType, Failure};

@@ -12,6 +12,7 @@ mod request;
 mod sync;
 mod traits;
 
+use protocol::{AccountId, OrganizationId};
 use serde_json::{Value, json};
 
 pub use error::{Challenge, ErrorCode, Refusal};
@@ -19,6 +20,7 @@ pub use execute::{Answer, Step, executed, plan};
 pub use query::query;
 pub use report::{report_state, request_sync};
 pub use request::{Command, Execution, Given, Intent, Request, Unreadable};
+pub(crate) use sync::description;
 pub use sync::{sees, sync};
 pub use traits::states;
 
@@ -30,4 +32,9 @@ pub fn disconnected() -> Value {
 /// The answer to a request as a whole that is not carried out.
 pub fn refused(request_id: &str, error: ErrorCode) -> Value {
     json!({"requestId": request_id, "payload": {"errorCode": error.as_str()}})
+}
+
+/// Who a person is to Google, in one organization: the same for ever.
+pub fn agent_user(organization: OrganizationId, account: AccountId) -> String {
+    format!("{organization}.{account}")
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod analytics;
+mod assistants;
 mod audit;
 mod browser_sessions;
 mod certificates;

@@ -32,7 +32,7 @@ pub fn sees(endpoint: &Endpoint) -> bool {
 }
 
 /// An endpoint as discovery tells it.
-pub(super) fn described(endpoint: &Endpoint) -> Option<Value> {
+pub(crate) fn described(endpoint: &Endpoint) -> Option<Value> {
     let capabilities = interfaces::declared(endpoint).into_capabilities()?;
     Some(json!({
         "endpointId": endpoint.id.to_string(),

@@ -27,6 +27,8 @@ macro_rules! codes {
 codes! {
     /// The request is not one.
     ProtocolError = "protocolError",
+    /// The access token does not reach so far.
+    AuthFailure = "authFailure",
     /// Nothing of that id is the person's.
     DeviceNotFound = "deviceNotFound",
     /// The device has no such function.

@@ -3,13 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::kind::device_type;
-use super::traits::{self, Declared};
+use super::traits;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 
 /// The answer to SYNC. `agent_user` is the same for ever for one person in one organization.
 pub fn sync(request_id: &str, agent_user: &str, endpoints: &Endpoints) -> Value {
-    let devices: Vec<Value> =
-        endpoints.values().filter_map(|endpoint| device(endpoint, traits::declared(endpoint))).collect();
+    let devices: Vec<Value> = endpoints.values().filter_map(description).collect();
     json!({"requestId": request_id, "payload": {"agentUserId": agent_user, "devices": devices}})
 }
 
@@ -18,7 +17,9 @@ pub fn sees(endpoint: &Endpoint) -> bool {
     !traits::declared(endpoint).is_empty()
 }
 
-fn device(endpoint: &Endpoint, declared: Declared) -> Option<Value> {
+/// An endpoint as SYNC tells it; none where Google is not shown it.
+pub(crate) fn description(endpoint: &Endpoint) -> Option<Value> {
+    let declared = traits::declared(endpoint);
     if declared.is_empty() {
         return None;
     }

@@ -1,0 +1,213 @@
+//! `POST /voice/alexa`: directives, as the Lambda function of the skill hands them on.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use identity::{Bearer, BearerError};
+use protocol::{AccountId, CommandReason, Order, OrganizationId};
+use serde_json::Value;
+use store::{Assistant, Author, LinkState, Scope, StoreError};
+
+use super::bearer::{is_over, sees_venues};
+use crate::Voice;
+use crate::alexa::{self, Directive, ErrorType, Failure, Intent, Stamp};
+use crate::endpoint::Endpoint;
+use crate::giving::Given;
+use crate::outcome::Outcome;
+use crate::reporter::Wish;
+use crate::secret::Secret;
+use crate::telling::Untold;
+
+/// Every directive is answered with a message, whose status is 200: the Lambda function hands it back as it is.
+pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Response {
+    let stamp = match voice.stamp() {
+        Ok(stamp) => stamp,
+        Err(error) => {
+            tracing::error!(%error, "a directive could not be answered");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let answer = match Directive::read(&body) {
+        Ok(directive) => voice.answered(&stamp, &directive).await,
+        Err(unreadable) => alexa::unreadable(&stamp, &unreadable),
+    };
+    Json(answer).into_response()
+}
+
+impl Voice {
+    async fn answered(self: &Arc<Self>, stamp: &Stamp, directive: &Directive) -> Value {
+        let answered = match self.person(directive).await {
+            Ok((bearer, account)) => self.done(stamp, directive, &bearer, account).await,
+            Err(failure) => Err(failure),
+        };
+        match (answered, directive.intent()) {
+            (Ok(answer), _) => answer,
+            (Err(failure), Intent::AcceptGrant { .. }) => alexa::grant_refused(stamp, &failure.message),
+            (Err(failure), _) => alexa::error(stamp, Some(directive), &failure),
+        }
+    }
+
+    /// The person whose token the directive has.
+    async fn person(&self, directive: &Directive) -> Result<(Bearer, AccountId), Failure> {
+        let invalid = |message: &str| Failure::new(ErrorType::InvalidAuthorizationCredential, message);
+        let token = directive.token.as_ref().ok_or_else(|| invalid("there is no access token"))?;
+        let bearer = match self.bearer(token).await {
+            Ok(bearer) => bearer,
+            Err(BearerError::Invalid) if is_over(token, self.now()) => {
+                return Err(Failure::new(
+                    ErrorType::ExpiredAuthorizationCredential,
+                    "the access token is over",
+                ));
+            }
+            Err(BearerError::Invalid) => return Err(invalid("the access token is not valid")),
+            Err(BearerError::Store(error)) => return Err(ours(&error)),
+        };
+        let needed = match directive.intent() {
+            Intent::Control => Scope::CommandsWrite,
+            Intent::Discover | Intent::AcceptGrant { .. } | Intent::ReportState => Scope::DevicesRead,
+        };
+        if !bearer.scopes.allows(&needed) {
+            let message = "the access token does not reach so far";
+            return Err(Failure::new(ErrorType::InsufficientPermissions, message));
+        }
+        let account = bearer.account.ok_or_else(|| invalid("the access token is no person's"))?;
+        Ok((bearer, account))
+    }
+
+    async fn done(
+        self: &Arc<Self>,
+        stamp: &Stamp,
+        directive: &Directive,
+        bearer: &Bearer,
+        account: AccountId,
+    ) -> Result<Value, Failure> {
+        let organization = bearer.organization;
+        let sight =
+            || async { self.sight(organization, sees_venues(bearer)).await.map_err(|error| ours(&error)) };
+        match directive.intent() {
+            Intent::Discover => {
+                self.link(bearer, account).await.map_err(|error| ours(&error))?;
+                Ok(alexa::discovered(stamp, directive, &sight().await?))
+            }
+            Intent::AcceptGrant { code } => {
+                self.accepted(bearer, account, code.as_ref()).await?;
+                Ok(alexa::grant_accepted(stamp))
+            }
+            Intent::ReportState => Ok(alexa::state_report(stamp, directive, &sight().await?)),
+            Intent::Control => {
+                let endpoints = sight().await?;
+                let (endpoint, order) = alexa::control(directive, &endpoints)?;
+                Ok(self.controlled(stamp, directive, bearer, account, endpoint, order).await)
+            }
+        }
+    }
+
+    async fn link(&self, bearer: &Bearer, account: AccountId) -> Result<(), StoreError> {
+        let (organization, grant, venues) = (bearer.organization, bearer.grant, sees_venues(bearer));
+        let (assistant, now) = (Assistant::Alexa, self.now());
+        self.store.link_assistant(organization, account, assistant, grant, venues, now).await?;
+        self.wish(Wish::Look);
+        Ok(())
+    }
+
+    /// Exchanges the code with which Alexa allows to be told of changes.
+    async fn accepted(
+        &self,
+        bearer: &Bearer,
+        account: AccountId,
+        code: Option<&Secret>,
+    ) -> Result<(), Failure> {
+        let refused = |message: &str| Failure::new(ErrorType::InternalError, message);
+        let code = code.ok_or_else(|| refused("there is no code"))?;
+        let gateway = self.event_gateway.as_ref();
+        let gateway = gateway.ok_or_else(|| refused("this server tells Alexa nothing"))?;
+        self.link(bearer, account).await.map_err(|error| ours(&error))?;
+        gateway.accept(bearer.organization, account, code).await.map_err(|untold| {
+            tracing::warn!(?untold, "a grant of Alexa could not be accepted");
+            refused("Login with Amazon did not take the code")
+        })
+    }
+
+    async fn controlled(
+        self: &Arc<Self>,
+        stamp: &Stamp,
+        directive: &Directive,
+        bearer: &Bearer,
+        account: AccountId,
+        endpoint: &Endpoint,
+        order: Order,
+    ) -> Value {
+        let (organization, author) = (bearer.organization, Author::Account(account));
+        let given = self.give(organization, author, endpoint, vec![order]);
+        let Ok(given) = tokio::time::timeout(self.pace.alexa_patience, given).await else {
+            let failure = Failure::new(ErrorType::InternalError, "the order could not be given in time");
+            return alexa::error(stamp, Some(directive), &failure);
+        };
+        let mut given = match given {
+            Ok(given) => given,
+            Err(outcome) => return alexa::answer(stamp, directive, endpoint, &outcome),
+        };
+        let outcome = self.settled(&mut given, self.pace.alexa_patience).await;
+        if outcome == Outcome::Pending {
+            let can_be_told = match &self.event_gateway {
+                Some(gateway) => gateway.reaches(organization, account).await,
+                None => false,
+            };
+            if !can_be_told {
+                let failure =
+                    Failure::new(ErrorType::EndpointUnreachable, "the device did not answer in time");
+                return alexa::error(stamp, Some(directive), &failure);
+            }
+            let voice = Arc::clone(self);
+            let (directive, endpoint) = (directive.clone(), endpoint.clone());
+            self.behind.spawn(async move {
+                voice.answer_later((organization, account), &directive, &endpoint, &mut given).await;
+            });
+        }
+        alexa::answer(stamp, directive, endpoint, &outcome)
+    }
+
+    /// The answer that was deferred, with the same correlation token.
+    async fn answer_later(
+        &self,
+        (organization, account): (OrganizationId, AccountId),
+        directive: &Directive,
+        endpoint: &Endpoint,
+        given: &mut Given,
+    ) {
+        let outcome = match self.settled_at_last(given).await {
+            Outcome::Pending => Outcome::Failed(CommandReason::Unanswered),
+            outcome => outcome,
+        };
+        let (Some(gateway), Ok(stamp)) = (&self.event_gateway, self.stamp()) else { return };
+        let write = |token: &Secret| {
+            let mut message = alexa::answer(&stamp, directive, endpoint, &outcome);
+            alexa::add_scope(&mut message, token);
+            message
+        };
+        match gateway.tell(organization, account, write).await {
+            Ok(()) => {}
+            Err(Untold::Gone) => {
+                let (assistant, state) = (Assistant::Alexa, LinkState::Unlinked);
+                let ended =
+                    self.store.end_assistant_link(organization, account, assistant, state, self.now()).await;
+                if let Err(error) = ended {
+                    tracing::error!(%error, "that a link has ended could not be written");
+                }
+                self.wish(Wish::Look);
+            }
+            Err(untold) => tracing::warn!(?untold, "Alexa could not be answered later"),
+        }
+    }
+}
+
+/// 500, so to speak: the cause is logged and kept from Alexa.
+fn ours(error: &StoreError) -> Failure {
+    tracing::error!(%error, "a directive of Alexa failed for a reason of ours");
+    Failure::new(ErrorType::InternalError, "the request failed")
+}

@@ -1,0 +1,189 @@
+//! `POST /voice/google`: fulfilment of Google's Smart Home.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
+use identity::{Bearer, BearerError};
+use protocol::{AccountId, Order};
+use serde_json::Value;
+use store::{Assistant, Author, LinkState, Scope, StoreError};
+
+use super::bearer::{sees_venues, shown};
+use crate::Voice;
+use crate::endpoint::{Endpoint, EndpointId, Endpoints};
+use crate::google::{self, Answer, Challenge, Command, ErrorCode, Intent, Refusal, Request, Step};
+use crate::outcome::Outcome;
+use crate::pin::Said;
+use crate::reporter::Wish;
+use crate::secret::Secret;
+
+const CHALLENGE: &str = "Bearer realm=\"promenade\", error=\"invalid_token\"";
+
+pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, body: Bytes) -> Response {
+    let Some(token) = shown(&headers) else { return unauthenticated() };
+    let checked = voice.bearer(&token).await;
+    if matches!(checked, Err(BearerError::Invalid)) {
+        return unauthenticated();
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        let answer = google::refused("", ErrorCode::ProtocolError);
+        return (StatusCode::BAD_REQUEST, Json(answer)).into_response();
+    };
+    let request = match Request::read(&body) {
+        Ok(request) => request,
+        Err(unreadable) => return Json(google::refused(&unreadable.id, unreadable.error)).into_response(),
+    };
+    let answer = match checked {
+        Ok(bearer) => voice.fulfilled(&bearer, &request).await,
+        Err(BearerError::Store(error)) => Err(Unfulfilled::Store(error)),
+        Err(BearerError::Invalid) => Err(Unfulfilled::Refused(ErrorCode::AuthFailure)),
+    };
+    Json(answer.unwrap_or_else(|why| google::refused(&request.id, why.code()))).into_response()
+}
+
+/// Why a request as a whole is not carried out.
+enum Unfulfilled {
+    Refused(ErrorCode),
+    Store(StoreError),
+}
+
+impl Unfulfilled {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(code) => *code,
+            Self::Store(error) => {
+                tracing::error!(%error, "a request of Google failed for a reason of ours");
+                ErrorCode::TransientError
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Unfulfilled {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Voice {
+    async fn fulfilled(self: &Arc<Self>, bearer: &Bearer, request: &Request) -> Result<Value, Unfulfilled> {
+        let needed = match request.intent {
+            Intent::Execute(_) => Scope::CommandsWrite,
+            _ => Scope::DevicesRead,
+        };
+        let refused = Unfulfilled::Refused(ErrorCode::AuthFailure);
+        // An application that acts for itself is nobody whose devices these could be.
+        let Some(account) = bearer.account.filter(|_| bearer.scopes.allows(&needed)) else {
+            return Err(refused);
+        };
+        let organization = bearer.organization;
+        if request.intent == Intent::Disconnect {
+            let (assistant, state) = (Assistant::Google, LinkState::Unlinked);
+            self.store.end_assistant_link(organization, account, assistant, state, self.now()).await?;
+            self.wish(Wish::Look);
+            return Ok(google::disconnected());
+        }
+        let endpoints = self.sight(organization, sees_venues(bearer)).await?;
+        Ok(match &request.intent {
+            Intent::Sync => {
+                let venues = sees_venues(bearer);
+                let (grant, now) = (bearer.grant, self.now());
+                self.store
+                    .link_assistant(organization, account, Assistant::Google, grant, venues, now)
+                    .await?;
+                self.wish(Wish::Look);
+                google::sync(&request.id, &google::agent_user(organization, account), &endpoints)
+            }
+            Intent::Query(ids) => google::query(&request.id, ids, &endpoints),
+            Intent::Execute(commands) => {
+                self.executed(bearer, account, &request.id, commands, &endpoints).await
+            }
+            Intent::Disconnect => google::disconnected(),
+        })
+    }
+
+    async fn executed(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        account: AccountId,
+        request: &str,
+        commands: &[Command],
+        endpoints: &Endpoints,
+    ) -> Value {
+        let steps = google::plan(commands, endpoints).into_iter().map(async |(id, step)| {
+            let answer = match step {
+                Step::Refuse(refusal) => Answer::Refused(refusal),
+                Step::Give { endpoint, orders, pin } => {
+                    match self.may(bearer, endpoint, pin.as_ref()).await {
+                        Err(refusal) => Answer::Refused(refusal),
+                        Ok(()) => Answer::Came(
+                            endpoint,
+                            self.came(bearer, account, &endpoints[&endpoint], orders).await,
+                        ),
+                    }
+                }
+            };
+            (id, answer)
+        });
+        google::executed(request, &join_all(steps).await, endpoints)
+    }
+
+    /// Whether a PIN that had to be said is right.
+    async fn may(&self, bearer: &Bearer, endpoint: EndpointId, pin: Option<&Secret>) -> Result<(), Refusal> {
+        let (EndpointId::Device(device), Some(pin)) = (endpoint, pin) else { return Ok(()) };
+        match self.said(bearer.organization, device, pin).await {
+            Ok(Said::Right) => Ok(()),
+            Ok(Said::Wrong) => Err(Refusal::Challenge(Challenge::PinAgain)),
+            Ok(Said::TooOften) => Err(ErrorCode::TooManyFailedAttempts.into()),
+            Ok(Said::NoPin) => Err(ErrorCode::SecurityRestriction.into()),
+            Err(error) => {
+                tracing::error!(%error, "a PIN could not be compared");
+                Err(ErrorCode::TransientError.into())
+            }
+        }
+    }
+
+    /// What comes of orders while Google waits; what comes later is reported.
+    async fn came(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        account: AccountId,
+        endpoint: &Endpoint,
+        orders: Vec<Order>,
+    ) -> Outcome {
+        let (organization, author) = (bearer.organization, Author::Account(account));
+        let given = self.give(organization, author, endpoint, orders);
+        let Ok(given) = tokio::time::timeout(self.pace.google_patience, given).await else {
+            return Outcome::Pending;
+        };
+        let mut given = match given {
+            Ok(given) => given,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.settled(&mut given, self.pace.google_patience).await;
+        if outcome == Outcome::Pending {
+            let (voice, id) = (Arc::clone(self), endpoint.id);
+            self.behind.spawn(async move {
+                voice.settled_at_last(&mut given).await;
+                voice.wish(Wish::Again(organization, id));
+            });
+        }
+        outcome
+    }
+
+    /// Nobody may listen, where nothing is reported.
+    pub(super) fn wish(&self, wish: Wish) {
+        let _ = self.wishes.send(wish);
+    }
+}
+
+fn unauthenticated() -> Response {
+    let answer = google::refused("", ErrorCode::AuthFailure);
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, CHALLENGE)], Json(answer)).into_response()
+}

@@ -1,0 +1,194 @@
+//! Tells assistants of changes: what devices report, and what there is.
+//!
+//! Changes of states are coalesced, changes of the registry debounced. Now and then everything is looked at anew, since
+//! connections and venues tell of no change, and since whatever is heard of may be lost. What an assistant is told goes
+//! through a line of its own for each link, so that one that does not answer holds up nobody else.
+
+mod line;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use protocol::{AccountId, OrganizationId};
+use store::{Assistant, AssistantLink, Change, LinkState, Side, StoreError, TwinNotice};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::Voice;
+use crate::endpoint::{Endpoint, EndpointId, Endpoints};
+
+use line::Line;
+
+/// What a handler wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Somebody linked or unlinked.
+    Look,
+    /// How this endpoint is, whether it changed or not.
+    Again(OrganizationId, EndpointId),
+}
+
+/// Which link.
+type Key = (OrganizationId, AccountId, Assistant);
+
+/// What was told, and to whom.
+struct Reporter {
+    voice: Arc<Voice>,
+    told: HashMap<OrganizationId, Endpoints>,
+    lines: HashMap<Key, Line>,
+    /// What changed since, by organization: what it was before is in `told`.
+    changed: HashMap<OrganizationId, Endpoints>,
+    again: BTreeSet<(OrganizationId, EndpointId)>,
+}
+
+impl Voice {
+    /// Tells assistants of changes, until `shutdown`.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let (mut twins, mut changes) = (self.live.twins(), self.live.changes());
+        let pace = self.pace;
+        let voice = Arc::clone(&self);
+        let mut wished = self.wished.lock().await;
+        let mut reporter = Reporter {
+            voice,
+            told: HashMap::new(),
+            lines: HashMap::new(),
+            changed: HashMap::new(),
+            again: BTreeSet::new(),
+        };
+        let mut look_at = Instant::now();
+        let mut flush_at: Option<Instant> = None;
+        // When the registry must be looked at, however long it goes on changing.
+        let mut at_latest: Option<Instant> = None;
+        loop {
+            let flush = flush_at.unwrap_or(look_at);
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                notice = twins.next() => {
+                    let Some(notice) = notice else { break };
+                    if reporter.heard(&notice) {
+                        flush_at.get_or_insert_with(|| Instant::now() + pace.coalesced);
+                    }
+                }
+                change = changes.next() => {
+                    let Some(change) = change else { break };
+                    if !matches!(change, Change::Key(_)) {
+                        let now = Instant::now();
+                        let latest = *at_latest.get_or_insert(now + 4 * pace.debounced);
+                        look_at = (now + pace.debounced).min(latest);
+                    }
+                }
+                wish = wished.recv() => match wish {
+                    None => break,
+                    Some(Wish::Look) => look_at = Instant::now(),
+                    Some(Wish::Again(organization, endpoint)) => {
+                        reporter.again.insert((organization, endpoint));
+                        flush_at.get_or_insert_with(|| Instant::now() + pace.coalesced);
+                    }
+                },
+                () = sleep_until(look_at) => {
+                    at_latest = None;
+                    look_at = Instant::now() + pace.looked;
+                    if let Err(error) = reporter.look().await {
+                        tracing::error!(%error, "what assistants are told could not be read; it is tried again");
+                    }
+                }
+                () = sleep_until(flush), if flush_at.is_some() => {
+                    flush_at = None;
+                    reporter.flush();
+                }
+            }
+        }
+    }
+}
+
+impl Reporter {
+    /// Takes in a change of a twin; whether anybody wants to know.
+    fn heard(&mut self, notice: &TwinNotice) -> bool {
+        let (organization, id) = (notice.twin.organization, EndpointId::Device(notice.twin.device));
+        let Some(told) = self.told.get(&organization).and_then(|told| told.get(&id)) else { return false };
+        if notice.side != Side::Reported {
+            return false;
+        }
+        let reported = &notice.twin.reported;
+        let mut now = told
+            .after(self.voice.told(reported.state.clone()), reported.changed_at.unwrap_or(told.reported_at));
+        // Whoever reports is there.
+        now.connected = true;
+        self.changed.entry(organization).or_default().insert(id, now);
+        true
+    }
+
+    /// Tells what was heard of.
+    fn flush(&mut self) {
+        for (organization, changed) in std::mem::take(&mut self.changed) {
+            let Some(told) = self.told.get_mut(&organization) else { continue };
+            for (id, now) in changed {
+                let before = told.insert(id, now.clone());
+                for line in lines_of(&self.lines, organization) {
+                    line.changed(before.as_ref(), &now);
+                }
+            }
+        }
+        for (organization, id) in std::mem::take(&mut self.again) {
+            let Some(now) = self.told.get(&organization).and_then(|told| told.get(&id)) else { continue };
+            for line in lines_of(&self.lines, organization) {
+                line.again(now);
+            }
+        }
+    }
+
+    /// Looks at everything anew, and tells what is other than it was.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        self.flush();
+        let links = self.good_links().await?;
+        let keys: BTreeSet<Key> = links.iter().map(key).collect();
+        self.lines.retain(|key, _| keys.contains(key));
+        let organizations: BTreeSet<OrganizationId> = links.iter().map(|link| link.organization).collect();
+        self.told.retain(|organization, _| organizations.contains(organization));
+        for organization in organizations {
+            let with_venues = links.iter().any(|link| link.organization == organization && link.venues);
+            let now = self.voice.sight(organization, with_venues).await?;
+            let before = self.told.insert(organization, now.clone());
+            for link in links.iter().filter(|link| link.organization == organization) {
+                if let (Some(line), Some(before)) = (self.lines.get(&key(link)), &before) {
+                    line.differs(before, &now);
+                } else {
+                    let line = Line::open(&self.voice, link);
+                    line.begin(&now);
+                    self.lines.insert(key(link), line);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The links that work. One whose grant has ended is ended too.
+    async fn good_links(&self) -> Result<Vec<AssistantLink>, StoreError> {
+        let store = &self.voice.store;
+        let mut good = Vec::new();
+        for link in store.assistant_links().await? {
+            let standing = store.grant_standing(link.grant).await?;
+            if standing.is_some_and(|standing| standing.is_good()) {
+                good.push(link);
+            } else {
+                let AssistantLink { organization, account, assistant, .. } = link;
+                let now = self.voice.now();
+                store.end_assistant_link(organization, account, assistant, LinkState::Unlinked, now).await?;
+            }
+        }
+        Ok(good)
+    }
+}
+
+fn key(link: &AssistantLink) -> Key {
+    (link.organization, link.account, link.assistant)
+}
+
+fn lines_of(lines: &HashMap<Key, Line>, organization: OrganizationId) -> impl Iterator<Item = &Line> {
+    lines.iter().filter(move |(key, _)| key.0 == organization).map(|(_, line)| line)
+}
+
+/// Whether a link reaches an endpoint.
+fn reaches(with_venues: bool, endpoint: &Endpoint) -> bool {
+    with_venues || !matches!(endpoint.id, EndpointId::Venue(_))
+}

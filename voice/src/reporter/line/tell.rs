@@ -1,0 +1,106 @@
+//! What waits, as messages to each assistant. What was told is taken away, so that only the rest is told again.
+
+use store::{Assistant, AssistantLink};
+
+use super::Waiting;
+use crate::Voice;
+use crate::alexa::{self, Cause};
+use crate::error::VoiceError;
+use crate::event_gateway::EventGateway;
+use crate::google;
+use crate::home_graph::HomeGraph;
+use crate::service::unique;
+use crate::telling::Untold;
+
+/// Endpoints in one message.
+const TOGETHER: usize = 100;
+
+pub(super) async fn tell(voice: &Voice, link: &AssistantLink, waiting: &mut Waiting) -> Result<(), Untold> {
+    match link.assistant {
+        Assistant::Google => match &voice.home_graph {
+            Some(home_graph) => to_google(home_graph, link, waiting).await,
+            None => Ok(()),
+        },
+        Assistant::Alexa => match &voice.event_gateway {
+            Some(gateway) if gateway.reaches(link.organization, link.account).await => {
+                to_alexa(voice, gateway, link, waiting).await
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+async fn to_google(
+    home_graph: &HomeGraph,
+    link: &AssistantLink,
+    waiting: &mut Waiting,
+) -> Result<(), Untold> {
+    let agent_user = google::agent_user(link.organization, link.account);
+    if !waiting.described.is_empty() || !waiting.gone.is_empty() {
+        home_graph.request_sync(&google::request_sync(&agent_user)).await?;
+        waiting.described.clear();
+        waiting.gone.clear();
+    }
+    while !waiting.states.is_empty() {
+        let some: Vec<_> = waiting.states.values().take(TOGETHER).map(|(_, now)| now.clone()).collect();
+        let body = google::report_state(&request_id()?, &agent_user, &some);
+        let mut told = home_graph.report(&body).await;
+        if told == Err(Untold::Gone) {
+            // Google may only have forgotten the devices: it is asked once to ask for them.
+            home_graph.request_sync(&google::request_sync(&agent_user)).await?;
+            told = home_graph.report(&body).await;
+        }
+        told?;
+        for endpoint in &some {
+            waiting.states.remove(&endpoint.id);
+        }
+    }
+    Ok(())
+}
+
+async fn to_alexa(
+    voice: &Voice,
+    gateway: &EventGateway,
+    link: &AssistantLink,
+    waiting: &mut Waiting,
+) -> Result<(), Untold> {
+    let (organization, account) = (link.organization, link.account);
+    while !waiting.gone.is_empty() {
+        let some: Vec<_> = waiting.gone.iter().copied().take(TOGETHER).collect();
+        let stamp = voice.stamp().map_err(unstamped)?;
+        gateway
+            .tell(organization, account, |token| alexa::delete_report(&stamp, token, some.iter().copied()))
+            .await?;
+        waiting.gone.retain(|id| !some.contains(id));
+    }
+    while !waiting.described.is_empty() {
+        let some: Vec<_> = waiting.described.values().take(TOGETHER).cloned().collect();
+        let stamp = voice.stamp().map_err(unstamped)?;
+        gateway
+            .tell(organization, account, |token| alexa::add_or_update_report(&stamp, token, &some))
+            .await?;
+        for endpoint in &some {
+            waiting.described.remove(&endpoint.id);
+        }
+    }
+    while let Some((id, (before, now))) = waiting.states.first_key_value() {
+        let (id, stamp) = (*id, voice.stamp().map_err(unstamped)?);
+        let write = |token: &_| alexa::change_report(&stamp, token, Cause::Physical, before.as_ref(), now);
+        // Whether there is anything to tell does not depend on the token.
+        if write(&crate::Secret::new("")).is_some() {
+            gateway.tell(organization, account, |token| write(token).unwrap_or_default()).await?;
+        }
+        waiting.states.remove(&id);
+    }
+    Ok(())
+}
+
+fn request_id() -> Result<String, Untold> {
+    unique().map_err(unstamped)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn unstamped(error: VoiceError) -> Untold {
+    tracing::error!(%error, "a message to an assistant could not be stamped");
+    Untold::Later(None)
+}

@@ -1,0 +1,168 @@
+//! Google, from the request to the device and back.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use protocol::{Ack, AckStatus, CommandReason};
+use serde_json::{Value, json};
+
+use crate::assistants::REPORT;
+use crate::world::{NOW, World};
+
+#[tokio::test]
+async fn a_bad_token_is_401_and_a_bad_body_is_400() {
+    let world = World::new().await;
+    let sync = json!({"requestId": "r", "inputs": [{"intent": "action.devices.SYNC"}]}).to_string();
+    for token in ["", "x", &format!("{}x", world.token)] {
+        assert_eq!(world.request("POST", "/voice/google", token, sync.clone()).await.status, 401, "{token}");
+    }
+    for body in ["", "{", "\u{0}"] {
+        assert_eq!(world.request("POST", "/voice/google", &world.token, body).await.status, 400, "{body}");
+    }
+    for (body, code) in [("null", "protocolError"), ("[[[]]]", "protocolError")] {
+        let answer = world.request("POST", "/voice/google", &world.token, body).await;
+        assert_eq!((answer.status, &answer.body["payload"]["errorCode"]), (200, &json!(code)), "{body}");
+    }
+    let narrow = world.token("openid devices:read").await;
+    assert_eq!(world.request("POST", "/voice/google", &narrow, sync).await.status, 200);
+    let execute = json!({"inputs": [{"intent": "action.devices.EXECUTE", "payload": {"commands": []}}]});
+    let answer = world.request("POST", "/voice/google", &narrow, execute.to_string()).await;
+    assert_eq!(answer.body["payload"]["errorCode"], "authFailure");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn sync_tells_what_may_be_seen_and_nothing_of_others() {
+    let world = World::new().await;
+    let profile = |voice: bool| json!({"type": "light", "voice": voice, "capabilities": {"on_off": {}}});
+    let lamp = world.device("Lamp", profile(true)).await;
+    let hidden = world.device("Hidden", profile(false)).await;
+    let other = world.store.create_organization("Other", NOW).await.unwrap().id;
+    let foreign = world.device_of(other, "Foreign", profile(true)).await;
+    let venue = world.venue("Shop").await;
+    let sync = world.google("SYNC", json!({})).await;
+    let told: Vec<&Value> =
+        sync["payload"]["devices"].as_array().unwrap().iter().map(|device| &device["id"]).collect();
+    assert_eq!(told, [&json!(lamp.to_string()), &json!(format!("venue:{venue}"))]);
+    let agent = json!(format!("{}.{}", world.organization, world.account));
+    assert_eq!(sync["payload"]["agentUserId"], agent, "the same for ever");
+    assert_eq!(world.google("SYNC", json!({})).await["payload"]["agentUserId"], agent);
+    for device in [hidden, foreign] {
+        let result = world.execute(&device.to_string(), "OnOff", json!({"on": true}), json!(null)).await;
+        assert_eq!(result["errorCode"], "deviceNotFound");
+        let ids = json!({"devices": [{"id": device.to_string()}]});
+        let states = world.google("QUERY", ids).await["payload"]["devices"].clone();
+        assert_eq!(states[device.to_string()]["errorCode"], "deviceNotFound");
+    }
+    // Without the scope for numbers, venues are not there.
+    let narrow = world.token("openid devices:read commands:write").await;
+    let body = json!({"requestId": "r", "inputs": [{"intent": "action.devices.SYNC"}]}).to_string();
+    let sync = world.request("POST", "/voice/google", &narrow, body).await.body;
+    assert_eq!(sync["payload"]["devices"].as_array().unwrap().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_device_does_in_time_is_a_success_with_its_states() {
+    let world = World::new().await;
+    let lamp = world.lamp("Lamp").await;
+    let id = lamp.to_string();
+    let (result, command) = tokio::join!(
+        world.execute(&id, "BrightnessAbsolute", json!({"brightness": 40}), json!(null)),
+        world.obeys(lamp, json!({"brightness": {"percent": 40}, "on_off": {"on": true}})),
+    );
+    assert_eq!((command.name.as_str(), &command.args), ("brightness.set", &json!({"percent": 40})));
+    let states = json!({"online": true, "on": true, "brightness": 40});
+    assert_eq!(result, json!({"ids": [id], "status": "SUCCESS", "states": states}));
+
+    let refuses = async {
+        let command = world.told(lamp).await;
+        let ack = Ack::because(AckStatus::Refused, CommandReason::Busy, None);
+        world.orders.answer(world.organization, lamp, command.id, ack).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(world.execute(&id, "OnOff", json!({"on": true}), json!(null)), refuses);
+    assert_eq!(result, json!({"ids": [id], "status": "ERROR", "errorCode": "deviceBusy"}));
+
+    world.live.disconnected(lamp);
+    let result = world.execute(&id, "OnOff", json!({"on": true}), json!(null)).await;
+    assert_eq!(result, json!({"ids": [id], "status": "OFFLINE", "errorCode": "deviceOffline"}));
+    assert!(world.store.outbox(NOW, 9).await.unwrap().is_empty(), "nothing waits for it");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_takes_longer_is_pending_and_reported_when_it_is_done() {
+    let world = World::with_patience(Duration::from_millis(50)).await;
+    let lamp = world.lamp("Lamp").await;
+    world.linked_with_google().await;
+    let before = world.assistants.calls(REPORT).len();
+    let result = world.execute(&lamp.to_string(), "OnOff", json!({"on": true}), json!(null)).await;
+    assert_eq!(result["status"], "PENDING");
+    world.obeys(lamp, json!({"on_off": {"on": true}})).await;
+    let report = world.assistants.wait(REPORT, before + 1).await.pop().unwrap();
+    assert_eq!(
+        report.body["payload"]["devices"]["states"][lamp.to_string()],
+        json!({"online": true, "on": true})
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
+    let world = World::new().await;
+    let profile =
+        json!({"type": "other", "voice": true, "capabilities": {"on_off": {}}, "confirm": {"on_off": "pin"}});
+    let gate = world.device("Gate", profile).await;
+    let id = gate.to_string();
+    let path = format!("/voice/devices/{id}/pin");
+    let set = async |body: Value| world.request("PUT", &path, &world.token, body.to_string()).await.status;
+    for wrong in [json!({}), json!({"pin": "12"}), json!({"pin": "abcd"}), json!({"pin": 1234})] {
+        assert_eq!(set(wrong).await, 422);
+    }
+    let open = async |challenge: Value| world.execute(&id, "OnOff", json!({"on": true}), challenge).await;
+    let asked = async |challenge: Value| open(challenge).await["challengeNeeded"]["type"].clone();
+    let said = |pin: &str| json!({"pin": pin});
+    assert_eq!(open(said("7301")).await["errorCode"], "securityRestriction", "without a PIN none is right");
+    assert_eq!(set(json!({"pin": "7301"})).await, 204);
+    assert_eq!(asked(json!(null)).await, "pinNeeded");
+    assert_eq!(asked(said("1111")).await, "challengeFailedPinNeeded");
+    let (result, _) = tokio::join!(open(said("7301")), world.obeys(gate, json!({"on_off": {"on": true}})));
+    assert_eq!(result["status"], "SUCCESS");
+    for _ in 0..store::PIN_TRIES {
+        assert_eq!(asked(said("2222")).await, "challengeFailedPinNeeded");
+    }
+    assert_eq!(open(said("7301")).await["errorCode"], "tooManyFailedAttempts", "even the right one");
+    assert_eq!(world.request("DELETE", &path, &world.token, Body::empty()).await.status, 204);
+    let narrow = world.token("openid devices:read").await;
+    assert_eq!(world.request("DELETE", &path, &narrow, Body::empty()).await.status, 403);
+    assert_eq!(world.request("DELETE", &path, "x", Body::empty()).await.status, 401);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn small_numbers_of_people_are_not_told() {
+    let world = World::new().await;
+    let profile =
+        json!({"type": "sensor", "voice": true, "capabilities": {"sensor": {"readings": ["occupancy"]}}});
+    let sensor = world.device("Door", profile).await;
+    let occupancy = async || {
+        let ids = json!({"devices": [{"id": sensor.to_string()}]});
+        world.google("QUERY", ids).await["payload"]["devices"][sensor.to_string()]["occupancy"].clone()
+    };
+    for (people, told) in [(0, "UNKNOWN_OCCUPANCY_STATE"), (4, "UNKNOWN_OCCUPANCY_STATE"), (5, "OCCUPIED")] {
+        world.reports(sensor, json!({"sensor": {"occupancy": people}})).await;
+        assert_eq!(occupancy().await, told, "{people}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_unlinks_is_told_nothing_more() {
+    let world = World::new().await;
+    world.lamp("Lamp").await;
+    world.linked_with_google().await;
+    assert_eq!(world.link("google").await["state"], "linked");
+    assert_eq!(world.google("DISCONNECT", json!({})).await, json!({}));
+    assert_eq!(world.link("google").await["state"], "unlinked");
+    world.stop().await;
+}

@@ -1,0 +1,7 @@
+//! Voice as a whole: real rows, real tokens, devices that answer, and assistants on this machine that are told.
+
+mod alexa;
+mod assistants;
+mod google;
+mod reports;
+mod world;
