@@ -67,10 +67,12 @@ pub enum Region {
 /// How long is waited for what. No setting: tests choose shorter ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// Google gives up on EXECUTE after 5 s; the answer goes out before 3.
+    /// How long devices are waited for while Google waits, which is answered before 3 s.
     pub google_patience: Duration,
-    /// Alexa gives up after 8 s; the answer goes out before 6.
+    /// How long devices are waited for while Alexa waits, which is answered before 6 s.
     pub alexa_patience: Duration,
+    /// How much longer everything else about an answer may take, such as a database that is slow.
+    pub spare: Duration,
     /// Changes of states that come so close are told together.
     pub coalesced: Duration,
     /// Changes of devices, names, rooms and capabilities are told when there was none for so long.
@@ -115,6 +117,7 @@ impl Default for Pace {
         Self {
             google_patience: Duration::from_millis(2_500),
             alexa_patience: Duration::from_secs(5),
+            spare: Duration::from_millis(400),
             coalesced: Duration::from_millis(500),
             debounced: Duration::from_secs(5),
             looked: Duration::from_secs(30),

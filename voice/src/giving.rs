@@ -62,9 +62,8 @@ impl Voice {
         Ok(Given { organization, endpoint: endpoint.clone(), orders, waited_for })
     }
 
-    /// What came of orders by the time that patience ends.
-    pub(crate) async fn settled(&self, given: &mut Given, patience: Duration) -> Outcome {
-        let until = Instant::now() + patience;
+    /// What came of orders by then.
+    pub(crate) async fn settled(&self, given: &mut Given, until: Instant) -> Outcome {
         for (following, command) in &mut given.waited_for {
             while !command.status.is_final() {
                 match timeout_at(until, following.next()).await {
@@ -81,7 +80,7 @@ impl Voice {
 
     /// What came of orders in the end.
     pub(crate) async fn settled_at_last(&self, given: &mut Given) -> Outcome {
-        self.settled(given, Duration::from_millis(DEADLINE_MS as u64) + GRACE).await
+        self.settled(given, Instant::now() + Duration::from_millis(DEADLINE_MS as u64) + GRACE).await
     }
 
     /// What a device says it is, and what the orders that it did make of that if it did not say so yet.

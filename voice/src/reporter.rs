@@ -142,7 +142,7 @@ impl Reporter {
         self.flush();
         let links = self.good_links().await?;
         let keys: BTreeSet<Key> = links.iter().map(key).collect();
-        self.lines.retain(|key, _| keys.contains(key));
+        self.lines.retain(|key, line| keys.contains(key) && !line.is_over());
         let organizations: BTreeSet<OrganizationId> = links.iter().map(|link| link.organization).collect();
         self.told.retain(|organization, _| organizations.contains(organization));
         for organization in organizations {

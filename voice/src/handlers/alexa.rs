@@ -11,6 +11,7 @@ use identity::{Bearer, BearerError};
 use protocol::{AccountId, CommandReason, Order, OrganizationId};
 use serde_json::Value;
 use store::{Assistant, Author, LinkState, Scope, StoreError};
+use tokio::time::{Instant, timeout_at};
 
 use super::bearer::{is_over, sees_venues};
 use crate::Voice;
@@ -33,16 +34,24 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let answer = match Directive::read(&body) {
-        Ok(directive) => voice.answered(&stamp, &directive).await,
+        Ok(directive) => {
+            let until = Instant::now() + voice.pace.alexa_patience;
+            let answer = voice.answered(&stamp, &directive, until);
+            timeout_at(until + voice.pace.spare, answer).await.unwrap_or_else(|_| {
+                tracing::warn!("Alexa is not answered in time");
+                let failure = Failure::new(ErrorType::InternalError, "the request takes too long");
+                alexa::error(&stamp, Some(&directive), &failure)
+            })
+        }
         Err(unreadable) => alexa::unreadable(&stamp, &unreadable),
     };
     Json(answer).into_response()
 }
 
 impl Voice {
-    async fn answered(self: &Arc<Self>, stamp: &Stamp, directive: &Directive) -> Value {
+    async fn answered(self: &Arc<Self>, stamp: &Stamp, directive: &Directive, until: Instant) -> Value {
         let answered = match self.person(directive).await {
-            Ok((bearer, account)) => self.done(stamp, directive, &bearer, account).await,
+            Ok((bearer, account)) => self.done(stamp, directive, (&bearer, account), until).await,
             Err(failure) => Err(failure),
         };
         match (answered, directive.intent()) {
@@ -83,8 +92,8 @@ impl Voice {
         self: &Arc<Self>,
         stamp: &Stamp,
         directive: &Directive,
-        bearer: &Bearer,
-        account: AccountId,
+        (bearer, account): (&Bearer, AccountId),
+        until: Instant,
     ) -> Result<Value, Failure> {
         let organization = bearer.organization;
         let sight =
@@ -92,6 +101,7 @@ impl Voice {
         match directive.intent() {
             Intent::Discover => {
                 self.link(bearer, account).await.map_err(|error| ours(&error))?;
+                self.wish(Wish::Look);
                 Ok(alexa::discovered(stamp, directive, &sight().await?))
             }
             Intent::AcceptGrant { code } => {
@@ -102,7 +112,7 @@ impl Voice {
             Intent::Control => {
                 let endpoints = sight().await?;
                 let (endpoint, order) = alexa::control(directive, &endpoints)?;
-                Ok(self.controlled(stamp, directive, bearer, account, endpoint, order).await)
+                Ok(self.controlled(stamp, directive, (bearer, account), (endpoint, order), until).await)
             }
         }
     }
@@ -110,9 +120,7 @@ impl Voice {
     async fn link(&self, bearer: &Bearer, account: AccountId) -> Result<(), StoreError> {
         let (organization, grant, venues) = (bearer.organization, bearer.grant, sees_venues(bearer));
         let (assistant, now) = (Assistant::Alexa, self.now());
-        self.store.link_assistant(organization, account, assistant, grant, venues, now).await?;
-        self.wish(Wish::Look);
-        Ok(())
+        self.store.link_assistant(organization, account, assistant, grant, venues, now).await
     }
 
     /// Exchanges the code with which Alexa allows to be told of changes.
@@ -130,21 +138,22 @@ impl Voice {
         gateway.accept(bearer.organization, account, code).await.map_err(|untold| {
             tracing::warn!(?untold, "a grant of Alexa could not be accepted");
             refused("Login with Amazon did not take the code")
-        })
+        })?;
+        self.wish(Wish::Look);
+        Ok(())
     }
 
     async fn controlled(
         self: &Arc<Self>,
         stamp: &Stamp,
         directive: &Directive,
-        bearer: &Bearer,
-        account: AccountId,
-        endpoint: &Endpoint,
-        order: Order,
+        (bearer, account): (&Bearer, AccountId),
+        (endpoint, order): (&Endpoint, Order),
+        until: Instant,
     ) -> Value {
         let (organization, author) = (bearer.organization, Author::Account(account));
         let given = self.give(organization, author, endpoint, vec![order]);
-        let Ok(given) = tokio::time::timeout(self.pace.alexa_patience, given).await else {
+        let Ok(given) = timeout_at(until, given).await else {
             let failure = Failure::new(ErrorType::InternalError, "the order could not be given in time");
             return alexa::error(stamp, Some(directive), &failure);
         };
@@ -152,7 +161,7 @@ impl Voice {
             Ok(given) => given,
             Err(outcome) => return alexa::answer(stamp, directive, endpoint, &outcome),
         };
-        let outcome = self.settled(&mut given, self.pace.alexa_patience).await;
+        let outcome = self.settled(&mut given, until).await;
         if outcome == Outcome::Pending {
             let can_be_told = match &self.event_gateway {
                 Some(gateway) => gateway.reaches(organization, account).await,

@@ -13,6 +13,7 @@ use identity::{Bearer, BearerError};
 use protocol::{AccountId, Order};
 use serde_json::Value;
 use store::{Assistant, Author, LinkState, Scope, StoreError};
+use tokio::time::{Instant, timeout_at};
 
 use super::bearer::{sees_venues, shown};
 use crate::Voice;
@@ -40,7 +41,11 @@ pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, 
         Err(unreadable) => return Json(google::refused(&unreadable.id, unreadable.error)).into_response(),
     };
     let answer = match checked {
-        Ok(bearer) => voice.fulfilled(&bearer, &request).await,
+        Ok(bearer) => {
+            let until = Instant::now() + voice.pace.google_patience;
+            let answer = voice.fulfilled(&bearer, &request, until);
+            timeout_at(until + voice.pace.spare, answer).await.unwrap_or(Err(Unfulfilled::Late))
+        }
         Err(BearerError::Store(error)) => Err(Unfulfilled::Store(error)),
         Err(BearerError::Invalid) => Err(Unfulfilled::Refused(ErrorCode::AuthFailure)),
     };
@@ -51,12 +56,17 @@ pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, 
 enum Unfulfilled {
     Refused(ErrorCode),
     Store(StoreError),
+    Late,
 }
 
 impl Unfulfilled {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(code) => *code,
+            Self::Late => {
+                tracing::warn!("Google is not answered in time");
+                ErrorCode::TransientError
+            }
             Self::Store(error) => {
                 tracing::error!(%error, "a request of Google failed for a reason of ours");
                 ErrorCode::TransientError
@@ -72,7 +82,12 @@ impl From<StoreError> for Unfulfilled {
 }
 
 impl Voice {
-    async fn fulfilled(self: &Arc<Self>, bearer: &Bearer, request: &Request) -> Result<Value, Unfulfilled> {
+    async fn fulfilled(
+        self: &Arc<Self>,
+        bearer: &Bearer,
+        request: &Request,
+        until: Instant,
+    ) -> Result<Value, Unfulfilled> {
         let needed = match request.intent {
             Intent::Execute(_) => Scope::CommandsWrite,
             _ => Scope::DevicesRead,
@@ -102,7 +117,8 @@ impl Voice {
             }
             Intent::Query(ids) => google::query(&request.id, ids, &endpoints),
             Intent::Execute(commands) => {
-                self.executed(bearer, account, &request.id, commands, &endpoints).await
+                let answers = self.executed(bearer, account, commands, &endpoints, until).await;
+                google::executed(&request.id, &answers, &endpoints)
             }
             Intent::Disconnect => google::disconnected(),
         })
@@ -112,10 +128,10 @@ impl Voice {
         self: &Arc<Self>,
         bearer: &Bearer,
         account: AccountId,
-        request: &str,
         commands: &[Command],
         endpoints: &Endpoints,
-    ) -> Value {
+        until: Instant,
+    ) -> Vec<(String, Answer)> {
         let steps = google::plan(commands, endpoints).into_iter().map(async |(id, step)| {
             let answer = match step {
                 Step::Refuse(refusal) => Answer::Refused(refusal),
@@ -124,14 +140,14 @@ impl Voice {
                         Err(refusal) => Answer::Refused(refusal),
                         Ok(()) => Answer::Came(
                             endpoint,
-                            self.came(bearer, account, &endpoints[&endpoint], orders).await,
+                            self.came(bearer, account, &endpoints[&endpoint], orders, until).await,
                         ),
                     }
                 }
             };
             (id, answer)
         });
-        google::executed(request, &join_all(steps).await, endpoints)
+        join_all(steps).await
     }
 
     /// Whether a PIN that had to be said is right.
@@ -156,17 +172,18 @@ impl Voice {
         account: AccountId,
         endpoint: &Endpoint,
         orders: Vec<Order>,
+        until: Instant,
     ) -> Outcome {
         let (organization, author) = (bearer.organization, Author::Account(account));
         let given = self.give(organization, author, endpoint, orders);
-        let Ok(given) = tokio::time::timeout(self.pace.google_patience, given).await else {
+        let Ok(given) = timeout_at(until, given).await else {
             return Outcome::Pending;
         };
         let mut given = match given {
             Ok(given) => given,
             Err(outcome) => return outcome,
         };
-        let outcome = self.settled(&mut given, self.pace.google_patience).await;
+        let outcome = self.settled(&mut given, until).await;
         if outcome == Outcome::Pending {
             let (voice, id) = (Arc::clone(self), endpoint.id);
             self.behind.spawn(async move {

@@ -3,6 +3,7 @@
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ struct Shared {
     link: AssistantLink,
     waiting: Mutex<Waiting>,
     something: Notify,
+    is_over: AtomicBool,
 }
 
 /// What waits to be told. What comes while something waits is told with it.
@@ -46,21 +48,35 @@ struct Waiting {
 impl Line {
     /// Begins to tell.
     pub(super) fn open(voice: &Arc<Voice>, link: &AssistantLink) -> Self {
-        let shared =
-            Arc::new(Shared { link: link.clone(), waiting: Mutex::default(), something: Notify::new() });
+        let shared = Arc::new(Shared {
+            link: link.clone(),
+            waiting: Mutex::default(),
+            something: Notify::new(),
+            is_over: AtomicBool::new(false),
+        });
         let open = CancellationToken::new();
         let work = work(Arc::clone(voice), Arc::clone(&shared));
         voice.behind.spawn(open.clone().run_until_cancelled_owned(work));
         Self { shared, _open: open.drop_guard() }
     }
 
-    /// Everything, for an assistant that was told nothing yet. Alexa asks for states; Google wants to be told.
+    /// Everything, for an assistant that was told nothing since this server began. Google asks for what there is whenever it is
+    /// linked, and wants to be told states; Alexa asks for states, and may have missed what is new.
     pub(super) fn begin(&self, all: &Endpoints) {
-        if self.shared.link.assistant == Assistant::Google {
-            for endpoint in all.values() {
-                self.put(|waiting| waiting.state(None, endpoint), endpoint);
-            }
+        for endpoint in all.values() {
+            self.put(
+                |waiting| match self.shared.link.assistant {
+                    Assistant::Google => waiting.state(None, endpoint),
+                    Assistant::Alexa => waiting.describe(endpoint),
+                },
+                endpoint,
+            );
         }
+    }
+
+    /// Whether its assistant did not know it any more: nothing is told on it then.
+    pub(super) fn is_over(&self) -> bool {
+        self.shared.is_over.load(Ordering::Relaxed)
     }
 
     /// A change of states.
@@ -176,7 +192,11 @@ async fn work(voice: Arc<Voice>, shared: Arc<Shared>) {
             Err(Untold::Refused(why)) => {
                 tracing::warn!(assistant = %shared.link.assistant, why, "an assistant refuses a report; it is dropped");
             }
-            Err(Untold::Gone) => return end(&voice, &shared.link).await,
+            Err(Untold::Gone) => {
+                // Before anybody can see it: whoever links again gets another line.
+                shared.is_over.store(true, Ordering::Relaxed);
+                return end(&voice, &shared.link).await;
+            }
         }
     }
 }

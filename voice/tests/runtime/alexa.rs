@@ -8,7 +8,7 @@ use store::Clock;
 use crate::assistants::{AMAZON_TOKEN, EVENTS};
 use crate::world::{NOW, World};
 
-fn control(world: &World, endpoint: &str, namespace: &str, name: &str) -> Value {
+pub(crate) fn control(world: &World, endpoint: &str, namespace: &str, name: &str) -> Value {
     json!({
         "header": {
             "namespace": namespace, "name": name, "payloadVersion": "3", "messageId": "m", "correlationToken": "c0rr",
@@ -26,7 +26,7 @@ fn about(namespace: &str, name: &str, payload: &Value) -> Value {
     })
 }
 
-async fn accept_grant(world: &World) -> Value {
+pub(crate) async fn accept_grant(world: &World) -> Value {
     let grantee = json!({"type": "BearerToken", "token": world.token});
     let grant = json!({"type": "OAuth2.AuthorizationCode", "code": "the code"});
     world

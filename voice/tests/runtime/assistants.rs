@@ -87,7 +87,7 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     });
     let (status, answer) = scripted.unwrap_or_else(|| match path.as_str() {
         GOOGLE_TOKEN => {
-            (200, json!({"access_token": format!("g{count}"), "expires_in": 3600, "token_type": "Bearer"}))
+            (200, json!({"access_token": format!("ya29.google{count}"), "expires_in": 3600, "token_type": "Bearer"}))
         }
         AMAZON_TOKEN => (
             200,

@@ -48,7 +48,7 @@ async fn sync_tells_what_may_be_seen_and_nothing_of_others() {
     assert_eq!(sync["payload"]["agentUserId"], agent, "the same for ever");
     assert_eq!(world.google("SYNC", json!({})).await["payload"]["agentUserId"], agent);
     for device in [hidden, foreign] {
-        let result = world.execute(&device.to_string(), "OnOff", json!({"on": true}), json!(null)).await;
+        let result = world.execute(&device.to_string(), "OnOff", &json!({"on": true}), &json!(null)).await;
         assert_eq!(result["errorCode"], "deviceNotFound");
         let ids = json!({"devices": [{"id": device.to_string()}]});
         let states = world.google("QUERY", ids).await["payload"]["devices"].clone();
@@ -67,8 +67,9 @@ async fn what_a_device_does_in_time_is_a_success_with_its_states() {
     let world = World::new().await;
     let lamp = world.lamp("Lamp").await;
     let id = lamp.to_string();
+    let (forty, no_challenge) = (json!({"brightness": 40}), json!(null));
     let (result, command) = tokio::join!(
-        world.execute(&id, "BrightnessAbsolute", json!({"brightness": 40}), json!(null)),
+        world.execute(&id, "BrightnessAbsolute", &forty, &no_challenge),
         world.obeys(lamp, json!({"brightness": {"percent": 40}, "on_off": {"on": true}})),
     );
     assert_eq!((command.name.as_str(), &command.args), ("brightness.set", &json!({"percent": 40})));
@@ -80,11 +81,12 @@ async fn what_a_device_does_in_time_is_a_success_with_its_states() {
         let ack = Ack::because(AckStatus::Refused, CommandReason::Busy, None);
         world.orders.answer(world.organization, lamp, command.id, ack).await.unwrap();
     };
-    let (result, ()) = tokio::join!(world.execute(&id, "OnOff", json!({"on": true}), json!(null)), refuses);
+    let on = json!({"on": true});
+    let (result, ()) = tokio::join!(world.execute(&id, "OnOff", &on, &no_challenge), refuses);
     assert_eq!(result, json!({"ids": [id], "status": "ERROR", "errorCode": "deviceBusy"}));
 
     world.live.disconnected(lamp);
-    let result = world.execute(&id, "OnOff", json!({"on": true}), json!(null)).await;
+    let result = world.execute(&id, "OnOff", &json!({"on": true}), &json!(null)).await;
     assert_eq!(result, json!({"ids": [id], "status": "OFFLINE", "errorCode": "deviceOffline"}));
     assert!(world.store.outbox(NOW, 9).await.unwrap().is_empty(), "nothing waits for it");
     world.stop().await;
@@ -96,7 +98,7 @@ async fn what_takes_longer_is_pending_and_reported_when_it_is_done() {
     let lamp = world.lamp("Lamp").await;
     world.linked_with_google().await;
     let before = world.assistants.calls(REPORT).len();
-    let result = world.execute(&lamp.to_string(), "OnOff", json!({"on": true}), json!(null)).await;
+    let result = world.execute(&lamp.to_string(), "OnOff", &json!({"on": true}), &json!(null)).await;
     assert_eq!(result["status"], "PENDING");
     world.obeys(lamp, json!({"on_off": {"on": true}})).await;
     let report = world.assistants.wait(REPORT, before + 1).await.pop().unwrap();
@@ -119,7 +121,7 @@ async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
     for wrong in [json!({}), json!({"pin": "12"}), json!({"pin": "abcd"}), json!({"pin": 1234})] {
         assert_eq!(set(wrong).await, 422);
     }
-    let open = async |challenge: Value| world.execute(&id, "OnOff", json!({"on": true}), challenge).await;
+    let open = async |challenge: Value| world.execute(&id, "OnOff", &json!({"on": true}), &challenge).await;
     let asked = async |challenge: Value| open(challenge).await["challengeNeeded"]["type"].clone();
     let said = |pin: &str| json!({"pin": pin});
     assert_eq!(open(said("7301")).await["errorCode"], "securityRestriction", "without a PIN none is right");

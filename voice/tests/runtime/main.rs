@@ -3,5 +3,6 @@
 mod alexa;
 mod assistants;
 mod google;
+mod logs;
 mod reports;
 mod world;

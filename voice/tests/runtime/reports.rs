@@ -1,5 +1,6 @@
 //! What Google is told of changes, and what happens when it does not take it.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use store::DevicePatch;
 
@@ -24,9 +25,8 @@ async fn changes_that_come_together_are_told_together_with_one_token() {
     let lamp = world.lamp("Lamp").await;
     let id = lamp.to_string();
     world.linked_with_google().await;
-    for percent in 1..=30 {
-        world.reports(lamp, json!({"brightness": {"percent": percent}})).await;
-    }
+    let all = (1..=30).map(|percent| world.reports(lamp, json!({"brightness": {"percent": percent}})));
+    join_all(all).await;
     wait_for_state(&world, &id, &json!({"online": true, "brightness": 30})).await;
     assert!(told(&world, &id).len() < 20, "{:?}", told(&world, &id));
     world.reports(lamp, json!({"on_off": {"on": true}})).await;
@@ -36,7 +36,7 @@ async fn changes_that_come_together_are_told_together_with_one_token() {
     assert_eq!(tokens.len(), 1, "a token is kept");
     assert!(tokens[0].body.as_str().unwrap().contains("jwt-bearer"));
     let call = &world.assistants.calls(REPORT)[0];
-    assert_eq!(call.bearer, "Bearer g1");
+    assert_eq!(call.bearer, "Bearer ya29.google1");
     assert_eq!(call.body["agentUserId"], json!(format!("{}.{}", world.organization, world.account)));
     world.stop().await;
 }
@@ -49,6 +49,8 @@ async fn a_change_of_names_is_a_request_sync_and_many_are_one() {
     for name in ["A", "B", "C", "D"] {
         let patch = DevicePatch { name: Some(name.to_owned()), ..DevicePatch::default() };
         world.store.patch_device(world.organization, lamp, &patch, NOW).await.unwrap();
+    }
+    for _ in 0..4 {
         world.live.changed(store::Change::Device(lamp));
     }
     let calls = world.assistants.wait(SYNC, 1).await;
@@ -69,7 +71,7 @@ async fn a_refused_token_is_renewed_once_and_a_busy_server_is_asked_again() {
     world.assistants.will_answer(REPORT, 401, json!({}));
     world.reports(lamp, json!({"on_off": {"on": true}})).await;
     let calls = world.assistants.wait(REPORT, 3).await;
-    assert_eq!([&calls[1].bearer, &calls[2].bearer], ["Bearer g1", "Bearer g2"]);
+    assert_eq!([&calls[1].bearer, &calls[2].bearer], ["Bearer ya29.google1", "Bearer ya29.google2"]);
 
     for status in [429, 503, 500] {
         world.assistants.will_answer(REPORT, status, json!({}));

@@ -102,6 +102,7 @@ impl World {
         let pace = Pace {
             google_patience: patience,
             alexa_patience: patience,
+            spare: Duration::from_secs(10),
             coalesced: Duration::from_millis(50),
             debounced: Duration::from_millis(200),
             looked: Duration::from_mins(10),
@@ -206,8 +207,8 @@ impl World {
         &self,
         device: &str,
         command: &str,
-        params: Value,
-        challenge: Value,
+        params: &Value,
+        challenge: &Value,
     ) -> Value {
         let command = format!("action.devices.commands.{command}");
         let execution = [json!({"command": command, "params": params, "challenge": challenge})];
