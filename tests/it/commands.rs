@@ -1,0 +1,5 @@
+//! Commands and twins, from the HTTP interface to a device and back.
+
+mod device;
+mod exchange;
+mod twin;
