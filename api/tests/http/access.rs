@@ -25,6 +25,8 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
                 "client",
                 "grant",
                 "purpose",
+                "command",
+                "bulk",
             ];
             let path = names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
