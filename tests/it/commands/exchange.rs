@@ -26,7 +26,7 @@ fn object(value: Value) -> serde_json::Map<String, Value> {
 
 #[tokio::test]
 async fn a_command_is_sent_answered_and_told() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let mut world = World::new().await?;
     let light = Light::register(&world).await?;
     let mut device = light.connect(&world).await?;
     let key = world.make_token(&["--name", "watcher", "--scope", "devices:read"]).await?;
@@ -87,7 +87,7 @@ async fn a_command_is_sent_answered_and_told() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_is_no_answer_is_refused_and_changes_nothing() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let mut world = World::new().await?;
     let (light, other) = (Light::register(&world).await?, Light::register(&world).await?);
     let (mut device, mut stranger) = (light.connect(&world).await?, other.connect(&world).await?);
     let given = light.order(&world, switch_on()).await?;
@@ -101,7 +101,9 @@ async fn what_is_no_answer_is_refused_and_changes_nothing() -> anyhow::Result<()
         let code = device.client.publish(&topic, garbage, 1, false).await?;
         ensure!(code == 0x99, "{garbage}: {code:#04x}");
     }
-    for impossible in [json!({"brightness": {"percent": 101}}), json!(["on"]), json!({"long": "x".repeat(40_000)})] {
+    for impossible in
+        [json!({"brightness": {"percent": 101}}), json!(["on"]), json!({"long": "x".repeat(40_000)})]
+    {
         ensure!(device.report(&impossible).await? == 0x99, "{impossible:.80}");
     }
     ensure!(world.refusals("unknown_command").await? == 2);
@@ -122,7 +124,7 @@ async fn what_is_no_answer_is_refused_and_changes_nothing() -> anyhow::Result<()
 
 #[tokio::test]
 async fn whoever_waits_gets_the_end() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let mut world = World::new().await?;
     let light = Light::register(&world).await?;
     let mut device = light.connect(&world).await?;
     let api = world.api();
@@ -143,7 +145,7 @@ async fn whoever_waits_gets_the_end() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn who_is_away_gets_it_when_it_comes_and_until_it_answers() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let mut world = World::new().await?;
     let light = Light::register(&world).await?;
     let first = light.order(&world, switch_on()).await?;
     let second = light.order(&world, json!({"name": "polish"})).await?;
@@ -169,7 +171,7 @@ async fn who_is_away_gets_it_when_it_comes_and_until_it_answers() -> anyhow::Res
 
 #[tokio::test]
 async fn what_is_late_is_not_sent() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let mut world = World::new().await?;
     let light = Light::register(&world).await?;
     let given = light.order(&world, json!({"name": "polish", "ttl_s": 1})).await?;
     let ended = eventually("it expires", async || {
