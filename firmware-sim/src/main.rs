@@ -167,6 +167,16 @@ async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bo
 }
 
 async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
+    if let Some(Pattern::Commands(commands)) = &args.pattern {
+        let devices = commands.connect().await?;
+        println!("{}", serde_json::json!({"ready": devices.ids().len()}));
+        // Whoever reads the line sends commands and then closes our input.
+        let input =
+            tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        let result = devices.answer_until(async { drop(input.await) }).await?;
+        println!("{}", serde_json::to_string(&result)?);
+        return Ok(true);
+    }
     if let Some(pattern) = &args.pattern {
         let (result, held) = pattern.run().await?;
         println!("{}", serde_json::to_string(&result)?);
@@ -259,7 +269,7 @@ mod tests {
             let parsed = Cli::try_parse_from([&["promenade-sim", "load"], words].concat());
             parsed.map(|cli| matches!(cli.command, Some(Command::Load(LoadArgs { pattern: Some(_), .. }))))
         };
-        for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood"] {
+        for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood", "commands", "echo"] {
             let words = [name, "--mqtt", "h:1", "--watch", "7", "--tls", "ca.pem"];
             assert!(pattern(&words).unwrap(), "{name}");
         }

@@ -123,6 +123,7 @@ impl Simulation {
                 zone,
                 position: Some(gateway.position.map(f64::from)),
                 identifier: None,
+                profile: None,
             };
             gateways.push(registrar.device(&device).await?);
         }
@@ -135,6 +136,7 @@ impl Simulation {
                 zone,
                 position: Some(beacon.position.map(f64::from)),
                 identifier: Some(identifier.clone()),
+                profile: None,
             };
             registrar.transmitter(&device).await?;
         }
@@ -146,6 +148,7 @@ impl Simulation {
                 zone: None,
                 position: None,
                 identifier: Some(identifier.clone()),
+                profile: None,
             };
             registrar.transmitter(&device).await?;
         }
