@@ -60,7 +60,7 @@ pub enum Pattern {
     Flood(Flood),
     /// Devices of a platform that answer every command at once: prints a line when all are connected, and another when its
     /// input ends.
-    Commands(Commands),
+    Commands(Box<Commands>),
     /// A request to one of many devices at a fixed rate, each of which answers on a topic of its own: how long that takes
     /// with any broker.
     Echo(Echo),

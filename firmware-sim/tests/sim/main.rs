@@ -1,5 +1,6 @@
 //! The simulator as a whole: days, recordings, and fleets and loads against a small broker that misbehaves on purpose.
 
+mod appliances;
 mod broker;
 mod commands;
 mod day;

@@ -57,7 +57,7 @@ pub struct Registry {
 /// Devices that are connected and subscribed, and do not read yet.
 #[derive(Debug)]
 pub struct Devices {
-    devices: Vec<DeviceId>,
+    ids: Vec<DeviceId>,
     connections: Vec<Connection>,
     answers: Answers,
     watch: Option<u32>,
@@ -76,20 +76,20 @@ impl Commands {
             SignIn { client_id: device.to_string(), user, keep_alive: 0 }
         };
         let mut connections = self.target.open_as(devices.len(), READS, sign_in).await?;
-        let devices: Vec<DeviceId> = devices.iter().map(|credentials| credentials.device).collect();
-        let subscribing = connections.iter_mut().zip(&devices).map(|(connection, device)| async move {
+        let ids: Vec<DeviceId> = devices.iter().map(|credentials| credentials.device).collect();
+        let subscribing = connections.iter_mut().zip(&ids).map(|(connection, device)| async move {
             connection.subscribe(&Topic::commands_filter(*device), 1).await
         });
         try_join_all(subscribing).await?;
         let answers = if self.done_only { Answers::Once } else { Answers::Twice };
-        Ok(Devices { devices, connections, answers, watch: self.target.watch })
+        Ok(Devices { ids, connections, answers, watch: self.target.watch })
     }
 }
 
 impl Devices {
     /// Who they are, in the order in which they were registered.
     pub fn ids(&self) -> &[DeviceId] {
-        &self.devices
+        &self.ids
     }
 
     /// Answers every command until something ends. Of `total` are the commands, of `again` those that came again; how long
@@ -132,7 +132,11 @@ impl Registry {
 }
 
 fn write_list(path: &Path, devices: &[Credentials]) -> io::Result<()> {
-    let lines: String = devices.iter().map(|credentials| format!("{}\n", credentials.device)).collect();
+    let mut lines = String::new();
+    for Credentials { device, .. } in devices {
+        lines.push_str(&device.to_string());
+        lines.push('\n');
+    }
     std::fs::write(path, lines)
 }
 
