@@ -14,6 +14,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use protocol::command::MAX_DETAIL;
 use protocol::{Ack, AckStatus, Command, CommandId, CommandReason, Desired, DeviceId};
 use serde_json::{Map, Value, json};
 use tracing::{debug, info, warn};
@@ -150,7 +151,7 @@ impl Commands {
                     nonce: None,
                     arrived: clock.elapsed(),
                 };
-                let ack = Ack::because(AckStatus::Refused, refusal.reason, refusal.detail);
+                let ack = Ack::because(AckStatus::Refused, refusal.reason, refusal.detail.map(cut));
                 (self.journal.refuse(id, terms, ack), true)
             }
         };
@@ -241,6 +242,7 @@ impl Commands {
 
     /// Refuses a command without noting it.
     fn turn_away(&mut self, id: CommandId, reason: CommandReason, detail: Option<String>) {
+        let detail = detail.map(cut);
         info!(command = %id, %reason, detail, "a command is turned away");
         self.counters.refused += 1;
         if reason == CommandReason::Busy && !self.turned_away.contains(&id) {
@@ -265,6 +267,14 @@ fn whole(state: &Map<String, Value>) -> Map<String, Value> {
         json!({"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")}),
     );
     whole
+}
+
+/// As much of a text as the platform keeps; it may quote all that somebody sent.
+fn cut(detail: String) -> String {
+    match detail.char_indices().nth(MAX_DETAIL) {
+        Some((end, _)) => detail[..end].to_owned(),
+        None => detail,
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ use std::time::Duration;
 use protocol::{Ack, AckStatus, CommandId, CommandReason, Timestamp};
 use tracing::{error, info, warn};
 
+use crate::record;
+
 use file::LogFile;
 use line::Line;
 
@@ -68,6 +70,12 @@ pub enum JournalError {
     /// There are as many commands in it as it remembers.
     #[error("the journal is full")]
     Full,
+    /// A command that could not be read again.
+    #[error("{bytes} bytes are too many for a line of the journal")]
+    TooLong {
+        /// Bytes of the line.
+        bytes: usize,
+    },
 }
 
 impl Journal {
@@ -206,6 +214,10 @@ impl Journal {
     }
 
     fn take(&mut self, id: CommandId, line: Line) -> Result<(), JournalError> {
+        let bytes = line.to_json().len();
+        if bytes > record::LONGEST {
+            return Err(JournalError::TooLong { bytes });
+        }
         if self.entries.len() >= CAPACITY {
             let dispensable = self.entries.iter().filter(|(_, entry)| entry.is_dispensable());
             let oldest = dispensable.min_by_key(|(_, entry)| entry.number).map(|(&id, _)| id);

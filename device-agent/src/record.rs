@@ -14,6 +14,9 @@
 
 use protocol::MAX_BATCH_BYTES;
 
+/// Longest body; a length beyond it is taken for damage.
+pub(crate) const LONGEST: usize = MAX_BATCH_BYTES;
+
 /// Bytes before the body.
 pub(crate) const HEAD: usize = 19;
 
@@ -56,7 +59,7 @@ impl Head {
             len,
             crc: u32::from_le_bytes([c0, c1, c2, c3]),
         };
-        (len <= MAX_BATCH_BYTES).then_some(head)
+        (len <= LONGEST).then_some(head)
     }
 
     /// Whether this is the body that was written with it.

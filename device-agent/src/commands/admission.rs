@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::command::MAX_ARGS_BYTES;
 use protocol::{Command, CommandReason, DeviceId, SignedOrder, Timestamp};
 
 use crate::appliance::{Driver, Task};
@@ -58,6 +59,10 @@ impl Admission {
             Some(signed) => (signed.name, signed.args),
             None => (command.name.clone(), command.args.clone()),
         };
+        if serde_json::to_vec(&args).is_ok_and(|json| json.len() > MAX_ARGS_BYTES) {
+            let detail = Some(format!("at most {MAX_ARGS_BYTES} bytes of arguments"));
+            return Err(Refusal { reason: CommandReason::BadArguments, detail });
+        }
         let task = Task::read(&name, &args).map_err(|(reason, detail)| Refusal { reason, detail })?;
         driver.plan(&task)?;
         Ok((Order { name, args }, Terms { deadline, now: command.now, nonce, arrived: Duration::ZERO }))

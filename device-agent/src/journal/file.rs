@@ -52,6 +52,8 @@ impl LogFile {
     pub(super) fn open(dir: &Path) -> Result<(Self, Found), JournalError> {
         let failed = |source| JournalError::Io { dir: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(failed)?;
+        // Else a power cut could take the whole directory with it.
+        dir.parent().filter(|parent| parent.is_dir()).map_or(Ok(()), sync_dir).map_err(failed)?;
         let lock = File::create(dir.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -153,7 +155,7 @@ impl LogFile {
             bytes: scan.end as u64,
             began_with: scan.end as u64,
             // A damaged file is written anew before anything is added.
-            sound: !scan.damaged,
+            sound: !damaged,
             _lock: lock,
             #[cfg(test)]
             faults: super::tests::Faults::at(scan.end as u64),

@@ -202,3 +202,31 @@ fn a_torn_tail_is_cut_off_and_written_over() {
     let journal = open(&dir);
     assert_eq!([0, 1].map(|number| status(&journal, number)), [Some(AckStatus::Accepted); 2]);
 }
+
+#[test]
+fn what_could_not_be_read_again_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir);
+    let long = |bytes: usize| Order { name: "x".into(), args: json!("y".repeat(bytes)) };
+    let accepted = journal.accept(id(0), long(record::LONGEST), terms(None));
+    assert!(matches!(accepted, Err(JournalError::TooLong { .. })));
+    journal.accept(id(1), long(record::LONGEST - 1_000), terms(None)).unwrap();
+    drop(journal);
+    let journal = open(&dir);
+    assert_eq!((status(&journal, 0), status(&journal, 1)), (None, Some(AckStatus::Accepted)));
+}
+
+/// As an older agent finds it that comes back.
+#[test]
+fn a_line_of_another_agent_is_as_good_as_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir);
+    journal.accept(id(0), order(0), terms(None)).unwrap();
+    journal.file.append(br#"{"line":"paused"}"#, true).unwrap();
+    drop(journal);
+    let mut journal = open(&dir);
+    assert_eq!(status(&journal, 0), Some(AckStatus::Failed));
+    journal.accept(id(1), order(1), terms(None)).unwrap();
+    drop(journal);
+    assert_eq!(status(&open(&dir), 1), Some(AckStatus::Accepted), "it was written anew without that line");
+}

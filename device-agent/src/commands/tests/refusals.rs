@@ -45,6 +45,26 @@ fn what_cannot_be_done_is_refused_for_its_reason() {
 }
 
 #[test]
+fn however_long_it_is_the_answer_is_short() {
+    let bench = Bench::new();
+    let mut device = bench.start();
+    let long = "é".repeat(100_000);
+    for (number, body) in (0..).zip([
+        body("identify", &json!({"why": long}), None),
+        body("on_off.set", &json!({long[..10_000].to_owned(): true}), None),
+        format!("{{\"name\":\"identify\",\"now\":\"{long}\"}}").into_bytes(),
+    ]) {
+        assert_eq!(answer(&mut device, &bench, number, &body), refused(CommandReason::BadArguments));
+        device.take(id(number), &body, &bench.clock);
+        let Some(Message::Ack(_, ack)) = device.next_message() else { panic!("no answer") };
+        assert!(ack.detail.is_some_and(|detail| detail.chars().count() <= MAX_DETAIL), "{number}");
+    }
+    drop(device);
+    let device = bench.start();
+    assert_eq!([0, 1].map(|number| device.journal.get(id(number)).is_some()), [true; 2]);
+}
+
+#[test]
 fn a_device_that_does_not_know_the_time_runs_nothing_with_a_deadline() {
     let mut bench = Bench::new();
     let with = body("identify", &json!({}), Some(60_000));
