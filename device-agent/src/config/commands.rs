@@ -24,11 +24,11 @@ pub struct CommandsConfig {
     pub trusted_keys: Vec<TrustedKey>,
 }
 
-/// Whether the device's own clock is right.
+/// Whether the device's own clock is right; never if it is behind what the platform says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockSetting {
-    /// It is, if what it shows is possible.
+    /// It is, if it is not before [`EARLIEST`](crate::reckoning::EARLIEST).
     #[default]
     Auto,
     /// It is, whatever it shows.
