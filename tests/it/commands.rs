@@ -2,4 +2,5 @@
 
 mod device;
 mod exchange;
+mod never_twice;
 mod twin;

@@ -90,6 +90,7 @@ impl Commands {
             self.rest_until = clock.elapsed() + REST;
             return false;
         }
+        info!(command = %id, "a command is begun");
         self.outbox.push(Post::Answer(id));
         let begun = self.driver.begin(clock);
         self.job = Some(Job { work: Work::Command(id), patch, works: begun.works, until: begun.until });
