@@ -2,7 +2,7 @@
 
 pub(crate) mod order;
 mod shape;
-mod signed;
+pub(crate) mod signed;
 pub(crate) mod wait;
 
 use std::sync::Arc;

@@ -30,6 +30,7 @@ mod live;
 mod members;
 mod occupancy;
 mod openapi;
+pub mod operator;
 mod pages;
 mod paging;
 mod path;

@@ -19,7 +19,7 @@ struct Header {
 }
 
 /// Reads a JWS in compact serialization (RFC 7515 section 7.1), or says why no device could run it.
-pub(super) fn read(text: &str, device: DeviceId, now: Timestamp) -> Result<SignedOrder, String> {
+pub(crate) fn read(text: &str, device: DeviceId, now: Timestamp) -> Result<SignedOrder, String> {
     if text.len() > MAX_CHARACTERS {
         return Err(format!("must have at most {MAX_CHARACTERS} characters"));
     }
