@@ -26,6 +26,8 @@ use crate::problem::Problem;
 use crate::query::{self, Query};
 use crate::scopes;
 
+use search::Search;
+
 pub(crate) use shape::{Device, DeviceChange, DeviceToCreate, NewlyMade};
 
 /// Makes a device.
@@ -93,7 +95,11 @@ pub(crate) async fn list(
     let page = paging::only_page(query, List::Devices)?;
     let within = DeviceFilter { venue, kind };
     let listed = match filter {
-        Some(filter) => search::search(&app, &caller, &filter, within, page, MOST_LOOKED_AT).await?,
+        Some(filter) => {
+            let organization = caller.organization();
+            let (store, live, most) = (&app.store, &app.live, MOST_LOOKED_AT);
+            Search { store, live, organization, filter: &filter, most }.page(within, page).await?
+        }
         None => app.store.devices(caller.organization(), within, page).await?,
     };
     Ok(Json(Items::of(List::Devices, listed, |device| shape::device(&app.live, device))))

@@ -7,7 +7,7 @@ use store::{Device, DeviceFilter, Page, Scope};
 
 use crate::App;
 use crate::caller::Caller;
-use crate::devices::search::search;
+use crate::devices::search::Search;
 use crate::fields::Mistakes;
 use crate::filter::Filter;
 use crate::problem::{Mistake, Problem};
@@ -95,8 +95,9 @@ async fn meant(
 ) -> Result<Vec<Device>, Problem> {
     // How many devices a filter means tells what they are.
     caller.must_have(&[Scope::DevicesRead].into_iter().collect())?;
-    let page = Page::first(MAX_LOOKED_AT);
-    let found = search(app, caller, filter, DeviceFilter::default(), page, MAX_LOOKED_AT).await?;
+    let (store, live, organization) = (&app.store, &app.live, caller.organization());
+    let search = Search { store, live, organization, filter, most: MAX_LOOKED_AT };
+    let found = search.page(DeviceFilter::default(), Page::first(MAX_LOOKED_AT)).await?;
     if found.next.is_none() {
         return Ok(found.items);
     }

@@ -97,6 +97,16 @@ async fn a_command_from_its_order_to_its_end() {
         expected["late_ack"] = json!({"status": "done"});
         assert_eq!(world.get(&place).await.json(), expected);
         assert_eq!(world.get(&path).await.json(), json!({"items": [expected], "next_cursor": null}));
+
+        world.post(&path, &body).await;
+        let findings = world.get(&format!("/api/v1/devices/{device}/explain")).await.json()["findings"].take();
+        let said = |code: &str| {
+            let found = findings.as_array().unwrap().iter().find(|finding| finding["code"] == code);
+            found.unwrap_or_else(|| panic!("no {code} in {findings}"))["what"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(said("commands_waiting"), "1 command waits for it.");
+        let ended = said("command_failed");
+        assert!(ended.ends_with("as `failed`: `device_error`, in its words \"lamp broke\"."), "{ended}");
         world.stop().await;
     })
     .await;

@@ -1,6 +1,7 @@
 //! `promenade operator-key` and `promenade sign`: what an operator signs a device can check.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,16 +9,22 @@ use protocol::SignedOrder;
 use serde_json::{Value, json};
 use store::Clock;
 
-use crate::world::World;
+use crate::world::{Said, World};
 
 const DEVICE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// Runs a command that needs no data directory.
+fn run(arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_promenade"));
+    Said::of(command.args(arguments).env_clear().stdin(Stdio::null()))
+}
 
 #[test]
 fn what_an_operator_signs_can_be_checked() {
     let world = World::new();
     let key = world.path("operator.pem");
     let file = key.to_str().expect("a path");
-    let made = world.run(&["operator-key", file]);
+    let made = run(&["operator-key", file]);
     assert!(made.succeeded, "{made:?}");
     let public = made.out.trim().to_owned();
     let bytes = URL_SAFE_NO_PAD.decode(&public).expect("base64url");
@@ -25,7 +32,7 @@ fn what_an_operator_signs_can_be_checked() {
     assert_eq!(std::fs::metadata(&key).expect("there").permissions().mode() & 0o777, 0o600);
 
     let sign = |args: &str| {
-        let signed = world.run(&[
+        let signed = run(&[
             "sign",
             "--key",
             file,
@@ -69,10 +76,10 @@ fn what_cannot_be_signed_is_refused() {
     let world = World::new();
     let key = world.path("operator.pem");
     let file = key.to_str().expect("a path");
-    assert!(world.run(&["operator-key", file]).succeeded);
+    assert!(run(&["operator-key", file]).succeeded);
     let read = || std::fs::read(&key).expect("there");
     let first = read();
-    let again = world.run(&["operator-key", file]);
+    let again = run(&["operator-key", file]);
     assert!(!again.succeeded && again.err.contains("cannot be made"), "{again:?}");
     assert_eq!(read(), first);
     let other = world.path("other.pem");
@@ -88,6 +95,6 @@ fn what_cannot_be_signed_is_refused() {
         ["--key", file, "--device", DEVICE, "--ttl", "8d"],
     ] {
         let arguments: Vec<&str> = ["sign", "--name", "identify"].into_iter().chain(wrong).collect();
-        assert!(!world.run(&arguments).succeeded, "{wrong:?}");
+        assert!(!run(&arguments).succeeded, "{wrong:?}");
     }
 }
