@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use protocol::{Ack, Command, CommandId, Desired, DeviceId, Topic};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::mqtt::{Client, Connect, Delivery};
 use crate::world::World;
@@ -42,7 +42,7 @@ impl Light {
 
     /// Connects, and says nothing yet.
     pub(crate) async fn open(&self, world: &World) -> anyhow::Result<Client> {
-        let hello = Connect::new(5, "light").user(&self.id.to_string()).password(&self.secret);
+        let hello = Connect::new(5, "light").user(self.id.to_string()).password(&self.secret);
         Client::connect(world, hello).await
     }
 
@@ -82,4 +82,9 @@ impl Connected {
     pub(crate) async fn report(&mut self, patch: &Value) -> anyhow::Result<u8> {
         self.client.publish(&Topic::TwinReported(self.device).to_string(), patch.to_string(), 1, false).await
     }
+}
+
+/// The members of a JSON object.
+pub(crate) fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use protocol::{Ack, AckStatus, CommandId, CommandReason, Topic};
 use serde_json::{Value, json};
 
-use super::device::Light;
+use super::device::{Light, object};
 use crate::mqtt::{Client, Connect};
 use crate::world::{Engine, World, eventually};
 
@@ -18,10 +18,6 @@ fn switch_on() -> Value {
 
 async fn read(world: &World, id: &Value) -> anyhow::Result<Value> {
     world.api().get(&format!("/commands/{}", id.as_str().context("an id")?)).await
-}
-
-fn object(value: Value) -> serde_json::Map<String, Value> {
-    value.as_object().cloned().unwrap_or_default()
 }
 
 #[tokio::test]
@@ -52,7 +48,7 @@ async fn a_command_is_sent_answered_and_told() -> anyhow::Result<()> {
     ensure!(read(&world, &given["id"]).await?["status"] == "accepted");
     let done = Ack {
         result: Some(json!({"watts": 7})),
-        reported: Some(object(json!({"on_off": {"on": true}}))),
+        reported: Some(object(&json!({"on_off": {"on": true}}))),
         ..Ack::new(AckStatus::Done)
     };
     ensure!(device.say(id, &done).await? == 0);

@@ -2,14 +2,10 @@
 
 use anyhow::ensure;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::device::Light;
+use super::device::{Light, object};
 use crate::world::World;
-
-fn object(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap_or_default()
-}
 
 #[tokio::test]
 async fn a_wish_is_told_at_once_and_again_to_who_comes() -> anyhow::Result<()> {
@@ -24,7 +20,7 @@ async fn a_wish_is_told_at_once_and_again_to_who_comes() -> anyhow::Result<()> {
     let twin = api.patch(&path, dim).await?;
     ensure!(twin["desired"]["version"] == 1, "{twin}");
     let (told, retained) = device.desired().await?;
-    let state = object(json!({"brightness": {"percent": 30}, "on_off": {"on": true}}));
+    let state = object(&json!({"brightness": {"percent": 30}, "on_off": {"on": true}}));
     ensure!((told.version, &told.state, retained) == (1, &state, false), "{told:?}");
     ensure!(told.delta.as_ref() == Some(&state), "{told:?}");
     ensure!(device.report(&json!({"on_off": {"on": true}, "firmware": "2"})).await? == 0);
@@ -35,7 +31,7 @@ async fn a_wish_is_told_at_once_and_again_to_who_comes() -> anyhow::Result<()> {
     let mut device = light.connect(&world).await?;
     let (told, retained) = device.desired().await?;
     ensure!((told.version, retained) == (1, true), "{told:?}");
-    ensure!(told.delta == Some(object(json!({"brightness": {"percent": 30}}))), "{told:?}");
+    ensure!(told.delta == Some(object(&json!({"brightness": {"percent": 30}}))), "{told:?}");
     ensure!(device.report(&json!({"brightness": {"percent": 30}})).await? == 0);
     device.client.leave(None).await?;
 
@@ -46,8 +42,8 @@ async fn a_wish_is_told_at_once_and_again_to_who_comes() -> anyhow::Result<()> {
     world.restart().await?;
     let mut device = light.connect(&world).await?;
     let (told, _) = device.desired().await?;
-    ensure!(told.version == 2 && told.state == object(json!({"on_off": {"on": false}})), "{told:?}");
-    ensure!(told.delta == Some(object(json!({"on_off": {"on": false}}))), "{told:?}");
+    ensure!(told.version == 2 && told.state == object(&json!({"on_off": {"on": false}})), "{told:?}");
+    ensure!(told.delta == Some(object(&json!({"on_off": {"on": false}}))), "{told:?}");
     let wrong = json!({"desired": {"brightness": {"percent": 300}}});
     let refused = world.api().ask(Method::PATCH, &path, Some(wrong)).await?;
     ensure!(refused.status == 422, "{refused:?}");
