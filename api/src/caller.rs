@@ -9,7 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use identity::{Audience, Bearer, BearerError};
 use protocol::{AccountId, GrantId, KeyId, OrganizationId, Timestamp};
-use store::{ApiKey, Change, Owner, Scope, ScopeSet, StoreError};
+use store::{ApiKey, Author, Change, Owner, Scope, ScopeSet, StoreError};
 use uuid::Uuid;
 
 use crate::App;
@@ -32,6 +32,8 @@ pub(crate) struct Principal {
     pub(crate) organization: OrganizationId,
     /// The person whom they act for, and by which application; none for a key, and for a client that acts for itself.
     pub(crate) person: Option<Owner>,
+    /// Who it is that did something, in what is written down of it.
+    pub(crate) author: Author,
     /// Everything that they may do.
     pub(crate) scopes: ScopeSet,
     /// `pings:write` among it is good for the person's own phones only.
@@ -64,6 +66,11 @@ impl<S> Caller<S> {
     pub(crate) fn person(&self) -> Result<Owner, Problem> {
         let detail = "an API key or a client of its own stands for no person; use an access token of one";
         self.principal.person.ok_or_else(|| Problem::new(Kind::NoPerson, detail))
+    }
+
+    /// Who ordered or changed something that the caller asks for.
+    pub(crate) fn author(&self) -> Author {
+        self.principal.author
     }
 
     /// What the caller signed in with.
@@ -142,8 +149,16 @@ impl Credential {
 impl From<ApiKey> for Principal {
     fn from(key: ApiKey) -> Principal {
         let ApiKey { id, organization, scopes, expires_at, .. } = key;
-        let credential = Credential::Key(id);
-        Principal { credential, organization, person: None, scopes, only_own_phones: false, expires_at }
+        let (credential, author) = (Credential::Key(id), Author::Key(id));
+        Principal {
+            credential,
+            organization,
+            person: None,
+            author,
+            scopes,
+            only_own_phones: false,
+            expires_at,
+        }
     }
 }
 
@@ -154,7 +169,8 @@ impl From<Bearer> for Principal {
         let expires_at = Some(expires_at);
         let credential = Credential::Grant(grant, terms);
         let person = account.map(|account| Owner { account, client });
-        Principal { credential, organization, person, scopes, only_own_phones, expires_at }
+        let author = account.map_or(Author::Client(client), Author::Account);
+        Principal { credential, organization, person, author, scopes, only_own_phones, expires_at }
     }
 }
 

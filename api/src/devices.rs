@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 pub(crate) mod credentials;
 pub(crate) mod losses;
+pub(crate) mod search;
 mod shape;
 
 use std::sync::Arc;
@@ -18,11 +19,14 @@ use crate::body::Body;
 use crate::caller::Caller;
 use crate::created::Created;
 use crate::fields::{self, Mistakes};
+use crate::filter::Filter;
 use crate::paging::{self, Items, List};
 use crate::path::Ids;
 use crate::problem::Problem;
 use crate::query::{self, Query};
 use crate::scopes;
+
+use search::Search;
 
 pub(crate) use shape::{Device, DeviceChange, DeviceToCreate, NewlyMade};
 
@@ -60,7 +64,11 @@ pub(crate) async fn create(
     Ok(Created::at(location, NewlyMade::new(&secret, shape::device(&app.live, device))))
 }
 
-/// Lists devices in the order they were made.
+/// Devices that are looked at for one page of a filtered list; then it ends early.
+const MOST_LOOKED_AT: u32 = 5_000;
+
+/// Lists devices in the order they were made. With a `filter`, a page may end early, and may even be empty, when many devices
+/// had to be looked at; `next_cursor` says whether there are more.
 #[utoipa::path(
     get,
     path = "/api/v1/devices",
@@ -70,6 +78,7 @@ pub(crate) async fn create(
     params(
         ("venue" = Option<String>, Query, description = "Only devices placed in this venue"),
         ("kind" = Option<String>, Query, description = "Only devices of this kind"),
+        ("filter" = Option<String>, Query, description = "Only devices that this means, such as `connected = true and reported.on_off.on = false`; `docs/commands.md` has the grammar"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, description = "Items at most, 1 to 500; 50 unless given")
     ),
@@ -82,8 +91,17 @@ pub(crate) async fn list(
 ) -> Result<Json<Items<Device>>, Problem> {
     let venue = query.optional("venue", query::parsed);
     let kind = query.optional("kind", query::parsed);
+    let filter = query.optional("filter", query::parsed::<Filter>);
     let page = paging::only_page(query, List::Devices)?;
-    let listed = app.store.devices(caller.organization(), DeviceFilter { venue, kind }, page).await?;
+    let within = DeviceFilter { venue, kind };
+    let listed = match filter {
+        Some(filter) => {
+            let organization = caller.organization();
+            let (store, live, most) = (&app.store, &app.live, MOST_LOOKED_AT);
+            Search { store, live, organization, filter: &filter, most }.page(within, page).await?
+        }
+        None => app.store.devices(caller.organization(), within, page).await?,
+    };
     Ok(Json(Items::of(List::Devices, listed, |device| shape::device(&app.live, device))))
 }
 

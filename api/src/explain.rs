@@ -30,7 +30,7 @@ use crate::scopes;
 pub use crate::devices::certificates::CertificateState;
 pub use facts::{Disconnected, Facts, RefusedSignIn, SignIn, Tally};
 pub use finding::{Code, Finding};
-use judge::{Evidence, Place};
+use judge::{Evidence, Ordered, Place};
 
 /// Losses that are looked through for open ones; more are those of a device that is broken, and told by the first.
 const LOOKED_THROUGH: u32 = 500;
@@ -198,6 +198,7 @@ impl Explanation {
             facts,
             certificates: certificates.into_iter().map(|kept| Certificate::at(now, kept)).collect(),
             open_losses,
+            ordered: Ordered::of(store, organization, device).await?,
             now,
         };
         Ok(Explanation::new(&registered, evidence, seen_at))

@@ -48,6 +48,8 @@ const SCOPES: [(&str, &str); 12] = [
         (name = "venues", description = "Shops, halls and homes."),
         (name = "zones", description = "The parts of a venue."),
         (name = "devices", description = "Anything with an identity: beacons, gateways, kiosks, phones, tags, appliances."),
+        (name = "commands", description = "Orders to devices, and how far they got. `docs/commands.md` describes them."),
+        (name = "twins", description = "What devices should be, what they say they are, and what changed."),
         (name = "pings", description = "What devices hear, for those that do not speak MQTT."),
         (name = "phones", description = "People's own phones, and what people agreed to. These operations need an access token of a person."),
         (name = "analytics", description = "What was counted. `docs/metrics.md` defines each number."),

@@ -43,6 +43,7 @@ pub(crate) enum List {
     Clients,
     Grants,
     Audit,
+    Commands,
 }
 
 impl<T: ToSchema> Items<T> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -14,11 +14,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::body::MAX_BODY_BYTES;
+use crate::commands::wait::Waiting;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, audit, clients, consents, devices, explain, footfall, grants, headers, idempotency, invitations,
-    keys, live, members, occupancy, pages, phones, pings, probes, problem, roles, stays, telemetry, venues,
-    zones,
+    App, audit, bulk_commands, clients, commands, consents, devices, explain, footfall, grants, headers,
+    idempotency, invitations, keys, live, members, occupancy, pages, phones, pings, probes, problem, roles,
+    stays, telemetry, twins, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -31,7 +32,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/docs", get(move || ready(pages::whole(reference))))
         .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
-        .merge(documented)
+        .merge(documented.layer(Extension(Waiting::default())))
         .with_state(Arc::clone(&app))
         .merge(identity::router(Arc::clone(&app.identity)))
         .fallback(problem::no_such_route)
@@ -66,6 +67,15 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(devices::certificates::revoke))
         .routes(routes!(devices::losses::list))
         .routes(routes!(explain::explain))
+        .routes(routes!(twins::read, twins::change))
+        .routes(routes!(twins::changes))
+        // /api/v1/commands, /api/v1/bulk-commands
+        .routes(routes!(commands::give, commands::list_of_device))
+        .routes(routes!(commands::list))
+        .routes(routes!(commands::read))
+        .routes(routes!(commands::cancel))
+        .routes(routes!(bulk_commands::give))
+        .routes(routes!(bulk_commands::read))
         // /api/v1/venues/{venue}/…
         .routes(routes!(footfall::footfall))
         .routes(routes!(occupancy::occupancy))

@@ -25,6 +25,7 @@ needed!(
     VenuesWrite,
     DevicesRead,
     DevicesWrite,
+    CommandsWrite,
     AnalyticsRead,
     StaysRead,
     MovementsSubscribe,

@@ -6,6 +6,7 @@ use protocol::{DeviceId, GrantId, KeyId, OrganizationId, Topic};
 use store::{Holder, Scope, ScopeSet};
 use uuid::Uuid;
 
+use crate::control::Subject;
 use crate::filter::{covers, is_valid, overlaps, share};
 use crate::namespace::{is_platform, is_system};
 
@@ -73,6 +74,8 @@ struct Patterns {
 pub(crate) enum Route {
     /// A ping batch of the device itself.
     Pings,
+    /// What the device says of a command or of itself.
+    Control(Subject),
     /// A free topic.
     Free,
 }
@@ -142,6 +145,10 @@ impl Access {
             let Identity::Device(device) = self.identity else { return None };
             return match topic.parse::<Topic>().ok()? {
                 Topic::Pings(of) if of == device => Some(Route::Pings),
+                Topic::CommandAck { device: of, command } if of == device => {
+                    Some(Route::Control(Subject::Ack(command)))
+                }
+                Topic::TwinReported(of) if of == device => Some(Route::Control(Subject::Reported)),
                 _ => None,
             };
         }
@@ -200,7 +207,7 @@ fn device_may_hear(device: DeviceId, filter: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Timestamp;
+    use protocol::{CommandId, Timestamp};
 
     fn ids() -> (DeviceId, DeviceId, OrganizationId, OrganizationId, KeyId) {
         let at = Timestamp(1);
@@ -218,8 +225,16 @@ mod tests {
         let (me, other, organization, ..) = ids();
         let access = Access::device(me, organization);
         assert_eq!(access.publish(&format!("v1/{me}/pings")), Some(Route::Pings));
+        let reported = Some(Route::Control(Subject::Reported));
+        assert_eq!(access.publish(&format!("v1/{me}/twin/reported")), reported);
+        let command = CommandId::new(Timestamp(1), [7; 10]);
+        let ack = Some(Route::Control(Subject::Ack(command)));
+        assert_eq!(access.publish(&format!("v1/{me}/commands/{command}/ack")), ack);
         for refused in [
             format!("v1/{other}/pings"),
+            format!("v1/{other}/twin/reported"),
+            format!("v1/{other}/commands/{command}/ack"),
+            format!("v1/{me}/commands/{command}"),
             format!("v1/{me}/receipts"),
             format!("v1/{me}/twin/desired"),
             format!("v1/organizations/{organization}/devices/{me}/status"),

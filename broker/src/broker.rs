@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use assembly::{Counting, Messaging};
+use assembly::{Counting, Messaging, talk};
 use upkeep::keep_registry;
 
 use crate::announcer::Announcer;
@@ -139,6 +139,7 @@ impl Broker {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let Counting { ingest, queue, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
+        let (control, talks) = talk(&parts, &registry, &dispatch, &sessions, &shutdown);
         let Parts { config, store, live, clock, metrics, tokens, .. } = parts;
         metrics.tasks.count_on(loops.clone());
         let facts: Arc<Book> = Arc::default();
@@ -164,6 +165,7 @@ impl Broker {
             dispatch: Arc::clone(&dispatch),
             journal,
             ingest,
+            control,
             facts: Arc::clone(&facts),
             limits: Limits::new(config.limits.clone()),
             clock: clock.clone(),
@@ -212,6 +214,8 @@ impl Broker {
         // The last holder of the way into the ingest log went with the connections: what is queued is committed.
         upkeep.abort();
         sys.await?;
+        talks.telling.await?;
+        within_reason("what devices say", talks.hearing).await?;
         within_reason("the announcer", announcer).await?;
         appender.await?;
         // What it did not get to is in the log, and counted after the next start.

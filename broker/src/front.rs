@@ -19,6 +19,7 @@ use crate::announcer::Announcements;
 use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
+use crate::control::Control;
 use crate::dispatch::Dispatch;
 use crate::event_loops::EventLoops;
 use crate::facts::Book;
@@ -49,6 +50,7 @@ pub(crate) struct Front {
     pub(crate) dispatch: Arc<Dispatch>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
+    pub(crate) control: Control,
     pub(crate) facts: Arc<Book>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,

@@ -11,6 +11,7 @@ mod bus;
 mod codec;
 mod config;
 mod connection;
+mod control;
 mod dispatch;
 mod event_loops;
 mod facts;

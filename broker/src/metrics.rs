@@ -9,6 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
+use store::Answered;
 
 use crate::event_loops::EventLoops;
 
@@ -16,6 +17,12 @@ use crate::event_loops::EventLoops;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Cause {
     cause: String,
+}
+
+/// Labels of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
 }
 
 /// The broker's counters; cloning shares them.
@@ -51,6 +58,12 @@ pub struct Metrics {
     pub(crate) commits: Counter,
     /// Transactions that failed and were tried again.
     pub(crate) commit_failures: Counter,
+    /// Commands handed to connections, repeats included.
+    pub(crate) commands: Counter,
+    /// What devices said of commands, by what became of it.
+    answers: Family<Outcome, Counter>,
+    /// Reports of devices that changed their twin.
+    pub(crate) reports: Counter,
     /// Checkpoints written.
     pub(crate) checkpoints: Counter,
     /// Windows recomputed because something arrived late or the configuration changed.
@@ -82,6 +95,8 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("promenade");
         registry.register("refusals", "Refused, by cause", metrics.refusals.clone());
         registry.register("pings_ignored", "Not counted and not refused, by cause", metrics.ignored.clone());
+        let help = "What devices said of commands, by what became of it";
+        registry.register("command_answers", help, metrics.answers.clone());
         registry.register("mqtt_connections", "Open connections", metrics.connections.clone());
         registry.register("mqtt_sessions", "Sessions, connected or not", metrics.sessions.clone());
         registry.register_collector(Box::new(metrics.tasks.clone()));
@@ -97,6 +112,8 @@ impl Metrics {
             ("batch_repeats", "Ping batches that had been accepted before", &metrics.repeats),
             ("ingest_commits", "Transactions of the ingest log", &metrics.commits),
             ("ingest_commit_failures", "Failed transactions of the ingest log", &metrics.commit_failures),
+            ("commands_sent", "Commands handed to connections, repeats included", &metrics.commands),
+            ("twin_reports", "Reports of devices that changed their twin", &metrics.reports),
             ("checkpoints", "Checkpoints written", &metrics.checkpoints),
             ("recomputed_windows", "Windows recomputed", &metrics.recomputed),
         ];
@@ -104,6 +121,21 @@ impl Metrics {
             registry.register(name, help, counter.clone());
         }
         metrics
+    }
+
+    /// Counts what a device said of a command, or of itself.
+    pub(crate) fn count_answer(&self, answered: Answered, is_ack: bool) {
+        if !is_ack {
+            self.reports.inc_by(u64::from(answered == Answered::Advanced));
+            return;
+        }
+        let outcome = match answered {
+            Answered::Advanced => "advanced",
+            Answered::Repeated => "repeated",
+            Answered::Late => "late",
+            Answered::Unknown => "unknown",
+        };
+        self.answers.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts one refusal.

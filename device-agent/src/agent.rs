@@ -1,4 +1,4 @@
-//! The agent at work: one loop that owns the scanner, the spool and the link.
+//! The agent at work: one loop that owns the scanner, the spool, the commands and the link.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use crate::Clock;
 use crate::aggregate::Aggregator;
+use crate::commands::{self, Commands, CommandsError};
 use crate::config::{BatchesConfig, Config, ConfigError};
 use crate::link::{self, Link};
 use crate::scan::{ScanError, Scanner};
@@ -25,6 +26,9 @@ pub enum AgentError {
     /// The spool could not be opened.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// Commands could not be taken up where they were left.
+    #[error(transparent)]
+    Commands(#[from] CommandsError),
 }
 
 /// What an agent did from start to stop.
@@ -38,6 +42,8 @@ pub struct Summary {
     pub spool: spool::Counters,
     /// The link's counters.
     pub link: link::Counters,
+    /// What became of commands.
+    pub commands: commands::Counters,
 }
 
 /// Runs an agent until `shutdown`, or until its recording is over and receipted if it is told to stop then.
@@ -53,8 +59,13 @@ pub async fn run(
     config.validate()?;
     let mut scanner = Scanner::open(&config.scanner, &clock)?;
     let exit_at_end = config.scanner.exit_at_end();
+    let spool = Spool::open(&config.spool, seed)?;
+    let dir = config.commands_dir();
+    let commands =
+        Commands::open(config.device.id, config.commands, config.appliance.as_ref(), &dir, &clock)?;
     let mut agent = Agent {
-        spool: Spool::open(&config.spool, seed)?,
+        spool,
+        commands,
         link: Link::new(config.device, config.link, seed),
         aggregator: Aggregator::new(),
         pings: Vec::new(),
@@ -74,7 +85,9 @@ pub async fn run(
         let open = listening && (!scanner.is_patient() || agent.spool.has_room());
         tokio::select! {
             () = shutdown.cancelled() => break,
-            event = agent.link.event() => agent.link.take(event, &mut agent.spool, &agent.clock),
+            event = agent.link.event() => {
+                agent.link.take(event, &mut agent.spool, &mut agent.commands, &agent.clock);
+            }
             heard = scanner.next(&agent.clock), if open => match heard {
                 Ok(Some(heard)) => {
                     agent.heard += 1;
@@ -103,6 +116,7 @@ pub async fn run(
 #[derive(Debug)]
 struct Agent {
     spool: Spool,
+    commands: Commands,
     link: Link,
     aggregator: Aggregator,
     /// Closed and not yet in the spool.
@@ -126,8 +140,15 @@ impl Agent {
         } else {
             self.spool_pings(self.batches.max_pings);
         }
-        let link = self.link.work(&mut self.spool, &self.clock);
-        link.map_or(self.flush_at, |due| due.min(self.flush_at))
+        // What was taken is answered before it is begun.
+        let unheard = self.link.tell(&mut self.commands, &self.clock);
+        let due = [
+            unheard,
+            self.link.work(&mut self.spool, &self.clock),
+            self.commands.work(&self.clock),
+            self.link.tell(&mut self.commands, &self.clock),
+        ];
+        due.into_iter().flatten().fold(self.flush_at, Duration::min)
     }
 
     /// Puts pings into the spool, as long as there are at least so many.
@@ -154,6 +175,7 @@ impl Agent {
             unspooled: self.unspooled,
             spool: self.spool.counters(),
             link: self.link.counters(),
+            commands: self.commands.counters(),
         }
     }
 }

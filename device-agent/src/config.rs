@@ -4,6 +4,7 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod commands;
 mod overrides;
 mod secret;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
 pub use secret::Secret;
 
 /// Everything an agent is told.
@@ -32,6 +34,12 @@ pub struct Config {
     /// Where batches wait for their receipt.
     #[serde(default)]
     pub spool: SpoolConfig,
+    /// Which commands are run.
+    #[serde(default)]
+    pub commands: CommandsConfig,
+    /// What the agent drives; without it, nothing.
+    #[serde(default)]
+    pub appliance: Option<ApplianceConfig>,
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
@@ -223,7 +231,14 @@ impl Config {
         self.link.validate(check)?;
         self.scanner.validate(check)?;
         self.batches.validate(check)?;
-        self.spool.validate(check)
+        self.spool.validate(check)?;
+        self.commands.validate(check)?;
+        self.appliance.as_ref().map_or(Ok(()), |appliance| appliance.validate(check))
+    }
+
+    /// Where the journal is.
+    pub fn commands_dir(&self) -> PathBuf {
+        self.commands.dir.clone().unwrap_or_else(|| self.spool.dir.join("commands"))
     }
 }
 

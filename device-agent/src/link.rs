@@ -1,4 +1,5 @@
-//! The way to the platform: sends what the spool holds, oldest first, and brings back receipts.
+//! The way to the platform: sends what the spool holds, oldest first, brings back receipts, and carries commands and their
+//! answers.
 //!
 //! One MQTT 5 connection at a time, opened anew after a loss: what was on its way then is sent again from the spool, so
 //! nothing of the old connection is carried over. A PUBACK is not a receipt: only a receipt takes a batch out of the
@@ -11,15 +12,16 @@ mod window;
 
 use std::time::Duration;
 
-use protocol::{Batch, DeviceId, Receipt};
+use protocol::{Batch, DeviceId, Receipt, Topic};
 use tracing::{debug, info, warn};
 
 use crate::Clock;
+use crate::commands::{Commands, Message};
 use crate::config::{DeviceConfig, LinkConfig};
 use crate::spool::{Held, Spool, SpoolError};
 
 use backoff::Backoff;
-use connection::{Connection, News};
+use connection::{Connection, News, Tag};
 use window::Window;
 
 /// How long sending rests after the spool or the connection's queue would not give or take a batch.
@@ -52,6 +54,10 @@ pub struct Counters {
     pub repeated: u64,
     /// Receipts taken in.
     pub receipts: u64,
+    /// Commands that came, repeats included.
+    pub commands: u64,
+    /// Answers to commands and changes of state handed to a connection.
+    pub answers: u64,
 }
 
 #[derive(Debug)]
@@ -118,13 +124,48 @@ impl Link {
         }
     }
 
+    /// Hands over what is to be told of commands and of the state, as far as the connection takes it.
+    ///
+    /// Returns the elapsed time at which to try again if it took less.
+    pub fn tell(&mut self, commands: &mut Commands, clock: &Clock) -> Option<Duration> {
+        let State::Joined(connection, _) = &self.state else { return None };
+        while let Some(message) = commands.next_message() {
+            let (topic, body) = match &message {
+                Message::Ack(command, ack) => {
+                    let topic = Topic::CommandAck { device: self.device.id, command: *command };
+                    (topic, serde_json::to_vec(ack))
+                }
+                Message::Reported(patch) => (Topic::TwinReported(self.device.id), serde_json::to_vec(patch)),
+            };
+            let tag = message.receipt().map_or(Tag::State, Tag::Answer);
+            if !connection.tell(&topic, body.unwrap_or_default(), tag) {
+                return Some(clock.elapsed() + REST);
+            }
+            self.counters.answers += 1;
+            commands.handed_over();
+        }
+        None
+    }
+
     /// Takes in an event.
-    pub fn take(&mut self, event: Event, spool: &mut Spool, clock: &Clock) {
+    pub fn take(&mut self, event: Event, spool: &mut Spool, commands: &mut Commands, clock: &Clock) {
         match event.0 {
-            News::Joined => self.joined(clock),
+            News::Joined => {
+                self.joined(clock);
+                commands.joined();
+            }
             News::Receipt(receipt) => self.receipt(&receipt, spool, clock),
-            News::Acknowledged => {}
-            News::Lost(why) => self.lost(&why, clock),
+            News::Acknowledged(Tag::Answer(receipt)) => commands.acknowledged(receipt),
+            News::Acknowledged(Tag::Batch | Tag::State) => {}
+            News::Command(command, body) => {
+                self.counters.commands += 1;
+                commands.take(command, &body, clock);
+            }
+            News::Desired(body) => commands.desire(&body),
+            News::Lost(why) => {
+                self.lost(&why, clock);
+                commands.parted();
+            }
         }
     }
 

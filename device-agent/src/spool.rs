@@ -14,7 +14,6 @@
 
 mod numbering;
 mod opening;
-mod record;
 mod segment;
 mod settling;
 
@@ -27,6 +26,8 @@ use protocol::{Batch, Boot, MAX_SEQ, Ping};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tracing::{error, info, warn};
+
+use crate::record;
 
 use numbering::Numbering;
 use segment::{Miss, Name, Segment};

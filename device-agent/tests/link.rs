@@ -4,6 +4,8 @@
 
 #[path = "link/mosquitto.rs"]
 mod mosquitto;
+#[path = "link/orders.rs"]
+mod orders;
 #[path = "link/platform.rs"]
 mod platform;
 #[path = "link/world.rs"]
@@ -15,6 +17,7 @@ use std::io::Write;
 
 use device_agent::Clock;
 use protocol::{Limit, Reason, Refused};
+use serde_json::json;
 
 use platform::Message;
 use world::World;
@@ -245,4 +248,64 @@ async fn a_recording_played_as_fast_as_possible_waits_for_room_in_the_spool() {
     assert_eq!(heard(&messages), 60_000);
     let summary = agent.end().await;
     assert_eq!((summary.spool.given_up, summary.spool.released), (0, 300));
+}
+
+#[tokio::test]
+async fn commands_are_answered_and_the_state_is_reported() {
+    let world = World::start().await;
+    let mut orders = world.orders().await;
+    let agent = world.agent(World::light);
+    let whole = orders.reported().await;
+    assert_eq!(whole["on_off"], json!({"on": false}));
+    assert!(whole["firmware"]["version"].is_string());
+    let id = orders.command(1, "on_off.set", json!({"on": true})).await;
+    orders.until(id, "done").await;
+    // What came again is answered again.
+    assert_eq!(orders.command(1, "on_off.set", json!({"on": true})).await, id);
+    let done = orders.until(id, "done").await;
+    assert_eq!(done["reported"], json!({"on_off": {"on": true}}));
+    let id = orders.command(2, "reboot", json!({})).await;
+    assert_eq!(orders.until(id, "refused").await["reason"], "unknown_command");
+    orders.desire(5, json!({"on_off": {"on": false}})).await;
+    assert_eq!(orders.reported().await, json!({"on_off": {"on": false}}));
+    let summary = agent.stop().await;
+    assert_eq!((summary.link.commands, summary.commands.accepted, summary.commands.done), (3, 1, 1));
+    assert_eq!((summary.commands.repeated, summary.commands.refused, summary.commands.followed), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_command_that_a_power_cut_interrupted_is_not_run_again() {
+    let world = World::start().await;
+    let mut orders = world.orders().await;
+    let agent = world.agent(|config| {
+        World::light(config);
+        config.appliance.as_mut().unwrap().delay_ms = 3_600_000;
+    });
+    orders.reported().await;
+    let first = orders.command(1, "on_off.set", json!({"on": true})).await;
+    orders.until(first, "running").await;
+    let second = orders.command(2, "identify", json!({})).await;
+    orders.until(second, "accepted").await;
+    agent.cut_power().await;
+
+    let agent = world.agent(World::light);
+    assert_eq!(orders.reported().await["on_off"], json!({"on": false}));
+    assert_eq!(orders.until(first, "failed").await["reason"], "interrupted");
+    orders.until(second, "done").await;
+    agent.stop().await;
+
+    // An answer whose acknowledgement was cut off by the stop comes again, and is the same.
+    let agent = world.agent(World::light);
+    orders.reported().await;
+    let third = orders.command(3, "identify", json!({})).await;
+    loop {
+        let (told, ack) = orders.answer().await;
+        match ack["status"].as_str() {
+            Some("failed") => assert_eq!(told, first),
+            Some("done") if told == third => break,
+            Some("done") => assert_eq!(told, second),
+            _ => assert_eq!(told, third),
+        }
+    }
+    assert_eq!(agent.stop().await.commands.done, 1);
 }

@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Backoff,
     /// The contents of the load generator's batches.
     Load,
+    /// How one appliance behaves.
+    Appliance,
 }
 
 /// The stream of a purpose and an index (a shopper's, a gateway's number).

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+pub mod appliance;
 mod chance;
 mod day;
 pub mod fleet;
@@ -39,6 +40,7 @@ pub mod simulation;
 pub mod truth;
 mod walker;
 
+pub use appliance::{Appliance, Appliances};
 pub use chance::Span;
 pub use day::{Day, DayError};
 pub use fleet::{Credentials, Fleet, FleetError, FleetOptions};

@@ -13,7 +13,10 @@ mod socket;
 mod template;
 mod usage;
 
-pub use pattern::{Connects, FanIn, FanOut, Flood, Held, Idle, Pattern, PatternResult, Steady, Target};
+pub use pattern::{
+    Commands, Connects, Devices, Echo, FanIn, FanOut, Flood, Held, Idle, Pattern, PatternResult, Registry,
+    Steady, Target,
+};
 pub use relay::{RelayResult, relay};
 pub use sign_ins::{SignInResult, sign_ins};
 pub use usage::Usage;
@@ -188,6 +191,7 @@ pub async fn register(plan: &LoadPlan, registrar: &Registrar) -> Result<Vec<Cred
             zone: Some(zones[number % zones.len()]),
             position: None,
             identifier: None,
+            profile: None,
         };
         devices.push(registrar.device(&device).await?);
     }

@@ -4,7 +4,9 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use firmware_sim::load::{self, Encoding, LoadPlan, Pattern};
 use firmware_sim::replay::{Recording, replay};
-use firmware_sim::{Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report};
+use firmware_sim::{
+    Appliances, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report,
+};
 use protocol::Timestamp;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ enum Command {
 
 #[derive(Args)]
 struct DayArgs {
-    /// A scenario file, or the name of a shipped one: demo, mall, quiet, outage.
+    /// A scenario file, or the name of a shipped one: demo, mall, quiet, outage, showroom.
     scenario: Option<String>,
     #[command(flatten)]
     platform: Platform,
@@ -52,6 +54,9 @@ struct DayArgs {
     /// At most so many simulated seconds in a real one.
     #[arg(long)]
     speed: Option<f64>,
+    /// Let appliances run on after the day, until this is interrupted.
+    #[arg(long)]
+    stay: bool,
 }
 
 /// Where the platform is.
@@ -142,6 +147,7 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     let registrar = args.platform.registrar(now);
     let registered = simulation.register(&registrar).await.context("registering the venue")?;
     let options = FleetOptions::to(&args.platform.mqtt)?;
+    let appliances = Appliances::start(&options, registered.appliances, now, args.seed);
     let mut fleet = Fleet::new(&options, registered.gateways, args.seed);
     let mut line = ProgressLine::default();
     let sent = simulation.run(&mut fleet, |progress| line.show(day, progress)).await?;
@@ -152,6 +158,13 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     println!("{comparison}");
     if sent.refused > 0 {
         println!("{} batches were refused, so less was counted than was sent", sent.refused);
+    }
+    if args.stay {
+        eprintln!("{} appliances stay until this is interrupted", appliances.deeds().len());
+        tokio::signal::ctrl_c().await?;
+    }
+    for (device, deeds) in appliances.deeds() {
+        eprintln!("{device}: {} commands run, {} refused", deeds.ran.len(), deeds.refused);
     }
     Ok(comparison.agrees() && sent.refused == 0)
 }
@@ -167,6 +180,16 @@ async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bo
 }
 
 async fn make_load(args: &LoadArgs) -> anyhow::Result<bool> {
+    if let Some(Pattern::Commands(commands)) = &args.pattern {
+        let devices = commands.connect().await?;
+        println!("{}", serde_json::json!({"ready": devices.ids().len()}));
+        // Whoever reads the line sends commands and then closes our input.
+        let input =
+            tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        let result = devices.answer_until(async { drop(input.await) }).await?;
+        println!("{}", serde_json::to_string(&result)?);
+        return Ok(true);
+    }
     if let Some(pattern) = &args.pattern {
         let (result, held) = pattern.run().await?;
         println!("{}", serde_json::to_string(&result)?);
@@ -259,7 +282,7 @@ mod tests {
             let parsed = Cli::try_parse_from([&["promenade-sim", "load"], words].concat());
             parsed.map(|cli| matches!(cli.command, Some(Command::Load(LoadArgs { pattern: Some(_), .. }))))
         };
-        for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood"] {
+        for name in ["idle", "connects", "fan-in", "fan-out", "steady", "flood", "commands", "echo"] {
             let words = [name, "--mqtt", "h:1", "--watch", "7", "--tls", "ca.pem"];
             assert!(pattern(&words).unwrap(), "{name}");
         }

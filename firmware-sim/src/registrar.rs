@@ -5,7 +5,7 @@ mod answer;
 pub use answer::{Footfall, MeasuredBucket, MeasuredStay};
 
 use crate::fleet::Credentials;
-use protocol::{DeviceId, DeviceKind, Identifier, Timestamp, VenueId, ZoneId, ZoneKind};
+use protocol::{DeviceId, DeviceKind, Identifier, Profile, Timestamp, VenueId, ZoneId, ZoneKind};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,9 @@ pub struct NewDevice {
     /// What it transmits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identifier: Option<Identifier>,
+    /// What it is to people and assistants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// Why the API could not be used.

@@ -91,6 +91,7 @@ async fn register_tag(recording: &Recording, registrar: &Registrar) -> Result<()
         zone: None,
         position: None,
         identifier: Some(recording.tag.clone()),
+        profile: None,
     };
     registrar.transmitter(&tag).await
 }
@@ -123,6 +124,7 @@ async fn register(
             zone: Some(zones[layout.zone_of(recording, [receiver.place[0], receiver.place[1]])]),
             position: Some(receiver.place),
             identifier: None,
+            profile: None,
         };
         gateways.push(registrar.device(&device).await?);
     }
@@ -134,6 +136,7 @@ async fn register(
         zone: zones.first().copied(),
         position: None,
         identifier: Some(landmarks()[number].clone()),
+        profile: None,
     };
     registrar.transmitter(&landmark).await?;
     Ok(ReplayVenue { layout, venue, zones, gateways })

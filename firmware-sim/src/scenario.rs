@@ -9,7 +9,7 @@ mod place;
 mod shipped;
 
 pub use crowd::{Crowd, CrowdKind, IdentifierMix, Returns, Walking};
-pub use place::{BeaconPlan, GatewayPlan, LocalTime, VenuePlan, ZonePlan};
+pub use place::{AppliancePlan, BeaconPlan, GatewayPlan, LocalTime, VenuePlan, ZonePlan};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -29,6 +29,9 @@ pub struct Scenario {
     /// The fixed transmitters: infrastructure, never counted. They keep event time moving when nobody is there.
     #[serde(default)]
     pub beacons: Vec<BeaconPlan>,
+    /// What can be controlled there.
+    #[serde(default)]
+    pub appliances: Vec<AppliancePlan>,
     /// Who comes.
     #[serde(default)]
     pub shoppers: Vec<Crowd>,
@@ -57,7 +60,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// One of the shipped scenarios: `demo`, `mall`, `quiet` or `outage`.
+    /// One of the shipped scenarios: `demo`, `mall`, `quiet`, `outage` or `showroom`.
     pub fn shipped(name: &str) -> Result<Self, ScenarioError> {
         let (_, text) = shipped::SHIPPED.iter().find(|(shipped, _)| *shipped == name).ok_or_else(|| {
             ScenarioError::Unknown { name: name.to_owned(), known: shipped::names().join(", ") }

@@ -4,6 +4,7 @@ mod steps;
 
 pub use steps::{STEP_MS, Step, Steps};
 
+use crate::appliance::Appliance;
 use crate::chance::{Purpose, stream};
 use crate::day::{Day, DayError};
 use crate::fleet::{Credentials, Fleet, FleetError};
@@ -53,6 +54,8 @@ pub struct Registration {
     pub zones: Vec<ZoneId>,
     /// How each gateway signs in, in the scenario's order.
     pub gateways: Vec<Credentials>,
+    /// The things that can be controlled, in the scenario's order, to be started.
+    pub appliances: Vec<Appliance>,
 }
 
 impl Simulation {
@@ -96,7 +99,7 @@ impl Simulation {
         Steps::new(self)
     }
 
-    /// Registers the venue, its zones, gateways and beacons and the first fixed addresses as tags.
+    /// Registers the venue, its zones, gateways, beacons and appliances, and the first fixed addresses as tags.
     pub async fn register(&self, registrar: &Registrar) -> Result<Registration, RegistrarError> {
         let admits = if self.scenario.identifiers.ibeacon > 0.0 {
             vec![format!("ibeacon:{}", self.scenario.identifiers.ibeacon_uuid)]
@@ -123,6 +126,7 @@ impl Simulation {
                 zone,
                 position: Some(gateway.position.map(f64::from)),
                 identifier: None,
+                profile: None,
             };
             gateways.push(registrar.device(&device).await?);
         }
@@ -135,6 +139,7 @@ impl Simulation {
                 zone,
                 position: Some(beacon.position.map(f64::from)),
                 identifier: Some(identifier.clone()),
+                profile: None,
             };
             registrar.transmitter(&device).await?;
         }
@@ -146,10 +151,38 @@ impl Simulation {
                 zone: None,
                 position: None,
                 identifier: Some(identifier.clone()),
+                profile: None,
             };
             registrar.transmitter(&device).await?;
         }
-        Ok(Registration { venue, zones, gateways })
+        let appliances = self.register_appliances(registrar, venue, &zones).await?;
+        Ok(Registration { venue, zones, gateways, appliances })
+    }
+
+    async fn register_appliances(
+        &self,
+        registrar: &Registrar,
+        venue: VenueId,
+        zones: &[ZoneId],
+    ) -> Result<Vec<Appliance>, RegistrarError> {
+        let mut appliances = Vec::with_capacity(self.scenario.appliances.len());
+        for plan in &self.scenario.appliances {
+            let device = NewDevice {
+                kind: plan.kind,
+                name: plan.name.clone(),
+                venue: Some(venue),
+                zone: self.scenario.zone(&plan.zone).map(|zone| zones[zone]),
+                position: None,
+                identifier: None,
+                profile: Some(plan.profile.clone()),
+            };
+            appliances.push(Appliance {
+                credentials: registrar.device(&device).await?,
+                capabilities: plan.profile.capabilities.clone(),
+                manners: plan.manners.clone(),
+            });
+        }
+        Ok(appliances)
     }
 
     async fn register_zones(

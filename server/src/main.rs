@@ -36,6 +36,10 @@ enum Command {
     Doctor(Place),
     /// Say why a device is offline, refused, throttled or silent.
     Explain(command::Explain),
+    /// Make a key for signing orders to devices; its public half alone is on the last line.
+    OperatorKey(command::OperatorKey),
+    /// Sign an order to a device.
+    Sign(command::Sign),
 }
 
 /// Which data and settings a command works on.
@@ -105,6 +109,8 @@ fn main() -> ExitCode {
         Command::RotateKeys(place) => command::rotate_keys(&place),
         Command::Doctor(place) => command::doctor(&place),
         Command::Explain(explain) => explain.run(),
+        Command::OperatorKey(key) => key.run(),
+        Command::Sign(sign) => sign.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("promenade: {error:#}");

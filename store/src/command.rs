@@ -188,6 +188,12 @@ impl Store {
         Ok(Listed::cut(commands, page, |command| command.id.as_uuid()))
     }
 
+    /// Whether there is something that [`Orders::expire`](crate::Orders::expire) would look at.
+    pub async fn has_overdue_commands(&self, now: Timestamp) -> Result<bool> {
+        const SQL: &str = "SELECT EXISTS (SELECT 1 FROM commands WHERE ended_at IS NULL AND deadline <= $1)";
+        Ok(on!(self, |db| sqlx::query_scalar(SQL).bind(now.0).fetch_one(db).await?))
+    }
+
     /// What the broker has to look at by `now`, what is due longest first.
     pub async fn outbox(&self, now: Timestamp, limit: u32) -> Result<Vec<Command>> {
         const SQL: &str = select_commands!("WHERE outbox_due <= $1 ORDER BY outbox_due, id LIMIT $2");

@@ -161,6 +161,16 @@ impl Store {
         Ok(Listed::cut(devices, page, |device| device.id.as_uuid()))
     }
 
+    /// Those of some devices that the organization has, in the order they were made.
+    pub async fn devices_among(
+        &self,
+        organization: OrganizationId,
+        devices: &[DeviceId],
+    ) -> Result<Vec<Device>> {
+        let ids: Vec<_> = devices.iter().map(DeviceId::as_uuid).collect();
+        self.snapshot().await?.devices_among(organization, &ids).await
+    }
+
     /// Deletes a device: its secret, its certificates and its identifier mean nothing any more. What it reported stays.
     pub async fn delete_device(
         &self,

@@ -89,7 +89,7 @@ pub use key::ApiKey;
 pub use live::{Change, Following, Listener, Live, Memory, TwinNotice};
 pub use loss::Loss;
 pub use membership::{Member, Membership};
-pub use orders::{ANSWER_GRACE_MS, Answered, Handled, Orders};
+pub use orders::{ANSWER_GRACE_MS, Answered, Handled, Heard, Hearing, Orders, Said};
 pub use organization::{KeyEpoch, Organization};
 pub use page::{Listed, Page};
 pub use phone::MAX_PHONES;

@@ -149,7 +149,7 @@ impl Live {
         Listener(memory.changes())
     }
 
-    /// Tells that there is something new in the outbox.
+    /// Tells that there is something new in the outbox, or to be told of a twin.
     pub fn order(&self) {
         let Self::Memory(memory) = self;
         memory.order();

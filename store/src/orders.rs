@@ -19,15 +19,15 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::command::{Author, Command, NewCommand};
 use crate::engine::Store;
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::live::Live;
 use crate::random;
 use crate::text;
 use crate::twin::Twin;
 
-pub use request::{Answered, Handled};
+pub use request::{Answered, Handled, Heard, Hearing, Said};
 
-use request::{Outcome, Request, Step};
+use request::{Outcome, Request, Step, gone};
 
 /// Writes commands and twins. Cloning shares the task that does it.
 #[derive(Debug, Clone)]
@@ -56,8 +56,8 @@ impl Orders {
         Ok(CommandId::new(self.clock.now(), random::bytes()?))
     }
 
-    /// Gives a command: it is in the outbox when this returns. [`StoreError::NotFound`] where there is no such device,
-    /// [`StoreError::Invalid`] where the device has declared that it cannot do this.
+    /// Gives a command: it is in the outbox when this returns. [`StoreError::NotFound`](crate::StoreError::NotFound) where there is no such device,
+    /// [`StoreError::Invalid`](crate::StoreError::Invalid) where the device has declared that it cannot do this.
     pub async fn give(&self, new: NewCommand) -> Result<Arc<Command>> {
         new.check()?;
         self.ask(Step::Give(new)).await?.into_command()
@@ -79,7 +79,7 @@ impl Orders {
         Ok(ended.or_else(|| progress.newest()).unwrap_or(given))
     }
 
-    /// Calls a command back. [`StoreError::Conflict`] where it was sent, or is just being sent.
+    /// Calls a command back. [`StoreError::Conflict`](crate::StoreError::Conflict) where it was sent, or is just being sent.
     pub async fn cancel(&self, organization: OrganizationId, id: CommandId) -> Result<Arc<Command>> {
         self.ask(Step::Cancel { organization, id }).await?.into_command()
     }
@@ -92,11 +92,11 @@ impl Orders {
         command: CommandId,
         ack: Ack,
     ) -> Result<Answered> {
-        text::check_json(&serde_json::to_value(&ack).unwrap_or_default())?;
-        self.ask(Step::Answer { organization, device, command, ack: Box::new(ack) }).await?.into_answered()
+        let said = Said::Ack(command, Box::new(ack));
+        Ok(self.hear(organization, device, said).await?.committed().await?.answered)
     }
 
-    /// Takes in a merge patch of what a device says it is. [`StoreError::Invalid`] where the result would be too large, or
+    /// Takes in a merge patch of what a device says it is. [`StoreError::Invalid`](crate::StoreError::Invalid) where the result would be too large, or
     /// contradict what the device has declared.
     pub async fn report(
         &self,
@@ -104,12 +104,19 @@ impl Orders {
         device: DeviceId,
         patch: Map<String, Value>,
     ) -> Result<Arc<Twin>> {
-        check_patch(&patch)?;
-        self.ask(Step::Report { organization, device, patch }).await?.into_twin()
+        check_said(&Said::Report(patch.clone()))?;
+        self.ask(Step::Hear { organization, device, said: Said::Report(patch) }).await?.into_twin()
     }
 
-    /// Changes what a device should be by a merge patch. [`StoreError::Conflict`] over `version` where the desired state has
-    /// another version than `version`, [`StoreError::Invalid`] as for [`Orders::report`].
+    /// Takes in what a device says; it waits only for its place among what others say. What one caller brings one after the
+    /// other is taken in that order.
+    pub async fn hear(&self, organization: OrganizationId, device: DeviceId, said: Said) -> Result<Hearing> {
+        check_said(&said)?;
+        Ok(Hearing(self.place(Step::Hear { organization, device, said }).await?))
+    }
+
+    /// Changes what a device should be by a merge patch. [`StoreError::Conflict`](crate::StoreError::Conflict) over `version` where the desired state has
+    /// another version than `version`, [`StoreError::Invalid`](crate::StoreError::Invalid) as for [`Orders::report`].
     pub async fn desire(
         &self,
         organization: OrganizationId,
@@ -138,15 +145,25 @@ impl Orders {
     }
 
     async fn ask(&self, step: Step) -> Result<Outcome> {
+        self.place(step).await?.await.map_err(|_| gone())?
+    }
+
+    async fn place(&self, step: Step) -> Result<oneshot::Receiver<Result<Outcome>>> {
         let (answer, answered) = oneshot::channel();
-        let gone = || StoreError::Unavailable("the program stops".into());
         self.queue.send(Request { step, answer }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        Ok(answered)
     }
 
     /// The time that ids and deadlines are told by.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+fn check_said(said: &Said) -> Result<()> {
+    match said {
+        Said::Ack(_, ack) => text::check_json(&serde_json::to_value(ack).unwrap_or_default()),
+        Said::Report(patch) => check_patch(patch),
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod agent;
 mod air;
 mod clients;
+mod commands;
 mod configuration;
 mod conformance;
 mod demo;

@@ -92,6 +92,10 @@ codes! {
     RefusedBeside = "refused_beside";
     /// Batches that were refused may still be sent again.
     LossesOpen = "losses_open";
+    /// Commands wait for it.
+    CommandsWaiting = "commands_waiting";
+    /// Its last command did not end well.
+    CommandFailed = "command_failed";
     /// Nothing keeps it from its work.
     Healthy = "healthy";
 }

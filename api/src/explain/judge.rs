@@ -1,5 +1,6 @@
 //! From what is known of a device to what is wrong with it.
 
+mod commands;
 mod connection;
 mod work;
 
@@ -12,6 +13,8 @@ use super::words::ago;
 use crate::devices::certificates::Certificate;
 use crate::devices::losses::Loss;
 
+pub(super) use commands::Ordered;
+
 /// What is known of a device at a time.
 pub(super) struct Evidence {
     pub(super) kind: DeviceKind,
@@ -23,6 +26,7 @@ pub(super) struct Evidence {
     pub(super) facts: Facts,
     pub(super) certificates: Vec<Certificate>,
     pub(super) open_losses: Vec<Loss>,
+    pub(super) ordered: Ordered,
     pub(super) now: Timestamp,
 }
 
@@ -51,8 +55,10 @@ pub(super) fn judge(evidence: &Evidence) -> (Option<bool>, Vec<Finding>) {
         let findings = [Some(evidence.transmits_only()), evidence.not_placed()];
         return (None, findings.into_iter().flatten().collect());
     }
-    let mut findings: Vec<Finding> =
-        [evidence.of_connection(), evidence.of_work()].into_iter().flatten().collect();
+    let mut findings: Vec<Finding> = [evidence.of_connection(), evidence.of_work(), evidence.of_commands()]
+        .into_iter()
+        .flatten()
+        .collect();
     // What keeps it from its work comes first, and of that what causes the rest.
     findings.sort_by_key(|finding| (!finding.is_problem, finding.code));
     let healthy = !findings.iter().any(|finding| finding.is_problem);

@@ -67,6 +67,10 @@ kinds! {
     NoPerson = "no-person", CONFLICT, "No person";
     /// There is no certificate authority that could sign.
     NoAuthority = "no-authority", CONFLICT, "No certificate authority";
+    /// The `If-Match` header cannot be read.
+    InvalidIfMatch = "invalid-if-match", BAD_REQUEST, "Invalid If-Match";
+    /// What is to be changed has another version than the request says.
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Precondition failed";
     /// The `Idempotency-Key` header cannot be read.
     InvalidIdempotencyKey = "invalid-idempotency-key", BAD_REQUEST, "Invalid idempotency key";
     /// The same `Idempotency-Key` is being worked on.

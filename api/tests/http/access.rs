@@ -25,6 +25,8 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
                 "client",
                 "grant",
                 "purpose",
+                "command",
+                "bulk",
             ];
             let path = names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
@@ -37,7 +39,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 56, "routes that need a key");
+    assert_eq!(operations.len(), 66, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -171,6 +173,12 @@ async fn things_of_others_are_not_there() {
     let grant = world.link(member).await;
     let client = world.app.store.grant(world.organization, grant).await.unwrap().client;
     let other_role = json!({"role": "analyst"});
+    let order = json!({"name": "identify"});
+    let command = world.post(&format!("/api/v1/devices/{device}/commands"), &order).await.json();
+    let command = command["id"].as_str().unwrap();
+    let many = json!({"name": "identify", "devices": [device]});
+    let bulk = world.post("/api/v1/bulk-commands", &many).await.json()["id"].as_str().unwrap().to_owned();
+    let desired = json!({"desired": {"a": 1}});
     let foreign = world.foreign_key().await;
     let range = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
     let (name, new_zone) = (json!({"name": "X"}), json!({"name": "X", "kind": "interior"}));
@@ -196,6 +204,14 @@ async fn things_of_others_are_not_there() {
         ("DELETE", format!("/api/v1/devices/{device}/certificates/{fingerprint}"), None),
         ("GET", format!("/api/v1/devices/{device}/losses"), None),
         ("GET", format!("/api/v1/devices/{device}/explain"), None),
+        ("GET", format!("/api/v1/devices/{device}/commands"), None),
+        ("POST", format!("/api/v1/devices/{device}/commands"), Some(&order)),
+        ("GET", format!("/api/v1/commands/{command}"), None),
+        ("POST", format!("/api/v1/commands/{command}/cancel"), None),
+        ("GET", format!("/api/v1/bulk-commands/{bulk}"), None),
+        ("GET", format!("/api/v1/devices/{device}/twin"), None),
+        ("PATCH", format!("/api/v1/devices/{device}/twin"), Some(&desired)),
+        ("GET", format!("/api/v1/devices/{device}/twin/changes"), None),
         ("DELETE", format!("/api/v1/keys/{key}"), None),
         ("PATCH", format!("/api/v1/members/{member}"), Some(&other_role)),
         ("DELETE", format!("/api/v1/members/{member}"), None),
@@ -216,7 +232,7 @@ async fn things_of_others_are_not_there() {
         let answer = Answer::to(request).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{method} {path}");
     }
-    for list in ["venues", "devices", "members", "invitations", "clients", "grants", "audit"] {
+    for list in ["venues", "devices", "members", "invitations", "clients", "grants", "audit", "commands"] {
         let answer = Answer::to(world.request("GET", &format!("/api/v1/{list}")).bearer_auth(&foreign)).await;
         assert_eq!(answer.json()["items"], json!([]), "{list}");
     }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use store::{Clock, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
 use crate::access::Grant;
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::control::{Control, Hearing, Telling};
 use crate::dispatch::Dispatch;
 use crate::ingest::{Appender, Committed, Ingest, Receipts, Submission};
 use crate::journal::Journal;
@@ -103,4 +105,38 @@ impl Counting {
         };
         Ok(Self { ingest, queue, appender, worker, from_appender })
     }
+}
+
+/// The tasks that bring what devices say and what they are told.
+pub(crate) struct Talks {
+    /// Ends once no connection can say anything any more.
+    pub(crate) hearing: JoinHandle<()>,
+    /// Ends at shutdown.
+    pub(crate) telling: JoinHandle<()>,
+}
+
+/// Begins to talk with devices about commands and twins.
+pub(crate) fn talk(
+    Parts { store, live, orders, clock, metrics, .. }: &Parts,
+    registry: &Arc<Registry>,
+    dispatch: &Arc<Dispatch>,
+    sessions: &Arc<Sessions>,
+    shutdown: &CancellationToken,
+) -> (Control, Talks) {
+    let (control, sayings) = Control::new(metrics.clone());
+    let hearing =
+        Hearing { orders: orders.clone(), dispatch: Arc::clone(dispatch), metrics: metrics.clone() };
+    let telling = Telling {
+        store: store.clone(),
+        live: live.clone(),
+        orders: orders.clone(),
+        registry: Arc::clone(registry),
+        sessions: Arc::clone(sessions),
+        came: control.came(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let hearing = tokio::spawn(hearing.run(sayings));
+    let telling = tokio::spawn(telling.run(shutdown.clone()));
+    (control, Talks { hearing, telling })
 }

@@ -28,14 +28,15 @@ impl Connection<'_> {
                 &named
             }
         };
-        let pings = *self.pings_topic == *topic;
-        let is_open = pings || self.access.publish(topic) == Some(Route::Free);
-        if !is_open {
+        let route = if *self.pings_topic == *topic { Some(Route::Pings) } else { self.access.publish(topic) };
+        let Some(route) = route else {
             return self.refuse_publish(publish, reason::NOT_AUTHORIZED, "publish_not_authorized");
-        }
-        // What came before is answered as before, whatever it would cost now. A batch is known by its number instead: sent
-        // again, it is acknowledged again after its commit.
-        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && !pings);
+        };
+        let pings = route == Route::Pings;
+        // What came before is answered as before, whatever it would cost now. A batch is known by its number instead, an ack by
+        // its command: sent again, it is acknowledged again after its commit.
+        let is_free = route == Route::Free;
+        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && is_free);
         if let Some(id) = exactly_once.filter(|id| self.session.holds(*id)) {
             self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
             return Ok(Step::Done);
@@ -64,13 +65,15 @@ impl Connection<'_> {
             let error = DecodeError::PayloadFormat;
             return self.refuse_publish(publish, error.reason(), error.cause());
         }
-        match self.access.identity {
-            Identity::Device(device) if pings => {
-                let reply = publish.id.map(|id| self.reply(Owed::Ack(acknowledgement(publish.qos)), id));
-                if let Some(id) = publish.id {
-                    self.answers.owe(acknowledgement(publish.qos), id, None);
-                }
+        match (self.access.identity, route) {
+            (Identity::Device(device), Route::Pings) => {
+                let reply = self.promise(publish);
                 Ok(after(self.take_batch(device, publish, reply, None), pause))
+            }
+            (Identity::Device(device), Route::Control(subject)) => {
+                let reply = self.promise(publish);
+                let who = (self.access.organization, device);
+                Ok(after(self.front.control.hear(who, subject, publish.payload, reply), pause))
             }
             _ => {
                 // A crash between the two would lose the message: its client would be told that it is here.
@@ -81,6 +84,13 @@ impl Connection<'_> {
                 self.forward(publish, topic, pause)
             }
         }
+    }
+
+    /// An acknowledgement that is owed once what was published is committed.
+    fn promise(&mut self, publish: &Publish<'_>) -> Option<Reply> {
+        let (id, ack) = (publish.id?, acknowledgement(publish.qos));
+        self.answers.owe(ack, id, None);
+        Some(self.reply(Owed::Ack(ack), id))
     }
 
     /// Hands a batch of the device's own pings to ingest; one over a `limit` only to be refused there.

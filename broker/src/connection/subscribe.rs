@@ -65,7 +65,7 @@ impl Connection<'_> {
         });
         self.answer_after_commit(id, packet);
         for (subscribed, known) in fresh {
-            self.send_receipts(&subscribed.filter);
+            self.send_what_waits(&subscribed.filter);
             self.ask_for_retained(subscribed, known);
         }
         // Many filters are much work, and others have their turn before the next of it.
@@ -117,11 +117,12 @@ impl Connection<'_> {
         Ok(())
     }
 
-    fn send_receipts(&self, path: &str) {
-        if let Identity::Device(device) = self.access.identity
-            && filter::matches(path, &protocol::Topic::Receipts(device).to_string())
-        {
+    /// What the platform keeps for a device otherwise than as a retained message.
+    fn send_what_waits(&self, path: &str) {
+        let Identity::Device(device) = self.access.identity else { return };
+        if filter::matches(path, &protocol::Topic::Receipts(device).to_string()) {
             self.front.ingest.repeat_receipts(device);
         }
+        self.front.control.subscribed(device, path);
     }
 }

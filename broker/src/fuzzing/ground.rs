@@ -22,6 +22,7 @@ use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::{Anonymous, Config};
 use crate::connection;
+use crate::control::{Control, Saying};
 use crate::event_loops::{EventLoops, Threads};
 use crate::front::{Front, Peer};
 use crate::ingest::{Ingest, Receipts, Submission};
@@ -63,6 +64,7 @@ pub(super) struct Field {
     pub(super) front: Arc<Front>,
     bus: Arc<Bus>,
     batches: mpsc::Receiver<Submission>,
+    sayings: mpsc::Receiver<Saying>,
 }
 
 /// The scopes of services.
@@ -141,6 +143,7 @@ impl Ground {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let (ingest, batches) =
             Ingest::new(Arc::clone(&self.registry), clock.clone(), i64::MAX, metrics.clone(), receipts);
+        let (control, sayings) = Control::new(metrics.clone());
         let front = Front {
             sign_in: SignIn {
                 store: self.store.clone(),
@@ -157,6 +160,7 @@ impl Ground {
             dispatch,
             journal,
             ingest,
+            control,
             facts: Arc::default(),
             limits: Limits::new(config.limits.clone()),
             clock,
@@ -168,7 +172,7 @@ impl Ground {
             tasks: TaskTracker::new(),
             tls: None,
         };
-        Field { front: Arc::new(front), bus: Arc::clone(&self.bus), batches }
+        Field { front: Arc::new(front), bus: Arc::clone(&self.bus), batches, sayings }
     }
 }
 
@@ -193,6 +197,9 @@ impl Field {
             // The ingest log is another matter.
             while let Ok(batch) = self.batches.try_recv() {
                 batch.settle();
+            }
+            while let Ok(saying) = self.sayings.try_recv() {
+                saying.settle();
             }
         }
     }

@@ -1,13 +1,16 @@
 //! All sessions of one device or key: what is meant for a device, and the end of credentials.
 
-use protocol::{DeviceId, GrantId, KeyId};
+use std::sync::Arc;
+
+use protocol::{CommandId, DeviceId, GrantId, KeyId, Topic};
+use uuid::Uuid;
 
 use super::{Entry, Sessions};
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::filter;
 use crate::message::Message;
-use crate::session::{How, SessionKey, State};
+use crate::session::{How, Session, SessionKey, State};
 use crate::sign_in::Credential;
 
 impl Sessions {
@@ -91,16 +94,40 @@ impl Sessions {
 
     /// Hands `message` to each session of the device that subscribed to its topic; true if one took it.
     pub(crate) fn deliver_to_device(&self, device: DeviceId, message: &Message) -> bool {
+        self.deliver_to(device, message, |_| true)
+    }
+
+    fn deliver_to(&self, device: DeviceId, message: &Message, takes: impl Fn(&State) -> bool) -> bool {
         let sessions: Vec<_> = self.lock().of(Identity::Device(device)).cloned().collect();
         let (now, number) = (self.clock.now(), self.dispatch.number());
         let mut delivered = false;
         for session in sessions {
-            let how = session.state().how(message.topic());
-            if let Some(how) = how {
+            let how = {
+                let state = session.state();
+                if takes(&state) { state.how(message.topic()) } else { None }
+            };
+            if let Some(mut how) = how {
+                how.retain = message.retain();
                 delivered |= session.deliver(message, number, how, now).taken;
             }
         }
         delivered
+    }
+
+    /// Hands `message` to each connection of the device that subscribed to its topic; true if one took it. Sessions without a
+    /// connection do not get it.
+    pub(crate) fn reach_device(&self, device: DeviceId, message: &Message) -> bool {
+        self.deliver_to(device, message, |state| state.link.is_some())
+    }
+
+    /// Whether a connection of the device has subscribed to its commands.
+    pub(crate) fn listens(&self, device: DeviceId) -> bool {
+        let topic = Topic::Command { device, command: CommandId::from_uuid(Uuid::nil()) }.to_string();
+        let listens = |session: &Arc<Session>| {
+            let state = session.state();
+            state.link.is_some() && state.how(&topic).is_some()
+        };
+        self.lock().of(Identity::Device(device)).any(listens)
     }
 
     /// Whether any connection of the identity is open.

@@ -20,7 +20,48 @@ fn the_shipped_example_says_the_defaults() {
     assert_eq!(config.batches, BatchesConfig::default());
     assert_eq!(config.spool, SpoolConfig::default());
     assert_eq!(config.log, LogConfig::default());
+    assert_eq!((config.commands, config.appliance), (CommandsConfig::default(), None));
     assert_eq!(config.device.secret_file.as_deref(), Some(Path::new("/etc/promenade-agent/secret")));
+}
+
+/// What is commented out in the example, read.
+#[test]
+fn the_example_of_an_appliance_is_one() {
+    let (before, rest) = EXAMPLE.split_once("# [appliance]").unwrap();
+    let (appliance, _) = rest.split_once("[log]").unwrap();
+    let read = format!("{before}[appliance]{}", appliance.replace("\n# ", "\n").replace("\n#\n", "\n\n"));
+    let config = Config::parse(&read, []).unwrap();
+    config.validate().unwrap();
+    let appliance = config.appliance.unwrap();
+    let bare = toml::toml! { type = "thermostat" };
+    let capabilities = appliance.capabilities.clone();
+    assert_eq!(appliance, ApplianceConfig { capabilities, ..bare.try_into().unwrap() }, "the defaults");
+    assert_eq!(appliance.capabilities.names().collect::<Vec<_>>(), ["on_off", "range", "sensor"]);
+}
+
+#[test]
+fn the_journal_is_beside_the_batches_unless_it_is_told_otherwise() {
+    assert_eq!(with(&[]).unwrap().commands_dir(), Path::new("/var/lib/promenade-agent/commands"));
+    let elsewhere = with(&[("COMMANDS_DIR", "/srv/journal")]).unwrap();
+    assert_eq!(elsewhere.commands_dir(), Path::new("/srv/journal"));
+}
+
+#[test]
+fn keys_and_capabilities_are_checked() {
+    let parse = |table: &str| Config::parse(&EXAMPLE.replace("trusted_keys = []", table), []);
+    let key = r#"trusted_keys = ["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"]"#;
+    assert_eq!(parse(key).unwrap().commands.trusted_keys.len(), 1);
+    let wrong = parse(r#"trusted_keys = ["AAAA"]"#).unwrap_err().to_string();
+    assert!(wrong.contains("a raw Ed25519 public key of 32 bytes"), "{wrong}");
+    let appliance = |table: &str| {
+        let config =
+            Config::parse(&format!("{EXAMPLE}\n[appliance]\ntype = \"light\"\n{table}"), []).unwrap();
+        config.validate().map_err(|error| error.to_string())
+    };
+    assert_eq!(appliance("capabilities.on_off = {}"), Ok(()));
+    let fault = appliance("capabilities.sensor.readings = []").unwrap_err();
+    assert!(fault.contains("/sensor/readings"), "{fault}");
+    assert_eq!(appliance("failure_rate = 1.5"), Err("`failure_rate` is 0 to 1".into()));
 }
 
 #[test]
@@ -71,6 +112,7 @@ fn wrong_values_are_refused_in_words() {
         (&[("SCANNER_PER_SECOND", "nan")], "`per_second` is 0.001 to 100000"),
         (&[("BATCHES_MAX_PINGS", "1001")], "`max_pings` is 1 to 1000"),
         (&[("SPOOL_MAX_BYTES", "1048576")], "`max_bytes` is at least four times `segment_bytes`"),
+        (&[("COMMANDS_REQUIRE_SIGNATURE", "true")], "[commands] `require_signature` needs `trusted_keys`"),
         (&[("NONSENSE", "1")], "PROMENADE_AGENT_NONSENSE names no table and key of the configuration"),
     ];
     for (variables, sentence) in table {

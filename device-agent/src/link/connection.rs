@@ -1,11 +1,13 @@
 //! One MQTT 5 connection, from signing in to its end.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use protocol::{Receipt, Topic};
+use protocol::{CommandId, DeviceId, Receipt, Topic};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnectProperties, Packet, PubAckReason, PublishProperties, SubscribeReasonCode,
+    ConnectProperties, Filter, Packet, PubAckReason, PublishProperties, SubAck, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use rumqttc::{NetworkOptions, Outgoing};
@@ -14,10 +16,14 @@ use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::{client_id, receipt};
+use crate::commands;
 use crate::config::{DeviceConfig, LinkConfig, Secret};
 
 /// Most bytes of a packet from the platform: a receipt that lists every ping of a full window fits.
 const MAX_INCOMING: u32 = 1024 * 1024;
+
+/// Messages about commands and state that may wait to be written.
+const ANSWERS: usize = 64;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -27,8 +33,23 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(super) struct Connection {
     client: AsyncClient,
     topic: String,
+    leaving: Leaving,
     news: mpsc::Receiver<News>,
     task: JoinHandle<()>,
+}
+
+/// What is queued and has no packet id yet, in the order in which it leaves.
+type Leaving = Arc<Mutex<VecDeque<Tag>>>;
+
+/// What an acknowledgement is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// There is room for another batch.
+    Batch,
+    /// The platform has this answer.
+    Answer(commands::Receipt),
+    /// Nothing: the next connection begins with the whole state.
+    State,
 }
 
 /// What happens on a connection.
@@ -38,8 +59,12 @@ pub(super) enum News {
     Joined,
     /// The platform's word.
     Receipt(Receipt),
-    /// The broker has a batch; that says nothing about the platform, but there is room for another.
-    Acknowledged,
+    /// The broker has it. Of a batch that says nothing about the platform.
+    Acknowledged(Tag),
+    /// A command, and its body.
+    Command(CommandId, Vec<u8>),
+    /// The body of a desired twin.
+    Desired(Vec<u8>),
     /// It is over, for this reason. Nothing comes after it.
     Lost(String),
 }
@@ -48,23 +73,41 @@ impl Connection {
     /// Begins to connect, sign in and subscribe.
     pub(super) fn open(device: &DeviceConfig, link: &LinkConfig) -> Self {
         let options = options(device, link);
-        // Room for the window, its repeats, the subscription and the goodbye.
-        let (client, eventloop) = AsyncClient::new(options, 2 * usize::from(link.window) + 2);
+        // Room for the window, its repeats, answers, the subscription and the goodbye.
+        let (client, eventloop) = AsyncClient::new(options, 2 * usize::from(link.window) + ANSWERS + 2);
         let (sender, news) = mpsc::channel(16);
-        let receipts = Topic::Receipts(device.id).to_string();
-        let task = tokio::spawn(drive(client.clone(), eventloop, receipts, sender));
-        Self { client, topic: Topic::Pings(device.id).to_string(), news, task }
+        let leaving = Leaving::default();
+        let inbox = Inbox {
+            device: device.id,
+            client: client.clone(),
+            leaving: Arc::clone(&leaving),
+            under_way: BTreeMap::new(),
+        };
+        let task = tokio::spawn(drive(inbox, eventloop, sender));
+        Self { client, topic: Topic::Pings(device.id).to_string(), leaving, news, task }
     }
 
     /// Hands over a batch in CBOR; false when the queue is full.
     pub(super) fn publish(&self, body: Vec<u8>) -> bool {
-        let properties = PublishProperties {
-            content_type: Some("application/cbor".into()),
-            ..PublishProperties::default()
-        };
-        self.client
-            .try_publish_with_properties(self.topic.as_str(), QoS::AtLeastOnce, false, body, properties)
-            .is_ok()
+        self.hand_over(&self.topic, body, "application/cbor", Tag::Batch)
+    }
+
+    /// Hands over JSON; false when the queue is full.
+    pub(super) fn tell(&self, topic: &Topic, body: Vec<u8>, tag: Tag) -> bool {
+        self.hand_over(&topic.to_string(), body, "application/json", tag)
+    }
+
+    fn hand_over(&self, topic: &str, body: Vec<u8>, content_type: &str, tag: Tag) -> bool {
+        let properties =
+            PublishProperties { content_type: Some(content_type.into()), ..PublishProperties::default() };
+        // Held until the tag is in its place, which must be that of the message.
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken =
+            self.client.try_publish_with_properties(topic, QoS::AtLeastOnce, false, body, properties).is_ok();
+        if taken {
+            leaving.push_back(tag);
+        }
+        taken
     }
 
     /// The next thing that happens.
@@ -113,11 +156,22 @@ fn empty_properties() -> ConnectProperties {
     ConnectProperties::new()
 }
 
+/// What becomes of packets.
+#[derive(Debug)]
+struct Inbox {
+    device: DeviceId,
+    client: AsyncClient,
+    leaving: Leaving,
+    /// What has left, by its packet id.
+    under_way: BTreeMap<u16, Tag>,
+}
+
 /// Runs the connection until it is lost, or nobody listens any more.
-async fn drive(client: AsyncClient, mut eventloop: EventLoop, receipts: String, sender: mpsc::Sender<News>) {
+async fn drive(mut inbox: Inbox, mut eventloop: EventLoop, sender: mpsc::Sender<News>) {
     loop {
         let news = match eventloop.poll().await {
-            Ok(Event::Incoming(packet)) => incoming(&client, &receipts, packet),
+            Ok(Event::Incoming(packet)) => inbox.take(packet),
+            Ok(Event::Outgoing(Outgoing::Publish(packet))) => inbox.left(packet),
             Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
             Ok(Event::Outgoing(_)) => None,
             Err(error) => Some(News::Lost(error.to_string())),
@@ -130,29 +184,75 @@ async fn drive(client: AsyncClient, mut eventloop: EventLoop, receipts: String, 
     }
 }
 
-fn incoming(client: &AsyncClient, receipts: &str, packet: Packet) -> Option<News> {
-    match packet {
-        Packet::ConnAck(_) => match client.try_subscribe(receipts, QoS::AtLeastOnce) {
-            Ok(()) => None,
-            Err(error) => Some(News::Lost(error.to_string())),
-        },
-        Packet::SubAck(suback) => match suback.return_codes.first() {
-            Some(SubscribeReasonCode::Success(_)) => Some(News::Joined),
-            other => Some(News::Lost(format!("receipts are refused: {other:?}"))),
-        },
-        Packet::PubAck(puback) => {
-            if !matches!(puback.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
-                debug!(reason = ?puback.reason, "a batch is not wholly accepted; the receipt will tell");
+impl Inbox {
+    fn take(&mut self, packet: Packet) -> Option<News> {
+        match packet {
+            Packet::ConnAck(_) => self.subscribe(),
+            Packet::SubAck(suback) => Some(subscribed(&suback)),
+            Packet::PubAck(puback) => {
+                let tag = self.under_way.remove(&puback.pkid)?;
+                if matches!(puback.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+                    return Some(News::Acknowledged(tag));
+                }
+                debug!(reason = ?puback.reason, ?tag, "a message is not wholly accepted");
+                // Of a batch the receipt will tell; an answer is sent again on the next connection.
+                (tag == Tag::Batch).then_some(News::Acknowledged(tag))
             }
-            Some(News::Acknowledged)
-        }
-        Packet::Publish(publish) if publish.topic == receipts.as_bytes() => {
-            let receipt = receipt::read(&publish.payload);
-            if receipt.is_none() {
-                warn!(bytes = publish.payload.len(), "a receipt cannot be read");
+            Packet::Publish(publish) => {
+                let topic: Topic = str::from_utf8(&publish.topic).ok()?.parse().ok()?;
+                self.publish(topic, &publish.payload)
             }
-            receipt.map(News::Receipt)
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// Receipts, commands and the desired twin, in one packet: what answers it answers all.
+    fn subscribe(&self) -> Option<News> {
+        let topics = [
+            Topic::Receipts(self.device).to_string(),
+            Topic::commands_filter(self.device),
+            Topic::TwinDesired(self.device).to_string(),
+        ];
+        let filters = topics.into_iter().map(|topic| Filter::new(topic, QoS::AtLeastOnce));
+        let subscribed = self.client.try_subscribe_many(filters);
+        subscribed.err().map(|error| News::Lost(error.to_string()))
+    }
+
+    fn publish(&self, topic: Topic, body: &[u8]) -> Option<News> {
+        match topic {
+            Topic::Receipts(device) if device == self.device => {
+                let receipt = receipt::read(body);
+                if receipt.is_none() {
+                    warn!(bytes = body.len(), "a receipt cannot be read");
+                }
+                receipt.map(News::Receipt)
+            }
+            Topic::Command { device, command } if device == self.device => {
+                Some(News::Command(command, body.to_vec()))
+            }
+            Topic::TwinDesired(device) if device == self.device => Some(News::Desired(body.to_vec())),
+            _ => None,
+        }
+    }
+
+    /// The oldest message that had no packet id has this one now.
+    fn left(&mut self, packet: u16) -> Option<News> {
+        let tag = self.leaving.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        self.under_way.insert(packet, tag);
+        None
+    }
+}
+
+/// Without receipts there is nothing to do; a platform that gives no commands still takes pings.
+fn subscribed(suback: &SubAck) -> News {
+    let is_granted = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
+    match suback.return_codes.split_first() {
+        Some((receipts, others)) if is_granted(receipts) => {
+            if !others.iter().all(is_granted) {
+                warn!(answers = ?others, "commands or the desired twin are refused");
+            }
+            News::Joined
+        }
+        _ => News::Lost(format!("receipts are refused: {:?}", suback.return_codes)),
     }
 }

@@ -11,9 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use tracing::{info, warn};
 
 use super::numbering::Numbering;
-use super::segment::{self, Name, Segment};
+use super::segment::{Name, Segment};
 use super::{Counters, Spool, SpoolError, random_boot};
 use crate::config::SpoolConfig;
+use crate::durable::sync_dir;
 
 impl Spool {
     /// Opens the spool in its directory, or makes one. The seed names new boots and must be another at each start.
@@ -146,7 +147,7 @@ fn names(dir: &Path) -> io::Result<Vec<Name>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "new") {
             fs::remove_file(&path)?;
-            segment::sync_dir(dir)?;
+            sync_dir(dir)?;
             continue;
         }
         names.extend(path.file_name().and_then(|name| name.to_str()).and_then(Name::parse));

@@ -4,13 +4,14 @@
 //! is the 18th file, of boot `k3v9Zx0q`, and its first batch has or will have the number 75.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use protocol::Boot;
 
-use super::record::{self, HEAD, Head, Kind, Scan};
+use crate::durable::{replace, sync_dir};
+use crate::record::{self, HEAD, Head, Kind, Scan};
 
 /// What a file name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +107,7 @@ impl Segment {
         for (at, head) in &records {
             match head.kind {
                 Kind::Batch => seqs.push(head.seq),
+                Kind::Line => {}
                 Kind::Mark => {
                     let boot = &bytes[at + HEAD..at + head.size()];
                     marks.extend(
@@ -223,20 +225,6 @@ pub(super) struct Recovered {
     pub(super) damaged: bool,
     /// Bytes cut off.
     pub(super) torn: usize,
-}
-
-/// Makes the directory's entries durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_dir(dir)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub(crate) async fn visit(port: u16, client_id: &str, name: &str, password: &str
     within(until(&mut eventloop, |packet| matches!(packet, Packet::ConnAck(_)))).await;
 }
 
-fn options(client_id: &str, port: u16, name: &str, password: &str) -> MqttOptions {
+pub(crate) fn options(client_id: &str, port: u16, name: &str, password: &str) -> MqttOptions {
     let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
     let mut properties = ConnectProperties::new();
     properties.max_packet_size = Some(1024 * 1024);
@@ -95,7 +95,7 @@ fn options(client_id: &str, port: u16, name: &str, password: &str) -> MqttOption
     options
 }
 
-async fn until(eventloop: &mut EventLoop, wanted: impl Fn(&Packet) -> bool) {
+pub(crate) async fn until(eventloop: &mut EventLoop, wanted: impl Fn(&Packet) -> bool) {
     loop {
         match eventloop.poll().await.expect("a connection to mosquitto") {
             Event::Incoming(packet) if wanted(&packet) => return,

@@ -6,16 +6,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use device_agent::config::{
-    BatchesConfig, DeviceConfig, LinkConfig, LogConfig, ReplayConfig, ScannerConfig, Secret, Shift,
-    SimulatedConfig, SpoolConfig,
+    ApplianceConfig, BatchesConfig, CommandsConfig, DeviceConfig, LinkConfig, LogConfig, ReplayConfig,
+    ScannerConfig, Secret, Shift, SimulatedConfig, SpoolConfig,
 };
 use device_agent::{AgentError, Clock, Config, Summary};
-use protocol::DeviceId;
+use protocol::capability::OnOff;
+use protocol::{ApplianceType, Capabilities, DeviceId};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::mosquitto::Mosquitto;
+use super::orders::Orders;
 use super::platform::{self, Platform};
 
 const DEVICE: &str = "019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10";
@@ -47,6 +49,26 @@ impl World {
         Platform::join(self.broker.port, "platform", "pk_platform", self.device).await
     }
 
+    /// A platform that gives the device commands.
+    pub(crate) async fn orders(&self) -> Orders {
+        Orders::join(self.broker.port, "platform", "pk_platform", self.device).await
+    }
+
+    /// Lets the agent drive a light, and hear hardly anything.
+    pub(crate) fn light(config: &mut Config) {
+        config.scanner =
+            ScannerConfig::Simulated(SimulatedConfig { seed: 1, identifiers: 1, per_second: 1.0 });
+        config.appliance = Some(ApplianceConfig {
+            r#type: ApplianceType::Light,
+            capabilities: Capabilities { on_off: Some(OnOff {}), ..Capabilities::default() },
+            delay_ms: 1,
+            failure_rate: 0.0,
+            seed: 1,
+            settle_s: 300.0,
+            report_s: 30,
+        });
+    }
+
     /// Ends the agent's connection by signing in with its client id.
     pub(crate) async fn take_over(&self) {
         platform::visit(self.broker.port, DEVICE, DEVICE, SECRET).await;
@@ -71,6 +93,8 @@ impl World {
             // Batches are cut by their number of pings alone, so that a test knows what is in them.
             batches: BatchesConfig { interval_ms: 3_600_000, max_pings: 100 },
             spool: SpoolConfig { dir: self.dir.path().join("spool"), ..SpoolConfig::default() },
+            commands: CommandsConfig::default(),
+            appliance: None,
             log: LogConfig::default(),
         };
         change(&mut config);

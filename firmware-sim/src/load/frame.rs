@@ -10,7 +10,7 @@ pub(super) enum Incoming<'a> {
     /// A publish was acknowledged (3.4).
     PubAck { packet: u16 },
     /// Something was published (3.3); `packet` is 0 without acknowledgement.
-    Publish { packet: u16, body: &'a [u8] },
+    Publish { packet: u16, topic: &'a [u8], body: &'a [u8] },
     /// The answer to a subscription; 0x80 is refused (3.9).
     SubAck { code: u8 },
 }
@@ -76,7 +76,8 @@ pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Incoming<'_>, usize)>, Load
             } else {
                 (number(after_topic).ok_or_else(wrong)?, after_topic + 2)
             };
-            Incoming::Publish { packet, body: rest.get(body..).ok_or_else(wrong)? }
+            let topic = rest.get(2..after_topic).ok_or_else(wrong)?;
+            Incoming::Publish { packet, topic, body: rest.get(body..).ok_or_else(wrong)? }
         }
         4 => Incoming::PubAck { packet: number(0).ok_or_else(wrong)? },
         9 => Incoming::SubAck { code: *rest.get(2).ok_or_else(wrong)? },
@@ -128,7 +129,10 @@ mod tests {
             let whole = out.len();
             out.extend_from_slice(&[0x40, 2, 0, 9]);
             let (incoming, used) = parse(&out).unwrap().unwrap();
-            assert_eq!((incoming, used), (Incoming::Publish { packet: 77, body: &body }, whole));
+            assert_eq!(
+                (incoming, used),
+                (Incoming::Publish { packet: 77, topic: b"a/b", body: &body }, whole)
+            );
             let ack = parse(&out[whole..]).unwrap().unwrap();
             assert_eq!(ack, (Incoming::PubAck { packet: 9 }, 4));
             for cut in [0, 1, 2, whole - 1] {
@@ -138,7 +142,10 @@ mod tests {
             publish_unacknowledged("a/b", body.len(), &mut out);
             out.extend_from_slice(&body);
             let (incoming, used) = parse(&out).unwrap().unwrap();
-            assert_eq!((incoming, used), (Incoming::Publish { packet: 0, body: &body }, out.len()));
+            assert_eq!(
+                (incoming, used),
+                (Incoming::Publish { packet: 0, topic: b"a/b", body: &body }, out.len())
+            );
         }
     }
 

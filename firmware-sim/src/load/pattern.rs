@@ -1,18 +1,24 @@
 //! Patterns of traffic for any broker: what it costs to hold, open, gather and spread connections and messages.
 //!
-//! Nobody signs in and no message is a ping; topics begin with `bench/`. Each message says who wrote it, its number and when
+//! Nobody signs in and no message is a ping; topics begin with `bench/` or `echo/`. Only the devices of `commands` are real
+//! ones, which a platform knows. Each message says who wrote it, its number and when
 //! it was written or should have been, so that what is lost or comes twice is counted and a stall is not hidden.
 
+mod commands;
 mod connects;
+mod echo;
 mod fan_in;
 mod fan_out;
 mod flood;
 mod idle;
 mod listener;
 mod message;
+mod responder;
 mod steady;
 
+pub use commands::{Commands, Devices, Registry};
 pub use connects::Connects;
+pub use echo::Echo;
 pub use fan_in::FanIn;
 pub use fan_out::FanOut;
 pub use flood::Flood;
@@ -29,9 +35,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// How many connections are being opened at once.
 const OPENING: usize = 64;
@@ -51,6 +58,12 @@ pub enum Pattern {
     Steady(Steady),
     /// Publishers of QoS 0 that write as fast as their sockets take it, or at a rate; one subscriber.
     Flood(Flood),
+    /// Devices of a platform that answer every command at once: prints a line when all are connected, and another when its
+    /// input ends.
+    Commands(Box<Commands>),
+    /// A request to one of many devices at a fixed rate, each of which answers on a topic of its own: how long that takes
+    /// with any broker.
+    Echo(Echo),
 }
 
 /// Which broker.
@@ -65,6 +78,10 @@ pub struct Target {
     /// Speaks TLS with the broker, whose certificate these authorities (PEM) must have signed.
     #[arg(long, value_name = "FILE")]
     pub tls: Option<PathBuf>,
+    /// From how many addresses connections come, 127.0.0.1 and those after it: more than 28,000 to one port need a second
+    /// one, and so does a broker that counts connections by address. Only for a broker on this machine.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub sources: u8,
 }
 
 /// What came of a pattern. One line of JSON in the program.
@@ -99,7 +116,8 @@ pub struct PatternResult {
 }
 
 impl Pattern {
-    /// Loads the broker. An idle pattern answers connections that stay open until they are dropped.
+    /// Loads the broker. An idle pattern answers connections that stay open until they are dropped; devices that answer
+    /// commands do so until they lose their connections.
     pub async fn run(&self) -> Result<(PatternResult, Held), LoadError> {
         let result = match self {
             Self::Idle(idle) => return idle.run().await,
@@ -108,6 +126,8 @@ impl Pattern {
             Self::FanOut(fan_out) => fan_out.run().await,
             Self::Steady(steady) => steady.run().await,
             Self::Flood(flood) => flood.run().await,
+            Self::Commands(commands) => commands.connect().await?.answer_until(pending()).await,
+            Self::Echo(echo) => echo.run().await,
         };
         Ok((result?, Held::default()))
     }
@@ -134,11 +154,24 @@ impl Target {
         let open = |number| {
             let (sign_in, trust) = (sign_in(number), trust.as_ref());
             async move {
-                let socket = Socket::open(TcpStream::connect(&self.mqtt).await?, trust).await?;
+                let socket = Socket::open(self.connect(number).await?, trust).await?;
                 Connection::sign_in(socket, &sign_in, reads).await
             }
         };
         stream::iter((0..count).map(open)).buffered(OPENING).try_collect().await
+    }
+
+    /// A socket from one of the addresses, taken in turn.
+    async fn connect(&self, number: usize) -> Result<TcpStream, LoadError> {
+        if self.sources == 1 {
+            return Ok(TcpStream::connect(&self.mqtt).await?);
+        }
+        let address = lookup_host(&self.mqtt).await?.find(SocketAddr::is_ipv4);
+        let nowhere = || LoadError::Plan(format!("--sources: {} has no IPv4 address", self.mqtt));
+        let socket = TcpSocket::new_v4()?;
+        let source = Ipv4Addr::new(127, 0, 0, 1 + (number % usize::from(self.sources)) as u8);
+        socket.bind((source, 0).into())?;
+        Ok(socket.connect(address.ok_or_else(nowhere)?).await?)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a scenario must hold beyond its shape: names that exist, numbers in range, everything on the floor.
 
-use super::{Crowd, CrowdKind, Scenario, ScenarioError};
+use super::{AppliancePlan, Crowd, CrowdKind, Scenario, ScenarioError};
 use crate::chance::Span;
 use crate::floor::{Point, Polygon};
-use protocol::ZoneKind;
+use protocol::{DeviceKind, ZoneKind};
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -16,6 +16,9 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     venue(scenario)?;
     zones(scenario)?;
     mounted(scenario)?;
+    for appliance in &scenario.appliances {
+        check_appliance(scenario, &format!("appliances.{}", appliance.name), appliance)?;
+    }
     for (number, crowd) in scenario.shoppers.iter().enumerate() {
         check_crowd(scenario, &format!("shoppers[{number}]"), crowd)?;
     }
@@ -39,7 +42,9 @@ fn names(scenario: &Scenario) -> Checked {
     };
     distinct("zones", scenario.zones.iter().map(|zone| zone.name.as_str()).collect())?;
     let gateways = scenario.gateways.iter().map(|gateway| gateway.name.as_str());
-    distinct("gateways", gateways.chain(scenario.beacons.iter().map(|beacon| beacon.name.as_str())).collect())
+    let beacons = scenario.beacons.iter().map(|beacon| beacon.name.as_str());
+    let appliances = scenario.appliances.iter().map(|appliance| appliance.name.as_str());
+    distinct("gateways", gateways.chain(beacons).chain(appliances).collect())
 }
 
 fn venue(scenario: &Scenario) -> Checked {
@@ -131,6 +136,28 @@ fn mounted(scenario: &Scenario) -> Checked {
         in_range(&format!("beacons.{}.every_s", beacon.name), beacon.every_s, 1..=3_600)?;
     }
     Ok(())
+}
+
+fn check_appliance(scenario: &Scenario, place: &str, appliance: &AppliancePlan) -> Checked {
+    if scenario.zone(&appliance.zone).is_none() {
+        return senseless(&format!("{place}.zone"), format!("no zone is called {:?}", appliance.zone));
+    }
+    if !matches!(appliance.kind, DeviceKind::Appliance | DeviceKind::Kiosk) {
+        return senseless(&format!("{place}.kind"), "an appliance or a kiosk");
+    }
+    if let Err(fault) = appliance.profile.check() {
+        return senseless(&format!("{place}.profile{}", fault.path.replace('/', ".")), fault.what);
+    }
+    let manners = &appliance.manners;
+    in_range(&format!("{place}.manners.failure_rate"), manners.failure_rate, 0.0..=1.0)?;
+    in_range(&format!("{place}.manners.duplicate_acks"), manners.duplicate_acks, 0.0..=1.0)?;
+    for (name, [least, most]) in [("delay_ms", manners.delay_ms), ("ack_delay_ms", manners.ack_delay_ms)] {
+        if least > most || most > 3_600_000 {
+            return senseless(&format!("{place}.manners.{name}"), "least and most, up to 3600000");
+        }
+    }
+    in_range(&format!("{place}.manners.online_ms"), manners.online_ms, 0..=86_400_000)?;
+    in_range(&format!("{place}.manners.offline_ms"), manners.offline_ms, 0..=86_400_000)
 }
 
 fn check_crowd(scenario: &Scenario, place: &str, crowd: &Crowd) -> Checked {
@@ -261,6 +288,25 @@ mod tests {
         ("median_s = 600", "median_s = 6", "shoppers[0].dwell"),
         ("registered_tags = 1", "registered_tags = -1", "registered_tags"),
     ];
+
+    #[test]
+    fn wrong_appliances_are_refused_with_the_place() {
+        const SHOWROOM: &str = include_str!("../../scenarios/showroom.toml");
+        Scenario::parse(SHOWROOM).unwrap();
+        for (good, wrong, complaint) in [
+            ("name = \"ceiling light\"", "name = \"door gateway\"", "two are called"),
+            ("kind = \"kiosk\"", "kind = \"phone\"", "appliances.welcome kiosk.kind"),
+            ("max = 30", "max = 3", "profile.capabilities.range.temperature.max"),
+            ("brightness = {}", "darkness = {}", "darkness"),
+            ("failure_rate = 0.05", "failure_rate = 5", "manners.failure_rate"),
+            ("delay_ms = [500, 2000]", "delay_ms = [2000, 500]", "manners.delay_ms"),
+            ("delay_ms = [500, 2000]", "delays = [500, 2000]", "delays"),
+        ] {
+            assert!(SHOWROOM.contains(good), "the good file has no {good}");
+            let error = Scenario::parse(&SHOWROOM.replacen(good, wrong, 1)).expect_err(wrong).to_string();
+            assert!(error.contains(complaint), "{wrong} gave: {error}");
+        }
+    }
 
     #[test]
     fn wrong_files_are_refused_with_the_place() {

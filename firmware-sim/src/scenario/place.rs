@@ -1,7 +1,8 @@
 //! The place: the venue, its zones and what is mounted in them.
 
+use crate::appliance::Manners;
 use crate::floor::{Point, Polygon};
-use protocol::ZoneKind;
+use protocol::{DeviceKind, Profile, ZoneKind};
 use serde::Deserialize;
 
 /// The venue.
@@ -85,6 +86,24 @@ pub struct BeaconPlan {
     pub every_s: u32,
 }
 
+/// Something that can be controlled.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppliancePlan {
+    /// Its name.
+    pub name: String,
+    /// `appliance` or `kiosk`.
+    #[serde(default = "appliance")]
+    pub kind: DeviceKind,
+    /// The zone it stands in.
+    pub zone: String,
+    /// What it is, and what it can do.
+    pub profile: Profile,
+    /// How it behaves.
+    #[serde(default)]
+    pub manners: Manners,
+}
+
 /// A time of day, `HH:MM`, kept as minutes after midnight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -115,6 +134,10 @@ impl std::fmt::Display for LocalTime {
 
 fn one() -> f32 {
     1.0
+}
+
+fn appliance() -> DeviceKind {
+    DeviceKind::Appliance
 }
 
 fn minute() -> u32 {

@@ -6,6 +6,7 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("mall", include_str!("../../scenarios/mall.toml")),
     ("quiet", include_str!("../../scenarios/quiet.toml")),
     ("outage", include_str!("../../scenarios/outage.toml")),
+    ("showroom", include_str!("../../scenarios/showroom.toml")),
 ];
 
 /// The names in that order.
@@ -53,6 +54,9 @@ mod tests {
 
         let quiet = Scenario::shipped("quiet").unwrap();
         assert!(quiet.shoppers.iter().flat_map(|crowd| crowd.per_hour).sum::<f64>() < 20.0);
+
+        let showroom = Scenario::shipped("showroom").unwrap();
+        assert!(showroom.appliances.len() >= 5);
 
         let outage = Scenario::shipped("outage").unwrap();
         assert!(outage.outages.len() >= 2 && !outage.clock.steps.is_empty());

@@ -1,9 +1,12 @@
 //! The simulator as a whole: days, recordings, and fleets and loads against a small broker that misbehaves on purpose.
 
+mod appliances;
 mod broker;
+mod commands;
 mod day;
 mod fleet;
 mod load;
 mod pattern;
 mod recorded_air;
+mod registry;
 mod secure;

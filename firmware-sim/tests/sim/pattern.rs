@@ -11,9 +11,14 @@ struct Words {
     pattern: Pattern,
 }
 
-pub(crate) async fn run(address: &str, words: &str) -> Result<(PatternResult, Held), LoadError> {
+/// The pattern of a command line.
+pub(crate) fn parse(address: &str, words: &str) -> Pattern {
     let words = ["load"].into_iter().chain(words.split(' ')).chain(["--mqtt", address]);
-    Words::try_parse_from(words).unwrap().pattern.run().await
+    Words::try_parse_from(words).unwrap().pattern
+}
+
+pub(crate) async fn run(address: &str, words: &str) -> Result<(PatternResult, Held), LoadError> {
+    parse(address, words).run().await
 }
 
 #[tokio::test]
@@ -26,13 +31,20 @@ async fn what_is_delivered_is_counted_and_nothing_is_lost() {
         "steady --publishers 10 --rate 1000 --seconds 0.2 --qos 1",
         "flood --publishers 5 --rate 1000 --seconds 0.2",
         "flood --publishers 5 --bytes 1000 --seconds 0.1",
+        "echo --devices 20 --rate 500 --seconds 0.2",
+        "echo --devices 3 --rate 100 --seconds 0.1 --sources 3",
     ] {
         let (address, taken) = start(Manners::default()).await;
         let (result, _) = run(&address, words).await.unwrap();
         let published: usize = taken.lock().unwrap().bodies.values().map(Vec::len).sum();
-        let receivers = if words.starts_with("fan-out") { 20 } else { 1 };
+        let deliveries = match words.split(' ').next() {
+            Some("fan-out") => published * 20,
+            // A request and its answer.
+            Some("echo") => published / 2,
+            _ => published,
+        };
         assert!(published > 0, "{words}");
-        assert_eq!(result.total, (published * receivers) as u64, "{words}");
+        assert_eq!(result.total, deliveries as u64, "{words}");
         assert_eq!((result.lost, result.again), (0, 0), "{words}");
         assert!(result.p50_us <= result.p99_us && result.p99_us <= result.max_us, "{words}: {result:?}");
     }
@@ -81,7 +93,7 @@ async fn connections_are_opened_counted_and_held() {
 #[tokio::test]
 async fn a_broker_that_lets_nobody_in_is_told() {
     let (address, _) = start(Manners { connack: 5, ..Manners::default() }).await;
-    for words in ["idle", "connects", "fan-in", "fan-out", "steady", "flood"] {
+    for words in ["idle", "connects", "fan-in", "fan-out", "steady", "flood", "echo"] {
         let error = run(&address, words).await.unwrap_err();
         assert!(
             matches!(&error, LoadError::Unexpected(what) if what.contains("CONNACK")),

@@ -3,4 +3,5 @@
 mod authority;
 mod explain;
 mod listening;
+mod operator;
 mod world;

@@ -30,6 +30,15 @@ pub(crate) struct Server {
     pub(crate) line: String,
 }
 
+impl Said {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Said {
+        let Output { status, stdout, stderr } = command.output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Said { succeeded: status.success(), out: text(stdout), err: text(stderr) }
+    }
+}
+
 impl World {
     pub(crate) fn new() -> World {
         World { folder: tempfile::tempdir().expect("a folder") }
@@ -56,9 +65,7 @@ impl World {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        let Output { status, stdout, stderr } = self.command(arguments).output().expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        Said { succeeded: status.success(), out: text(stdout), err: text(stderr) }
+        Said::of(&mut self.command(arguments))
     }
 
     /// Serves on free ports of this machine, on MQTT's transports as the arguments say.

@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Device, DeviceFilter, DevicePatch, NewDevice, Owner, taken};
+use crate::command::rows::hex_list;
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
 use crate::page::Page;
@@ -59,6 +60,30 @@ impl Tx {
             .bind(page.rows())
             .fetch_all(db)
             .await?);
+        rows.iter().map(DeviceRow::read).collect()
+    }
+
+    pub(super) async fn devices_among(
+        &mut self,
+        organization: OrganizationId,
+        devices: &[Uuid],
+    ) -> Result<Vec<Device>> {
+        const SQLITE: &str = select_devices!(
+            "WHERE d.organization = $1 AND d.deleted_at IS NULL
+                AND d.id IN (SELECT unhex(value ->> 0) FROM json_each($2)) ORDER BY d.id"
+        );
+        const POSTGRES: &str = select_devices!(
+            "WHERE d.organization = $1 AND d.deleted_at IS NULL AND d.id = ANY($2) ORDER BY d.id"
+        );
+        let organization = organization.as_uuid();
+        let rows: Vec<DeviceRow> = match self {
+            Self::Sqlite(tx) => {
+                sqlx::query_as(SQLITE).bind(organization).bind(hex_list(devices)).fetch_all(&mut **tx).await?
+            }
+            Self::Postgres(tx) => {
+                sqlx::query_as(POSTGRES).bind(organization).bind(devices).fetch_all(&mut **tx).await?
+            }
+        };
         rows.iter().map(DeviceRow::read).collect()
     }
 

@@ -10,13 +10,13 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::request::{Handled, Outcome, Step};
+use super::request::{Handled, Outcome, Said, Step};
 use crate::command::Command;
 use crate::command::rows::hex_list;
 use crate::engine::Tx;
 use crate::error::Result;
 use crate::live::TwinNotice;
-use crate::twin::{Twin, TwinChange};
+use crate::twin::{Side, Twin, TwinChange};
 
 /// What a group works on, and what it changed of it.
 pub(super) struct Batch {
@@ -33,7 +33,7 @@ pub(super) struct Batch {
 
 /// What has to be told once it is committed.
 pub(super) struct Told {
-    /// There is something new in the outbox.
+    /// There is something new in the outbox, or to be told of a twin.
     pub(super) ordered: bool,
     /// These commands got further.
     pub(super) commands: Vec<Arc<Command>>,
@@ -57,14 +57,14 @@ impl Batch {
                 Step::Cancel { id, .. } => {
                     commands.insert(id.as_uuid());
                 }
-                Step::Answer { device, command, ack, .. } => {
+                Step::Hear { device, said: Said::Ack(command, ack), .. } => {
                     commands.insert(command.as_uuid());
                     if ack.reported.is_some() {
                         devices.insert(device.as_uuid());
                         twins.insert(device.as_uuid());
                     }
                 }
-                Step::Report { device, .. } | Step::Desire { device, .. } => {
+                Step::Hear { device, said: Said::Report(_), .. } | Step::Desire { device, .. } => {
                     devices.insert(device.as_uuid());
                     twins.insert(device.as_uuid());
                 }
@@ -157,6 +157,8 @@ impl Batch {
 
     /// What has to be told.
     pub(super) fn into_told(mut self) -> Told {
+        let is_wish = |(_, _, change): &(_, _, TwinChange)| change.side == Side::Desired;
+        let ordered = !self.new.is_empty() || self.changes.iter().any(is_wish);
         let commands = self.changed.iter().filter_map(|id| self.commands.remove(id)).map(Arc::new).collect();
         let twins = &self.twins;
         let notice = |(_, device, change): (_, DeviceId, TwinChange)| {
@@ -164,7 +166,7 @@ impl Batch {
             Some(TwinNotice { side: change.side, patch: Arc::new(change.patch), twin })
         };
         let twins = self.changes.into_iter().filter_map(notice).collect();
-        Told { ordered: !self.new.is_empty(), commands, twins }
+        Told { ordered, commands, twins }
     }
 }
 

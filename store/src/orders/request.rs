@@ -34,6 +34,45 @@ pub enum Answered {
     Unknown,
 }
 
+/// What a device says of a command or of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// How far it got with a command.
+    Ack(CommandId, Box<Ack>),
+    /// A merge patch of what it is.
+    Report(Map<String, Value>),
+}
+
+/// What was said and is about to be committed.
+#[derive(Debug)]
+pub struct Hearing(pub(super) oneshot::Receiver<Result<Outcome>>);
+
+/// What was said and is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// What became of an ack; a report that changed nothing is [`Answered::Repeated`].
+    pub answered: Answered,
+    /// What the device is now, where that changed.
+    pub twin: Option<Arc<Twin>>,
+}
+
+impl Hearing {
+    /// Waits for the commit.
+    pub async fn committed(self) -> Result<Heard> {
+        match self.0.await.map_err(|_| gone())?? {
+            Outcome::Answered(answered, twin) => Ok(Heard { answered, twin }),
+            Outcome::Twin(twin, true) => Ok(Heard { answered: Answered::Advanced, twin: Some(twin) }),
+            Outcome::Twin(_, false) => Ok(Heard { answered: Answered::Repeated, twin: None }),
+            _ => Err(MIXED_UP),
+        }
+    }
+}
+
+/// Nobody writes any more.
+pub(super) fn gone() -> StoreError {
+    StoreError::Unavailable("the program stops".into())
+}
+
 /// One step of a group.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -42,16 +81,10 @@ pub(super) enum Step {
         organization: OrganizationId,
         id: CommandId,
     },
-    Answer {
+    Hear {
         organization: OrganizationId,
         device: DeviceId,
-        command: CommandId,
-        ack: Box<Ack>,
-    },
-    Report {
-        organization: OrganizationId,
-        device: DeviceId,
-        patch: Map<String, Value>,
+        said: Said,
     },
     Desire {
         organization: OrganizationId,
@@ -77,8 +110,10 @@ pub(super) struct Request {
 pub(super) enum Outcome {
     Nothing,
     Command(Arc<Command>),
-    Answered(Answered),
-    Twin(Arc<Twin>),
+    /// With what the device is now, where that changed.
+    Answered(Answered, Option<Arc<Twin>>),
+    /// And whether it changed.
+    Twin(Arc<Twin>, bool),
     Claimed(Vec<Command>),
     Count(u64),
 }
@@ -91,12 +126,8 @@ impl Outcome {
         if let Self::Command(command) = self { Ok(command) } else { Err(MIXED_UP) }
     }
 
-    pub(super) fn into_answered(self) -> Result<Answered> {
-        if let Self::Answered(answered) = self { Ok(answered) } else { Err(MIXED_UP) }
-    }
-
     pub(super) fn into_twin(self) -> Result<Arc<Twin>> {
-        if let Self::Twin(twin) = self { Ok(twin) } else { Err(MIXED_UP) }
+        if let Self::Twin(twin, _) = self { Ok(twin) } else { Err(MIXED_UP) }
     }
 
     pub(super) fn into_claimed(self) -> Vec<Command> {

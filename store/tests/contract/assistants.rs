@@ -41,8 +41,8 @@ async fn a_link_is_made_ended_and_made_again() {
 async fn a_pin_takes_so_many_tries_and_then_none_for_a_while() {
     each_engine(async |store| {
         let Town { organization, other, .. } = Town::found(&store).await;
-        let device = store.create_device(organization, &NewDevice::new(DeviceKind::Appliance, "Lamp"), NOON);
-        let device = device.await.unwrap().0.id;
+        let new = NewDevice::new(DeviceKind::Appliance, "Lamp");
+        let device = store.create_device(organization, &new, NOON).await.unwrap().0.id;
         let attempt = |now| store.try_device_pin(organization, device, now);
         assert_eq!(attempt(NOON).await.unwrap(), PinTry::NoPin);
         let foreign = store.set_device_pin(other, device, Some(b"p"), NOON).await;

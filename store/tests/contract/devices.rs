@@ -44,6 +44,30 @@ async fn a_device_reads_back_as_it_was_made() {
 }
 
 #[tokio::test]
+async fn devices_are_read_by_their_ids() {
+    each_engine(async |store| {
+        let Shop { organization, other, venue, .. } = Shop::open(&store).await;
+        let make = async |organization, new: NewDevice| {
+            store.create_device(organization, &new, NOON).await.unwrap().0
+        };
+        let placed = NewDevice { venue: Some(venue), ..NewDevice::new(DeviceKind::Kiosk, "Kiosk") };
+        let first = make(organization, placed).await;
+        let second = make(organization, NewDevice::new(DeviceKind::Tag, "Tag")).await;
+        let gone = make(organization, NewDevice::new(DeviceKind::Tag, "Gone")).await;
+        store.delete_device(organization, gone.id, NOON).await.unwrap();
+        let foreign = make(other, NewDevice::new(DeviceKind::Tag, "Tag")).await;
+        let unknown = DeviceId::new(NOON, [9; 10]);
+        let ids = [second.id, unknown, gone.id, foreign.id, first.id, second.id];
+        let mut expected = vec![first.clone(), second];
+        expected.sort_by_key(|device| device.id);
+        assert_eq!(store.devices_among(organization, &ids).await.unwrap(), expected);
+        assert_eq!(store.devices_among(organization, &[]).await.unwrap(), []);
+        assert_eq!(store.devices_among(other, &[first.id]).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_device_is_refused() {
     each_engine(async |store| {
         let Shop { organization, other, venue, interior, .. } = Shop::open(&store).await;

@@ -36,17 +36,28 @@ async fn everybody(people: &People) -> anyhow::Result<[Identity; 11]> {
     ])
 }
 
-/// Who may publish to what: `x` where they may, in the columns of [`everybody`].
+/// Who may publish to what: `x` where they may, `c` where they may and a ping batch is nothing to say, in the columns of
+/// [`everybody`].
 const PUBLISH: &[(&str, &str)] = &[
     //do DMSF#r* fa
     ("x. ....... ..", "v1/{device}/pings"),
     (".x ....... ..", "v1/{other}/pings"),
     (".. ....... ..", "v1/{device}/receipts"),
     (".. ....... ..", "v1/{device}/twin/desired"),
+    // A ping batch is a JSON object, and so something to report.
+    ("x. ....... ..", "v1/{device}/twin/reported"),
+    (".x ....... ..", "v1/{other}/twin/reported"),
+    (".. ....... ..", "v1/{foreign device}/twin/reported"),
+    ("c. ....... ..", "v1/{device}/commands/{command}/ack"),
+    (".c ....... ..", "v1/{other}/commands/{command}/ack"),
+    (".. ....... ..", "v1/{device}/commands/{command}"),
+    (".. ....... ..", "v1/{device}/commands/reboot/ack"),
     (".. ....... ..", "v1/{device}/commands/reboot"),
     (".. ....... ..", "v1/{device}/pings/more"),
     (".. ....... ..", "v1/{foreign device}/pings"),
     (".. ....... ..", "{own}/devices/{device}/status"),
+    (".. ....... ..", "{own}/devices/{device}/acks"),
+    (".. ....... ..", "{own}/devices/{device}/reported"),
     (".. ....... ..", "{own}/venues/{venue}/movements"),
     (".. ....... ..", "{foreign}/devices/{device}/status"),
     (".. ....... ..", "{foreign}/venues/{venue}/movements"),
@@ -105,6 +116,7 @@ impl People {
             ("{device}", self.shop.gateway.device.to_string()),
             ("{other}", self.other.device.to_string()),
             ("{foreign device}", self.foreign_device.to_string()),
+            ("{command}", "01999999-0000-7000-8000-00000000000a".to_owned()),
             ("{venue}", self.shop.venue.to_string()),
             ("{own}", format!("v1/organizations/{}", self.own)),
             ("{foreign}", format!("v1/organizations/{}", self.foreign)),
@@ -127,17 +139,22 @@ async fn everybody_publishes_where_they_may_and_nowhere_else() -> anyhow::Result
         assert_eq!(columns(row).count(), everybody.len(), "{shape}");
         for (who, letter) in everybody.iter().zip(columns(row)) {
             let wrong = format!("{} to {shape}", who.name);
-            tries_to_publish(&people, who, &topic, letter == 'x').await.context(wrong)?;
+            tries_to_publish(&people, who, &topic, letter).await.context(wrong)?;
         }
     }
     Ok(())
 }
 
 /// Every way to publish has the same answer.
-async fn tries_to_publish(people: &People, who: &Identity, topic: &str, may: bool) -> anyhow::Result<()> {
+async fn tries_to_publish(people: &People, who: &Identity, topic: &str, letter: char) -> anyhow::Result<()> {
     let body = batch(0, [store::Clock::System.now()]).to_json();
     let message = || Publish::new(topic, &body);
-    let code = if may { 0 } else { 0x87 };
+    let may = letter != '.';
+    let code = match letter {
+        'x' => 0,
+        'c' => 0x99,
+        _ => 0x87,
+    };
     let mut client = who.connect(people, 5, "publisher").await?;
     for qos in [1, 2] {
         let got = client.publish_all_of(message().qos(qos)).await?;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use protocol::{Ack, AckStatus, CommandReason};
+use presence::Occupancy;
+use protocol::{Ack, AckStatus, CommandReason, ZoneKind};
 use serde_json::{Value, json};
+use store::{NewZone, RevokedWhy};
 
 use crate::assistants::REPORT;
 use crate::world::{NOW, World};
@@ -154,6 +156,48 @@ async fn small_numbers_of_people_are_not_told() {
     for (people, told) in [(0, "UNKNOWN_OCCUPANCY_STATE"), (4, "UNKNOWN_OCCUPANCY_STATE"), (5, "OCCUPIED")] {
         world.reports(sensor, json!({"sensor": {"occupancy": people}})).await;
         assert_eq!(occupancy().await, told, "{people}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_venue_answers_how_many_people_are_in_it() {
+    let world = World::new().await;
+    let venue = world.venue("Shop").await;
+    let zone = async |name: &str, kind| {
+        let new = NewZone { name: name.to_owned(), kind, neighbours: vec![], polygon: None };
+        world.store.create_zone(world.organization, venue, &new, NOW).await.unwrap().id
+    };
+    let (floor, street) = (zone("Floor", ZoneKind::Interior).await, zone("Street", ZoneKind::Outside).await);
+    let id = format!("venue:{venue}");
+    let directive = crate::alexa::control(&world, &id, "Alexa", "ReportState");
+    let people = async || world.alexa(&directive).await["context"]["properties"][0]["value"].clone();
+    assert_eq!(people().await, json!({"value": "OK"}), "nobody has counted yet");
+    for (inside, told) in [(7_u32, json!(7.0)), (4, json!({"value": "OK"}))] {
+        let zones = [(floor, inside), (street, 100)].into();
+        world.live.see(world.organization, venue, Occupancy { at: NOW, total: inside + 100, zones });
+        assert_eq!(people().await, told, "{inside}");
+    }
+    let result = world.execute(&id, "OnOff", &json!({"on": true}), &json!(null)).await;
+    assert_eq!(result["errorCode"], "functionNotSupported");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_ends_with_what_allowed_it() {
+    let world = World::new().await;
+    world.lamp("Lamp").await;
+    world.linked_with_google().await;
+    let grant = world.store.assistant_links().await.unwrap()[0].grant;
+    let other = world.token("openid devices:read").await;
+    world.store.revoke_grant(world.organization, grant, RevokedWhy::Unlinked, NOW).await.unwrap();
+    world.live.changed(store::Change::Grant(grant));
+    let state = async || {
+        let links = world.request("GET", "/voice/links", &other, Body::empty()).await.body;
+        links["items"][0]["state"].clone()
+    };
+    while state().await != "unlinked" {
+        tokio::task::yield_now().await;
     }
     world.stop().await;
 }

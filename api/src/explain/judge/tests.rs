@@ -7,9 +7,11 @@ mod cases;
 
 use std::fmt::Write as _;
 
+use protocol::CommandStatus;
 use serde_json::{Value, json};
 use store::Loss;
 
+use super::commands::Ended;
 use super::*;
 
 /// 2026-03-02T12:00:00Z.
@@ -28,14 +30,16 @@ struct Case {
     facts: Value,
     certificates: Vec<store::Certificate>,
     losses: Vec<Loss>,
+    ordered: Ordered,
     codes: &'static [&'static str],
 }
 
 impl Case {
     fn online(name: &'static str, facts: Value, codes: &'static [&'static str]) -> Case {
         let (kind, place) = (DeviceKind::Gateway, Place::Somewhere);
-        let (certificates, losses) = (Vec::new(), Vec::new());
-        Case { name, kind, place, is_connected: true, is_stopped: false, facts, certificates, losses, codes }
+        let (certificates, losses, ordered) = (Vec::new(), Vec::new(), Ordered::default());
+        let (is_connected, is_stopped) = (true, false);
+        Case { name, kind, place, is_connected, is_stopped, facts, certificates, losses, ordered, codes }
     }
 
     fn offline(name: &'static str, facts: Value, codes: &'static [&'static str]) -> Case {
@@ -52,6 +56,16 @@ impl Case {
 
     fn place(self, place: Place) -> Case {
         Case { place, ..self }
+    }
+
+    fn ordered(self, waiting: u32, ended: Option<(CommandStatus, &str)>) -> Case {
+        let ended = ended.map(|(status, cause)| Ended {
+            name: "on_off.set".into(),
+            status,
+            cause: cause.into(),
+            at: Timestamp(NOW - 3 * MINUTE),
+        });
+        Case { ordered: Ordered { waiting, ended }, ..self }
     }
 
     fn losses(self, losses: &[Loss]) -> Case {
@@ -139,6 +153,7 @@ fn evidence(case: &Case) -> Evidence {
             .map(|kept| Certificate::at(Timestamp(NOW), kept.clone()))
             .collect(),
         open_losses: case.losses.iter().map(|loss| crate::devices::losses::Loss::from(*loss)).collect(),
+        ordered: case.ordered.clone(),
         now: Timestamp(NOW),
     }
 }

@@ -146,7 +146,7 @@ impl Reached {
             let mut now = None;
             connection
                 .receive_patiently(|incoming| {
-                    if let Incoming::Publish { packet, body } = incoming {
+                    if let Incoming::Publish { packet, body, .. } = incoming {
                         let now = *now.get_or_insert_with(|| self.clock.elapsed());
                         self.tally.borrow_mut().take(body, &mut expected, now);
                         self.last.set(now);

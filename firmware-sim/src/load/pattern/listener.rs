@@ -108,7 +108,7 @@ async fn listen(
         // One look at the clock is enough for all that comes together.
         let mut now = None;
         let receiving = connection.receive_patiently(|incoming| {
-            if let Incoming::Publish { packet, body } = incoming {
+            if let Incoming::Publish { packet, body, .. } = incoming {
                 heard.take(body, &mut expected, *now.get_or_insert_with(|| clock.elapsed()));
                 if packet != 0 {
                     frame::puback(packet, &mut acknowledgements);

@@ -126,7 +126,7 @@ mod tests {
             message.write(301, Duration::from_micros(6), &mut out);
             let (_, length) = parse(&out).unwrap().unwrap();
             let (incoming, _) = parse(&out[length..]).unwrap().unwrap();
-            let Incoming::Publish { packet, body } = incoming else { panic!("{incoming:?}") };
+            let Incoming::Publish { packet, body, .. } = incoming else { panic!("{incoming:?}") };
             assert_eq!((packet, body.len()), (if qos == 0 { 0 } else { 301 }, 120));
             let stamp = Stamp { publisher: 7, number: 1, at: Duration::from_micros(6) };
             assert_eq!((Stamp::read(body), message.written()), (Some(stamp), 2));

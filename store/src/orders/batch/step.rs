@@ -12,7 +12,7 @@ use super::Batch;
 use crate::command::{Author, Command, NewCommand};
 use crate::error::{Result, StoreError};
 use crate::orders::ANSWER_GRACE_MS;
-use crate::orders::request::{Answered, Handled, Outcome, Step};
+use crate::orders::request::{Answered, Handled, Outcome, Said, Step};
 use crate::twin::{Side, Twin, TwinChange};
 
 impl Batch {
@@ -21,14 +21,13 @@ impl Batch {
         match step {
             Step::Give(new) => self.give(new),
             Step::Cancel { organization, id } => self.cancel(*organization, *id),
-            Step::Answer { organization, device, command, ack } => {
+            Step::Hear { organization, device, said: Said::Ack(command, ack) } => {
                 let answered = self.answer(*organization, *device, *command, ack);
-                if answered == Answered::Advanced || answered == Answered::Late {
-                    self.report_with_ack(*organization, *device, ack);
-                }
-                Ok(Outcome::Answered(answered))
+                let is_news = answered == Answered::Advanced || answered == Answered::Late;
+                let twin = if is_news { self.report_with_ack(*organization, *device, ack) } else { None };
+                Ok(Outcome::Answered(answered, twin))
             }
-            Step::Report { organization, device, patch } => {
+            Step::Hear { organization, device, said: Said::Report(patch) } => {
                 self.change_twin(*organization, *device, Side::Reported, patch, Author::Device)
             }
             Step::Desire { organization, device, patch, version, author } => {
@@ -150,11 +149,20 @@ impl Batch {
     }
 
     /// What an ack says of the device's state; where that cannot be, the ack counts all the same.
-    fn report_with_ack(&mut self, organization: OrganizationId, device: DeviceId, ack: &Ack) {
-        let Some(patch) = &ack.reported else { return };
-        let taken = self.change_twin(organization, device, Side::Reported, patch, Author::Device);
-        if let Err(error) = taken {
-            tracing::warn!(%device, %error, "a device reports with an ack what cannot be");
+    fn report_with_ack(
+        &mut self,
+        organization: OrganizationId,
+        device: DeviceId,
+        ack: &Ack,
+    ) -> Option<Arc<Twin>> {
+        let patch = ack.reported.as_ref()?;
+        match self.change_twin(organization, device, Side::Reported, patch, Author::Device) {
+            Ok(Outcome::Twin(twin, true)) => Some(twin),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%device, %error, "a device reports with an ack what cannot be");
+                None
+            }
         }
     }
 
@@ -178,7 +186,7 @@ impl Batch {
         let before = part.state.clone();
         twin::merge(&mut part.state, patch.clone());
         if part.state == before {
-            return Ok(Outcome::Twin(Arc::new(changed)));
+            return Ok(Outcome::Twin(Arc::new(changed), false));
         }
         let invalid = |fault: Fault| StoreError::Invalid(fault.to_string());
         twin::check(&part.state).map_err(invalid)?;
@@ -195,7 +203,7 @@ impl Batch {
         self.changes.push((organization, device, change));
         self.changed_twins.insert(device);
         self.twins.insert(device, changed.clone());
-        Ok(Outcome::Twin(Arc::new(changed)))
+        Ok(Outcome::Twin(Arc::new(changed), true))
     }
 
     fn handled(&mut self, Handled { sent, waiting, told }: &Handled) {

@@ -5,7 +5,22 @@ use DeviceKind::{Appliance, Beacon, Phone, Tag};
 use super::*;
 
 pub(super) fn all() -> impl Iterator<Item = Case> {
-    [presence(), sign_ins(), ends(), certificates(), places_and_limits(), content()].into_iter().flatten()
+    [presence(), sign_ins(), ends(), certificates(), places_and_limits(), content(), commands()]
+        .into_iter()
+        .flatten()
+}
+
+fn commands() -> Vec<Case> {
+    let end = |status, cause| Some((status, cause));
+    vec![
+        Case::online("a command waits", seen! {}, &["commands_waiting", "healthy"]).ordered(1, None),
+        Case::offline("many commands wait", ended("goodbye"), &["offline", "commands_waiting"])
+            .ordered(100, end(CommandStatus::Done, "no reason given")),
+        Case::online("a command was refused", seen! {}, &["command_failed", "healthy"])
+            .ordered(0, end(CommandStatus::Refused, "`busy`, in its words \"updating\"")),
+        Case::online("a command was called back", seen! {}, &["healthy"])
+            .ordered(0, end(CommandStatus::Cancelled, "`cancelled`")),
+    ]
 }
 
 fn presence() -> Vec<Case> {

@@ -1,49 +1,54 @@
-//! One record of a segment file: a batch, or a mark of what is released.
+//! One record of a file that only grows: a batch of the spool, a mark of what is released, or a line of the journal.
 //!
 //! | bytes | field |
 //! |---|---|
 //! | 4 | length of the body, little-endian like all numbers here |
 //! | 4 | CRC-32 (IEEE 802.3) of everything after it, begun with the CRC-32 of the file's name |
-//! | 1 | kind: 1 batch, 2 mark |
-//! | 2 | pings in the batch; 0 in a mark |
-//! | 8 | number of the batch; in a mark, every number below is released |
-//! | … | body: the batch in CBOR; in a mark, the boot's name |
+//! | 1 | kind: 1 batch, 2 mark, 3 line |
+//! | 2 | pings in the batch; otherwise 0 |
+//! | 8 | number of the batch or the line; in a mark, every number below is released |
+//! | … | body: the batch in CBOR; in a mark, the boot's name; the line in JSON |
 //!
-//! The name in the checksum keeps a stale block of another segment, which a file system may show after a power cut,
+//! The name in the checksum keeps a stale block of another file, which a file system may show after a power cut,
 //! from passing as a record of this one.
 
 use protocol::MAX_BATCH_BYTES;
 
+/// Longest body; a length beyond it is taken for damage.
+pub(crate) const LONGEST: usize = MAX_BATCH_BYTES;
+
 /// Bytes before the body.
-pub(super) const HEAD: usize = 19;
+pub(crate) const HEAD: usize = 19;
 
 /// How far a number may be ahead of the one expected; more is taken for damage.
 const LONGEST_GAP: u64 = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Batch = 1,
     Mark = 2,
+    Line = 3,
 }
 
 /// A record without its body, not yet checked.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    pub(super) kind: Kind,
-    pub(super) pings: u16,
-    pub(super) seq: u64,
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
+    pub(crate) pings: u16,
+    pub(crate) seq: u64,
     /// Bytes of the body.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     crc: u32,
 }
 
 impl Head {
     /// The head in these bytes, if they can be one.
-    pub(super) fn read(bytes: &[u8; HEAD]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8; HEAD]) -> Option<Self> {
         let [l0, l1, l2, l3, c0, c1, c2, c3, kind, p0, p1, seq @ ..] = *bytes;
         let kind = match kind {
             1 => Kind::Batch,
             2 => Kind::Mark,
+            3 => Kind::Line,
             _ => return None,
         };
         let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -54,27 +59,27 @@ impl Head {
             len,
             crc: u32::from_le_bytes([c0, c1, c2, c3]),
         };
-        (len <= MAX_BATCH_BYTES).then_some(head)
+        (len <= LONGEST).then_some(head)
     }
 
     /// Whether this is the body that was written with it.
-    pub(super) fn fits(&self, salt: u32, body: &[u8]) -> bool {
+    pub(crate) fn fits(&self, salt: u32, body: &[u8]) -> bool {
         self.crc == checksum(salt, self.kind, self.pings, self.seq, body)
     }
 
     /// Bytes of the whole record.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         HEAD + self.len
     }
 }
 
 /// What a name adds to the checksum of each record in the file.
-pub(super) fn salt(name: &str) -> u32 {
+pub(crate) fn salt(name: &str) -> u32 {
     crc32fast::hash(name.as_bytes())
 }
 
 /// Adds a record to `out`.
-pub(super) fn write(out: &mut Vec<u8>, salt: u32, kind: Kind, pings: u16, seq: u64, body: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, salt: u32, kind: Kind, pings: u16, seq: u64, body: &[u8]) {
     out.extend_from_slice(&(body.len() as u32).to_le_bytes());
     out.extend_from_slice(&checksum(salt, kind, pings, seq, body).to_le_bytes());
     out.push(kind as u8);
@@ -85,20 +90,20 @@ pub(super) fn write(out: &mut Vec<u8>, salt: u32, kind: Kind, pings: u16, seq: u
 
 /// What a whole file holds.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     /// Start and head of each good record, in order.
-    pub(super) records: Vec<(usize, Head)>,
+    pub(crate) records: Vec<(usize, Head)>,
     /// Where the last good record ends; what follows is torn.
-    pub(super) end: usize,
+    pub(crate) end: usize,
     /// Whether good records follow after something that is none: the file was damaged, not torn.
-    pub(super) damaged: bool,
+    pub(crate) damaged: bool,
 }
 
-/// Finds the good records of a file whose first batch would have the number `base`.
+/// Finds the good records of a file whose first batch or line would have the number `base`.
 ///
 /// A tail without any good record is what a power cut leaves. A good record after a bad place is different: something
 /// that had been safe is gone.
-pub(super) fn scan(bytes: &[u8], salt: u32, base: u64) -> Scan {
+pub(crate) fn scan(bytes: &[u8], salt: u32, base: u64) -> Scan {
     let mut scan = Scan { records: Vec::new(), end: 0, damaged: false };
     let mut expected = base;
     let mut at = 0;
@@ -114,7 +119,7 @@ pub(super) fn scan(bytes: &[u8], salt: u32, base: u64) -> Scan {
             }
         };
         scan.records.push((at, head));
-        if head.kind == Kind::Batch {
+        if head.kind != Kind::Mark {
             expected = head.seq + 1;
         }
         at += head.size();

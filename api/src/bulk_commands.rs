@@ -1,0 +1,200 @@
+//! One order to many devices: those that are named, or all that a filter means.
+
+mod shape;
+mod targets;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
+use protocol::{BulkCommandId, DeviceId, OrganizationId, Timestamp};
+use serde_json::Value;
+use store::{Author, Device, NewBulkCommand, NewCommand, Orders, StoreError};
+use tracing::Instrument;
+
+use crate::App;
+use crate::body::Body;
+use crate::caller::Caller;
+use crate::commands::order;
+use crate::fields::Mistakes;
+use crate::path::Ids;
+use crate::problem::{Kind, Problem};
+use crate::scopes;
+
+pub(crate) use shape::{BulkCommand, BulkCommandToGive, GivenBulkCommand, Refusal};
+
+/// Commands that are given at the same time: what queues up is written together.
+const AT_ONCE: usize = 256;
+/// Commands that become due in a second when nobody says.
+const DEFAULT_PER_SECOND: u32 = 50;
+/// The most of them.
+const MAX_PER_SECOND: u32 = 1_000;
+
+/// Gives many devices the same command: those in `devices`, or all that `filter` means. Each device gets a command of its own, a
+/// few each second so that not all act, and answer, at once; the time that `ttl_s` gives begins when a command becomes due. Devices
+/// that cannot take it are listed in the answer and keep nobody else from it. A filter needs the scope `devices:read` too.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bulk-commands",
+    operation_id = "give_to_many",
+    tag = "commands",
+    summary = "Give many devices a command",
+    security(("key" = ["commands:write"])),
+    request_body = BulkCommandToGive,
+    responses((status = 202, description = "The order; `Location` is where to see how far it got", body = GivenBulkCommand))
+)]
+pub(crate) async fn give(
+    caller: Caller<scopes::CommandsWrite>,
+    State(app): State<Arc<App>>,
+    Body(body): Body<BulkCommandToGive>,
+) -> Result<Given, Problem> {
+    let mut mistakes = Mistakes::default();
+    let name = mistakes.check("/name", order::check_name(body.name));
+    let args = mistakes.check("/args", order::check_args(body.args.unwrap_or_default()));
+    let ttl_ms = mistakes.check("/ttl_s", order::ttl_ms(body.ttl_s));
+    let per_second = mistakes.check("/per_second", per_second(body.per_second));
+    let targets = targets::read(&mut mistakes, body.devices, body.filter);
+    let (Some(name), Some(args), Some(ttl_ms), Some(per_second), Some(targets)) =
+        (name, args, ttl_ms, per_second, targets)
+    else {
+        return Err(mistakes.refusal());
+    };
+    mistakes.finish()?;
+    let devices = targets.find(&app, &caller).await?;
+    let organization = caller.organization();
+    let new = NewBulkCommand { name, args, author: caller.author(), total: devices.len() as u64 };
+    let now = app.orders.now();
+    let id = app.store.create_bulk_command(organization, &new, now).await.map_err(order::refused)?;
+    let NewBulkCommand { name, args, author, .. } = new;
+    let work = Work { organization, id, name, args, author, ttl_ms, per_second, now };
+    let orders = app.orders.clone();
+    // In a task of its own: a client that hangs up must not leave it half done.
+    let work = tokio::spawn(async move { work.give(&orders, devices).await }.in_current_span());
+    let refusals = work.await.map_err(|error| Problem::internal(&error))??;
+    let known = app.store.bulk_command(organization, id).await?;
+    Ok(Given(GivenBulkCommand::new(known.into(), refusals)))
+}
+
+/// Answers with one order to many devices, and how many of its commands are how far.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bulk-commands/{bulk}",
+    operation_id = "read_bulk",
+    tag = "commands",
+    summary = "Read an order to many devices",
+    security(("key" = ["devices:read"])),
+    params(("bulk" = String, Path, description = "The order's id")),
+    responses((status = 200, description = "The order, and how far it got", body = BulkCommand))
+)]
+pub(crate) async fn read(
+    caller: Caller<scopes::DevicesRead>,
+    State(app): State<Arc<App>>,
+    Ids(bulk): Ids<BulkCommandId>,
+) -> Result<Json<BulkCommand>, Problem> {
+    Ok(Json(app.store.bulk_command(caller.organization(), bulk).await?.into()))
+}
+
+/// What is ordered, of whom it does not depend.
+struct Work {
+    organization: OrganizationId,
+    id: BulkCommandId,
+    name: String,
+    args: Value,
+    author: Author,
+    ttl_ms: i64,
+    per_second: u32,
+    now: Timestamp,
+}
+
+impl Work {
+    /// Gives each device its command, and answers with those that refuse.
+    async fn give(&self, orders: &Orders, devices: Vec<Device>) -> Result<Vec<Refusal>, Problem> {
+        let total = devices.len();
+        let giving = devices.into_iter().enumerate().map(async |(index, device)| {
+            let id = device.id;
+            (id, self.give_one(orders, index, device).await)
+        });
+        let mut giving = stream::iter(giving).buffered(AT_ONCE);
+        let (mut refusals, mut given) = (Vec::new(), 0);
+        while let Some((device, outcome)) = giving.next().await {
+            match outcome {
+                Ok(()) => given += 1,
+                Err(StoreError::Invalid(detail)) => refusals.push(Refusal { device, detail }),
+                Err(StoreError::NotFound) => {
+                    refusals.push(Refusal { device, detail: "it was just deleted".to_owned() });
+                }
+                Err(error) => return Err(self.cut_short(given, total, error)),
+            }
+        }
+        Ok(refusals)
+    }
+
+    async fn give_one(&self, orders: &Orders, index: usize, device: Device) -> Result<(), StoreError> {
+        if !order::hears_orders(device.kind) {
+            let detail = format!("a {} only transmits, so nothing can be told to it", device.kind);
+            return Err(StoreError::Invalid(detail));
+        }
+        let due_at = self.now.plus(index as i64 * 1_000 / i64::from(self.per_second));
+        let new = NewCommand {
+            id: orders.new_id()?,
+            organization: self.organization,
+            device: device.id,
+            name: self.name.clone(),
+            args: self.args.clone(),
+            signed: None,
+            author: self.author,
+            bulk: Some(self.id),
+            due_at,
+            deadline: due_at.plus(self.ttl_ms),
+        };
+        orders.give(new).await.map(drop)
+    }
+
+    /// The rest cannot be ordered now; what was stays ordered, and the answer says where it can be seen.
+    fn cut_short(&self, given: usize, total: usize, error: StoreError) -> Problem {
+        let id = self.id;
+        match error {
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, bulk = %id, "an order to many devices was cut short");
+                let detail = format!(
+                    "the database does not answer; at least {given} of {total} devices have the command, and \
+                     `/api/v1/bulk-commands/{id}` says how far it got"
+                );
+                Problem::new(Kind::Unavailable, detail)
+            }
+            other => other.into(),
+        }
+    }
+}
+
+/// How many commands become due in a second.
+fn per_second(given: Option<u32>) -> Result<u32, String> {
+    let given = given.unwrap_or(DEFAULT_PER_SECOND);
+    let fits = (1..=MAX_PER_SECOND).contains(&given);
+    fits.then_some(given).ok_or_else(|| format!("must be a number from 1 to {MAX_PER_SECOND}"))
+}
+
+/// 202 with the order and where it is.
+pub(crate) struct Given(GivenBulkCommand);
+
+impl IntoResponse for Given {
+    fn into_response(self) -> Response {
+        let location = self.0.location();
+        let mut response = (StatusCode::ACCEPTED, Json(self.0)).into_response();
+        // Paths of ids are always a header's value.
+        if let Ok(location) = HeaderValue::try_from(location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+/// Whom an order means more than once gets it once.
+fn each_once(devices: Vec<DeviceId>) -> Vec<DeviceId> {
+    let mut seen = std::collections::HashSet::new();
+    devices.into_iter().filter(|device| seen.insert(*device)).collect()
+}

@@ -1,0 +1,193 @@
+//! What the platform and a device have to say to each other: commands and wishes to it, answers and reports from it.
+//!
+//! Both meet in rows. What was ordered waits in the outbox and goes to the device's connection (`tell`); what the device
+//! says goes into the next commit and is acknowledged after it (`hear`).
+
+mod hear;
+mod tell;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use protocol::{Ack, CommandId, DeviceId, OrganizationId, Topic};
+use serde_json::{Map, Value};
+use store::Said;
+use tokio::sync::{Notify, mpsc};
+
+use crate::codec::reason;
+use crate::connection::{Reply, Wait};
+use crate::filter;
+use crate::metrics::Metrics;
+
+pub(crate) use hear::Hearing;
+pub(crate) use tell::Telling;
+
+/// What devices say that may wait for its commit before their sockets are no longer read.
+const QUEUE: usize = 4_096;
+
+/// Bytes of an ack or a report.
+const MAX_SAYING: usize = 64 * 1024;
+
+/// Where connections bring what devices say, and that devices listen.
+pub(crate) struct Control {
+    said: mpsc::Sender<Saying>,
+    came: Arc<Came>,
+    metrics: Metrics,
+}
+
+/// Which of its topics a device speaks on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// How far it got with a command.
+    Ack(CommandId),
+    /// What it is.
+    Reported,
+}
+
+/// What a device said.
+#[derive(Debug)]
+pub(crate) struct Saying {
+    organization: OrganizationId,
+    device: DeviceId,
+    said: Said,
+    /// Whom to answer.
+    reply: Option<Reply>,
+}
+
+/// Devices that listen to their commands or wishes from now on. Bounded by how many devices there are.
+#[derive(Debug, Default)]
+pub(crate) struct Came {
+    devices: Mutex<BTreeSet<DeviceId>>,
+    changed: Notify,
+}
+
+impl Control {
+    pub(crate) fn new(metrics: Metrics) -> (Self, mpsc::Receiver<Saying>) {
+        let (said, sayings) = mpsc::channel(QUEUE);
+        (Self { said, came: Arc::default(), metrics }, sayings)
+    }
+
+    pub(crate) fn came(&self) -> Arc<Came> {
+        Arc::clone(&self.came)
+    }
+
+    /// Takes in what a device says; answers what to wait for before more is read of it. The reply comes after the commit, and
+    /// at once for what cannot be read.
+    pub(crate) fn hear(
+        &self,
+        (organization, device): (OrganizationId, DeviceId),
+        subject: Subject,
+        payload: &[u8],
+        reply: Option<Reply>,
+    ) -> Option<Wait> {
+        let said = match read(subject, payload) {
+            Ok(said) => said,
+            Err(cause) => {
+                self.metrics.refuse(cause);
+                if let Some(reply) = reply {
+                    reply.settle(reason::PAYLOAD_FORMAT_INVALID);
+                }
+                return None;
+            }
+        };
+        let saying = Saying { organization, device, said, reply };
+        match self.said.try_send(saying) {
+            Err(mpsc::error::TrySendError::Full(saying)) => {
+                let queue = self.said.clone();
+                // The receiver goes last at shutdown; what is not taken is not acknowledged and comes again.
+                Some(Box::pin(async move { drop(queue.send(saying).await) }))
+            }
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+        }
+    }
+
+    /// A device has subscribed; tells those who have something for it.
+    pub(crate) fn subscribed(&self, device: DeviceId, path: &str) {
+        let command = Topic::Command { device, command: CommandId::from_uuid(uuid::Uuid::nil()) };
+        let is_for_it = |topic: Topic| filter::matches(path, &topic.to_string());
+        if is_for_it(command) || is_for_it(Topic::TwinDesired(device)) {
+            self.came.add([device]);
+        }
+    }
+}
+
+impl Saying {
+    /// As if it were committed.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn settle(self) {
+        if let Some(reply) = self.reply {
+            reply.settle(reason::SUCCESS);
+        }
+    }
+}
+
+impl Came {
+    fn add(&self, devices: impl IntoIterator<Item = DeviceId>) {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).extend(devices);
+        self.changed.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<DeviceId> {
+        std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a device says, or the cause why it cannot be read.
+fn read(subject: Subject, payload: &[u8]) -> Result<Said, &'static str> {
+    if payload.len() > MAX_SAYING {
+        return Err("control_too_large");
+    }
+    match subject {
+        Subject::Ack(command) => {
+            let ack = serde_json::from_slice::<Ack>(payload).map_err(|_| "unreadable_ack")?;
+            Ok(Said::Ack(command, Box::new(ack)))
+        }
+        Subject::Reported => {
+            let patch = serde_json::from_slice::<Map<String, Value>>(payload);
+            patch.map(Said::Report).map_err(|_| "unreadable_report")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{AckStatus, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_can() {
+        let command = CommandId::new(Timestamp(1), [1; 10]);
+        let ack = Subject::Ack(command);
+        let done = Said::Ack(command, Box::new(Ack::new(AckStatus::Done)));
+        assert_eq!(read(ack, br#"{"status":"done","later":1}"#), Ok(done));
+        let report = Said::Report(Map::from_iter([("a".to_owned(), json!(1))]));
+        assert_eq!(read(Subject::Reported, br#"{"a":1}"#), Ok(report));
+        for (subject, payload, cause) in [
+            (ack, &b""[..], "unreadable_ack"),
+            (ack, b"{}", "unreadable_ack"),
+            (ack, br#"{"status":"expired"}"#, "unreadable_ack"),
+            (ack, br#"{"status":"done","reported":1}"#, "unreadable_ack"),
+            (Subject::Reported, b"[]", "unreadable_report"),
+            (Subject::Reported, b"{\"a\":", "unreadable_report"),
+            (Subject::Reported, &vec![b' '; MAX_SAYING + 1], "control_too_large"),
+        ] {
+            assert_eq!(read(subject, payload), Err(cause), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn only_who_listens_to_commands_or_wishes_has_come() {
+        let (control, _sayings) = Control::new(Metrics::default());
+        let device = DeviceId::new(Timestamp(1), [2; 10]);
+        for path in ["receipts", "commands/x/ack"] {
+            control.subscribed(device, &format!("v1/{device}/{path}"));
+        }
+        assert_eq!(control.came.take(), BTreeSet::new());
+        for path in ["commands/+", "twin/desired", "twin/#", "#"] {
+            control.subscribed(device, &format!("v1/{device}/{path}"));
+            assert_eq!(control.came.take(), BTreeSet::from([device]), "{path}");
+        }
+    }
+}

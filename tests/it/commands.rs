@@ -1,0 +1,6 @@
+//! Commands and twins, from the HTTP interface to a device and back.
+
+mod device;
+mod exchange;
+mod never_twice;
+mod twin;
