@@ -7,6 +7,7 @@ use std::time::Duration;
 use identity::Identity;
 use prometheus_client::registry::Registry;
 use store::{Clock, Live, Orders, Store};
+use voice::Voice;
 
 use crate::pings::PingLog;
 use crate::proxies::TrustedProxies;
@@ -26,6 +27,8 @@ pub struct App {
     pub authority: PathBuf,
     /// Accounts and the `OAuth2` server, which knows what access tokens are worth.
     pub identity: Arc<Identity>,
+    /// What assistants ask and are told.
+    pub voice: Arc<Voice>,
     /// Where ping batches go that come over HTTP.
     pub pings: PingLog,
     /// Every metric of the program, for `/metrics`.

@@ -35,6 +35,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(documented.layer(Extension(Waiting::default())))
         .with_state(Arc::clone(&app))
         .merge(identity::router(Arc::clone(&app.identity)))
+        .merge(voice::router(Arc::clone(&app.voice)))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
         // The first layer is the innermost.

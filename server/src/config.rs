@@ -30,6 +30,8 @@ pub struct Config {
     pub http: Http,
     /// How people and applications sign in.
     pub identity: identity::Config,
+    /// How devices are shown to voice assistants.
+    pub voice: voice::Config,
     /// The broker's bounds.
     pub mqtt: broker::Config,
     /// What is logged.
@@ -81,6 +83,7 @@ impl Default for Config {
             database: Database::default(),
             http: Http::default(),
             identity: identity::Config::default(),
+            voice: voice::Config::default(),
             mqtt: broker::Config::default(),
             log: Log::default(),
         }
@@ -123,7 +126,7 @@ impl Config {
 
     /// Says what is wrong, in words that name the setting.
     pub fn validate(&self) -> anyhow::Result<()> {
-        for checked in [self.mqtt.validate(), self.identity.validate()] {
+        for checked in [self.mqtt.validate(), self.identity.validate(), self.voice.validate()] {
             if let Err(problem) = checked {
                 bail!(problem);
             }

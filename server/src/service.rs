@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use voice::{Pace, Voice};
 
 use crate::config::{Address, Config};
 
@@ -143,6 +144,16 @@ impl Service {
             tls,
         })
         .await?;
+        let voice = Voice::open(voice::Parts {
+            store: store.clone(),
+            live: live.clone(),
+            orders: orders.clone(),
+            clock: clock.clone(),
+            identity: Arc::clone(&identity),
+            config: config.voice.clone(),
+            pace: Pace::default(),
+        })
+        .context("assistants cannot be served")?;
         let metrics = api::HttpMetrics::register(&mut registry);
         let app = Arc::new(api::App {
             store: store.clone(),
@@ -151,6 +162,7 @@ impl Service {
             clock,
             authority: config.authority(),
             identity: Arc::clone(&identity),
+            voice,
             pings: pings(broker.inlet()),
             proxies: config.http.trusted_proxies.clone(),
             registry: Arc::new(registry),
@@ -165,6 +177,7 @@ impl Service {
     pub async fn run(self, listeners: Listeners, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { broker, app, store, writing, claim, mut tenure, .. } = self;
         let mut claim = Some(claim);
+        let voice = tokio::spawn(Arc::clone(&app.voice).run(shutdown.clone()));
         let api = tokio::spawn(api::run(app, listeners.http, shutdown.clone()));
         let mut broker = pin!(broker.run(listeners.mqtt, shutdown.clone()));
         let outcome = tokio::select! {
@@ -176,12 +189,14 @@ impl Service {
                 // for, and whatever still runs until the process ends finds no database any more.
                 store.abandon();
                 api.abort();
+                voice.abort();
                 shutdown.cancel();
                 return Err(lost);
             }
         };
         shutdown.cancel();
         api.await.context("the HTTP interface stopped")?;
+        voice.await.context("assistants were told no more")?;
         let goodbye = async {
             // Whoever could ask for more has gone.
             let _ = writing.await;

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use voice::Voice;
 
 /// 2026-03-02T12:00:00Z, a Monday.
 pub(crate) const NOW: i64 = 1_772_452_800_000;
@@ -103,13 +104,25 @@ impl World {
             http: listener.local_addr().unwrap(),
             metrics: IdentityMetrics::register(&mut registry),
         });
+        let identity = identity.await.unwrap();
         let (orders, _writing) = Orders::start(store.clone(), live.clone(), clock.clone());
+        let voice = Voice::open(voice::Parts {
+            store: store.clone(),
+            live: live.clone(),
+            orders: orders.clone(),
+            clock: clock.clone(),
+            identity: Arc::clone(&identity),
+            config: voice::Config::default(),
+            pace: voice::Pace::default(),
+        });
+        let voice = voice.unwrap();
         let app = Arc::new(App {
             store,
             live,
             orders,
             clock,
-            identity: identity.await.unwrap(),
+            identity: Arc::clone(&identity),
+            voice,
             authority: directory.path().join("ca"),
             pings: PingLog::new(take),
             // Whoever runs the tests may be the proxy of whoever they like.
