@@ -3,6 +3,7 @@
 mod access;
 mod analytics;
 mod audit;
+mod authors;
 mod bulk;
 mod clients;
 mod commands;
