@@ -51,8 +51,12 @@ async fn a_signed_order_says_everything_itself() {
     let mut beyond = order(&device.to_string());
     beyond["name"] = json!("volume.set");
     beyond["args"] = json!({"percent": 40});
+    let mut zero = order(&device.to_string());
+    zero["name"] = json!("vendor.dance");
+    zero["args"] = json!({"text": "\u{0}"});
     for (body, words) in [
         (jws(&order(NOWHERE)), "another device"),
+        (jws(&zero), "U+0000"),
         (jws(&beyond), "not_supported"),
         ("e30.e30.e30".to_owned(), "the header"),
     ] {

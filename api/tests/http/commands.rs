@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::pin;
 
+use futures_util::future::join_all;
 use protocol::{Ack, AckStatus, CommandId, CommandReason, DeviceId, Timestamp};
 use serde_json::{Value, json};
-use store::Handled;
+use store::{CommandFilter, Handled, Page};
 
 use crate::engines::each_engine;
 use crate::world::{Answer, NOW, World};
@@ -147,6 +148,31 @@ async fn a_server_that_stops_answers_who_waits() {
     };
     let open = beside(waiting, stop).await;
     assert_eq!((open.status, &open.json()["status"]), (202, &json!("queued")), "{}", open.text);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn so_many_wait_and_no_more() {
+    const PLACES: usize = 256;
+    let world = World::new().await;
+    let (_, path) = lamp(&world).await;
+    let (path, body) = (format!("{path}?wait=30s"), json!({"name": "identify"}));
+    let waiting = join_all((0..PLACES).map(|_| world.post(&path, &body)));
+    let one_more = async {
+        let count = async || {
+            let page = Page::first(PLACES as u32 + 1);
+            let given = world.app.store.commands(world.organization, CommandFilter::default(), page).await;
+            given.unwrap().items.len()
+        };
+        while count().await < PLACES {
+            tokio::task::yield_now().await;
+        }
+        world.post(&path, &body).await.refused(429, "rate-limited");
+        assert_eq!(count().await, PLACES, "it ordered nothing");
+        world.begin_to_stop();
+    };
+    let answers = beside(waiting, one_more).await;
+    assert!(answers.iter().all(|answer| answer.status == 202));
     world.stop().await;
 }
 
