@@ -22,6 +22,7 @@ mod members;
 mod permissions;
 mod phones;
 mod problems;
+mod profiles;
 mod registry;
 mod roles;
 mod tokens;
