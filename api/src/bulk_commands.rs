@@ -68,7 +68,11 @@ pub(crate) async fn give(
     let organization = caller.organization();
     let new = NewBulkCommand { name, args, author: caller.author(), total: devices.len() as u64 };
     let now = app.orders.now();
-    let id = app.store.create_bulk_command(organization, &new, now).await.map_err(order::refused)?;
+    let id = app
+        .store
+        .create_bulk_command(organization, &new, now)
+        .await
+        .map_err(|error| order::refused(error, "/args"))?;
     let NewBulkCommand { name, args, author, .. } = new;
     let work = Work { organization, id, name, args, author, ttl_ms, per_second, now };
     let orders = app.orders.clone();

@@ -66,6 +66,7 @@ pub(crate) async fn give(
     let order = Order::read(body, device.id, now)?;
     order::check_kind(device.kind)?;
     order.check(&device)?;
+    let place = order.place("/args");
     let new = NewCommand {
         id: app.orders.new_id()?,
         organization,
@@ -86,7 +87,7 @@ pub(crate) async fn give(
         }
         None => app.orders.give(new).await,
     };
-    Ok(Given(given.map_err(order::refused)?.as_ref().clone().into()))
+    Ok(Given(given.map_err(|error| order::refused(error, place))?.as_ref().clone().into()))
 }
 
 /// Lists the commands of a device, newest first.

@@ -52,11 +52,15 @@ impl Order {
         Ok(Order { name, args, deadline: now.plus(ttl_ms), signed: None })
     }
 
+    /// Where in the body something of the order stands, that is at `pointer` unless it is signed.
+    pub(super) fn place<'a>(&self, pointer: &'a str) -> &'a str {
+        if self.signed.is_some() { "/signed" } else { pointer }
+    }
+
     /// Refuses what the device has declared that it cannot do. The store does so again; here it is known which part is wrong.
     pub(super) fn check(&self, device: &Device) -> Result<(), Problem> {
         let wrong = |pointer: &str, detail: String| {
-            let pointer = if self.signed.is_some() { "/signed" } else { pointer };
-            Err(Problem::invalid_body(vec![Mistake::at(pointer, detail)]))
+            Err(Problem::invalid_body(vec![Mistake::at(self.place(pointer), detail)]))
         };
         let Some(profile) = &device.profile else { return Ok(()) };
         let order = match protocol::Order::read(&self.name, &self.args) {
@@ -118,10 +122,10 @@ pub(crate) fn ttl_ms(ttl_s: Option<u32>) -> Result<i64, String> {
     Ok(i64::from(ttl_s) * 1_000)
 }
 
-/// Why the store did not take a command. What it finds wrong is in the arguments: the rest was looked at before.
-pub(crate) fn refused(error: StoreError) -> Problem {
+/// Why the store did not take a command. What it finds wrong is at `pointer`: the rest was looked at before.
+pub(crate) fn refused(error: StoreError, pointer: &str) -> Problem {
     match error {
-        StoreError::Invalid(detail) => Problem::invalid_body(vec![Mistake::at("/args", detail)]),
+        StoreError::Invalid(detail) => Problem::invalid_body(vec![Mistake::at(pointer, detail)]),
         StoreError::NotFound => Problem::not_found("device"),
         other => other.into(),
     }

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::pin::pin;
 
-use protocol::{Ack, AckStatus, CommandId, CommandReason, DeviceId, SignedOrder, Timestamp};
+use futures_util::future::join_all;
+use protocol::{Ack, AckStatus, CommandId, CommandReason, DeviceId, Timestamp};
 use serde_json::{Value, json};
-use store::{BuiltInRole, Handled};
+use store::{CommandFilter, Handled, Page};
 
 use crate::engines::each_engine;
-use crate::tokens::token_of_person;
 use crate::world::{Answer, NOW, World};
 
 const NOWHERE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -20,7 +20,7 @@ pub(crate) async fn lamp(world: &World) -> (DeviceId, String) {
     (id.parse().unwrap(), format!("/api/v1/devices/{id}/commands"))
 }
 
-fn id_of(command: &Value) -> CommandId {
+pub(crate) fn id_of(command: &Value) -> CommandId {
     command["id"].as_str().unwrap().parse().unwrap()
 }
 
@@ -152,6 +152,31 @@ async fn a_server_that_stops_answers_who_waits() {
 }
 
 #[tokio::test]
+async fn so_many_wait_and_no_more() {
+    const PLACES: usize = 256;
+    let world = World::new().await;
+    let (_, path) = lamp(&world).await;
+    let (path, body) = (format!("{path}?wait=30s"), json!({"name": "identify"}));
+    let waiting = join_all((0..PLACES).map(|_| world.post(&path, &body)));
+    let one_more = async {
+        let count = async || {
+            let page = Page::first(PLACES as u32 + 1);
+            let given = world.app.store.commands(world.organization, CommandFilter::default(), page).await;
+            given.unwrap().items.len()
+        };
+        while count().await < PLACES {
+            tokio::task::yield_now().await;
+        }
+        world.post(&path, &body).await.refused(429, "rate-limited");
+        assert_eq!(count().await, PLACES, "it ordered nothing");
+        world.begin_to_stop();
+    };
+    let answers = beside(waiting, one_more).await;
+    assert!(answers.iter().all(|answer| answer.status == 202));
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_ordered_is_refused_with_its_place() {
     let world = World::new().await;
     let (_, path) = lamp(&world).await;
@@ -265,68 +290,4 @@ async fn what_was_not_sent_is_called_back() {
     let request = world.request("POST", &format!("/api/v1/commands/{sent}/cancel"));
     Answer::to(request.bearer_auth(world.foreign_key().await)).await.refused(404, "not-found");
     world.stop().await;
-}
-
-#[tokio::test]
-async fn an_author_is_a_key_a_person_or_a_client() {
-    let world = World::new().await;
-    let (_, path) = lamp(&world).await;
-    let author = async |token: &str| {
-        let request = world.request("POST", &path).bearer_auth(token).json(&json!({"name": "identify"}));
-        let given = Answer::to(request).await;
-        assert_eq!(given.status, 202, "{}", given.text);
-        given.json()["author"].as_str().unwrap().to_owned()
-    };
-    let key = world.key_with("commands:write").await;
-    assert!(author(&key).await.starts_with("key:"));
-    let service = world.service(&["commands:write"]).await;
-    let token = world.ask_for_token(&service).await.json()["access_token"].as_str().unwrap().to_owned();
-    assert_eq!(author(&token).await, format!("client:{}", service.0));
-    let account = world.person("ada", BuiltInRole::Operator).await;
-    let token = token_of_person(&world, account, "commands:write").await;
-    assert_eq!(author(&token).await, format!("account:{account}"));
-    world.stop().await;
-}
-
-#[tokio::test]
-async fn a_signed_order_says_everything_itself() {
-    let world = World::new().await;
-    let (device, path) = lamp(&world).await;
-    let order = |device: &str| {
-        json!({"device": device, "name": "on_off.set", "args": {"on": true}, "deadline": NOW + 60_000,
-            "nonce": "0123456789abcdef"})
-    };
-    let given = world.post(&path, &json!({"signed": jws(&order(&device.to_string()))})).await;
-    assert_eq!(given.status, 202, "{}", given.text);
-    let given = given.json();
-    assert_eq!(
-        (&given["signed"], &given["name"], &given["args"], &given["deadline"]),
-        (&json!(true), &json!("on_off.set"), &json!({"on": true}), &json!("2026-03-02T12:01:00Z"))
-    );
-    let kept = world.app.store.command(world.organization, id_of(&given)).await.unwrap();
-    assert_eq!(kept.signed, Some(jws(&order(&device.to_string()))));
-    let mut beyond = order(&device.to_string());
-    beyond["name"] = json!("volume.set");
-    beyond["args"] = json!({"percent": 40});
-    for (body, words) in [
-        (jws(&order(NOWHERE)), "another device"),
-        (jws(&beyond), "not_supported"),
-        ("e30.e30.e30".to_owned(), "the header"),
-    ] {
-        let refused = world.post(&path, &json!({"signed": body})).await.refused(422, "invalid-body");
-        assert_eq!(refused["errors"][0]["pointer"], "/signed");
-        assert!(refused["errors"][0]["detail"].as_str().unwrap().contains(words), "{refused}");
-    }
-    world.stop().await;
-}
-
-/// What an operator's program prints. The server cannot tell a good signature from another.
-fn jws(payload: &Value) -> String {
-    let header = json!({"alg": "EdDSA", "typ": SignedOrder::TYPE, "kid": "shop"});
-    let [header, payload] = [&header, payload].map(|json| base64url(json.to_string().as_bytes()));
-    format!("{header}.{payload}.{}", base64url(&[7; 64]))
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use protocol::{Capabilities, CommandReason, CommandStatus, Order};
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World};
@@ -61,6 +62,24 @@ fn the_openapi_document_is_whole() {
                 assert_eq!(parameters.contains("Idempotency-Key"), is_repeatable, "{method} {path}");
             }
         }
+    }
+}
+
+#[test]
+fn the_page_about_commands_has_every_word() {
+    let page = include_str!("../../../docs/commands.md");
+    let row = |word: &str| page.contains(&format!("\n| `{word}` |"));
+    for status in CommandStatus::ALL {
+        assert!(row(status.as_str()), "{status}");
+    }
+    for reason in CommandReason::ALL {
+        assert!(row(reason.as_str()), "{reason}");
+    }
+    for capability in Capabilities::NAMES {
+        assert!(row(capability), "{capability}");
+    }
+    for order in Order::NAMES.iter().copied().flatten() {
+        assert!(page.contains(&format!("`{order}` `{{")), "{order}");
     }
 }
 

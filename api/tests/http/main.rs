@@ -3,6 +3,7 @@
 mod access;
 mod analytics;
 mod audit;
+mod authors;
 mod bulk;
 mod clients;
 mod commands;
@@ -21,6 +22,7 @@ mod members;
 mod permissions;
 mod phones;
 mod problems;
+mod profiles;
 mod registry;
 mod roles;
 mod tokens;
