@@ -19,4 +19,5 @@ mod programs;
 mod restart;
 mod soak;
 mod transports;
+mod voice;
 mod world;

@@ -134,11 +134,11 @@ impl Provider {
     }
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/it/oauth")).join(name)
 }
 
-fn python() -> anyhow::Result<String> {
+pub(crate) fn python() -> anyhow::Result<String> {
     std::env::var("PROMENADE_TEST_PYTHON").context("`cargo xtask test` makes the Python that this test needs")
 }
 
