@@ -123,8 +123,13 @@ impl Saying {
 
 impl Came {
     fn add(&self, devices: impl IntoIterator<Item = DeviceId>) {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner).extend(devices);
-        self.changed.notify_one();
+        let mut all = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.len();
+        all.extend(devices);
+        // Who puts back what is left of nothing must not wake itself for ever.
+        if all.len() > before {
+            self.changed.notify_one();
+        }
     }
 
     fn take(&self) -> BTreeSet<DeviceId> {
@@ -151,6 +156,7 @@ fn read(subject: Subject, payload: &[u8]) -> Result<Said, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use protocol::{AckStatus, Timestamp};
     use serde_json::json;
 
@@ -189,5 +195,17 @@ mod tests {
             control.subscribed(device, &format!("v1/{device}/{path}"));
             assert_eq!(control.came.take(), BTreeSet::from([device]), "{path}");
         }
+    }
+
+    #[test]
+    fn only_who_came_wakes_the_one_who_tells() {
+        let came = Came::default();
+        let wakes = || came.changed.notified().now_or_never().is_some();
+        came.add([]);
+        assert!(!wakes(), "nothing was left to put back");
+        came.add([DeviceId::new(Timestamp(1), [2; 10])]);
+        assert!(wakes() && !wakes());
+        came.add(came.take());
+        assert!(wakes(), "who could not be looked after is put back");
     }
 }

@@ -3,12 +3,16 @@
 //! A bench starts real programs, loads them over real sockets and prints numbers; it never passes or fails.
 
 mod broker;
+mod commands;
+mod http;
 mod ingest;
+mod load;
 mod machine;
 mod oauth;
 mod process;
 mod sign_in;
 mod size;
+mod table;
 
 use anyhow::{Result, bail};
 
@@ -33,6 +37,11 @@ const BENCHES: &[Bench] = &[
         name: "broker",
         about: "connections and messages of any kind, beside Mosquitto and whatever else is named",
         run: broker::run,
+    },
+    Bench {
+        name: "commands",
+        about: "orders to devices and back through the HTTP API, beside an echo through Mosquitto and two commits",
+        run: commands::run,
     },
     Bench {
         name: "oauth",

@@ -4,7 +4,7 @@
 //! `promenade-sim load` makes the traffic, as a process of its own.
 
 mod aim;
-mod contestant;
+pub(super) mod contestant;
 mod measure;
 mod sample;
 mod table;
@@ -20,11 +20,6 @@ use self::sample::Sample;
 use super::machine;
 use super::process::Programs;
 use crate::workspace::Workspace;
-
-/// A run is disturbed when others took so many cores meanwhile.
-const DISTURBED: f64 = 0.15;
-/// How often a run is taken at the most to have one that was not disturbed.
-const ATTEMPTS: usize = 4;
 
 /// What the bench may be told.
 #[derive(Debug, Parser)]
@@ -77,26 +72,16 @@ fn rounds<'a>(
     let mut rows: Vec<_> = contestants.iter().map(|contestant| (contestant.name(), Vec::new())).collect();
     for round in 1..=options.rounds {
         for (contestant, (name, samples)) in contestants.iter().zip(&mut rows) {
-            match in_calm(options, || measure.take(contestant, Length { seconds: options.seconds }, programs))
-            {
+            let take = || measure.take(contestant, Length { seconds: options.seconds }, programs);
+            match machine::in_calm(
+                Duration::from_secs(options.calm),
+                |sample: &Sample| sample.elsewhere,
+                take,
+            ) {
                 Ok(sample) => samples.push(sample),
                 Err(error) => eprintln!("   {}, round {round}: {name} failed: {error:#}", measure.name),
             }
         }
     }
     rows
-}
-
-/// A run that nobody disturbed, if calm is wanted and can be had.
-fn in_calm(options: &Options, run: impl Fn() -> Result<Sample>) -> Result<Sample> {
-    let calm = Duration::from_secs(options.calm);
-    for _ in 1..ATTEMPTS {
-        machine::wait_until_calm(calm);
-        let sample = run()?;
-        if calm.is_zero() || sample.elsewhere.is_none_or(|cores| cores < DISTURBED) {
-            return Ok(sample);
-        }
-    }
-    machine::wait_until_calm(calm);
-    run()
 }

@@ -184,7 +184,8 @@ fn round(result: &Value, rate: &str, cpu: Duration) -> Result<Round> {
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-fn fresh_database(postgres: &Postgres) -> Result<String> {
+/// An empty database of that server; answers its URL.
+pub(super) fn fresh_database(postgres: &Postgres) -> Result<String> {
     let server = postgres.url();
     let name = format!("bench_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     program::run_quietly(Command::new("psql").args([

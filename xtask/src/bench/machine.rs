@@ -12,10 +12,31 @@ use crate::bench::process::resident_kb;
 const LOOK: Duration = Duration::from_secs(1);
 /// Calm is when less of one core than this is busy.
 const CALM: f64 = 0.1;
+/// A run is disturbed when others took so many cores meanwhile.
+const DISTURBED: f64 = 0.15;
+/// How often a run is taken at the most to have one that was not disturbed.
+const ATTEMPTS: usize = 4;
 /// Memory has settled when it changed by less than this in a second, kB.
 const SETTLED_KB: f64 = 50.0;
 /// Memory that still changes after so long is read as it is.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A run that nobody disturbed, if calm is wanted and can be had; `elsewhere` tells the cores that others took meanwhile.
+pub(super) fn in_calm<S>(
+    calm: Duration,
+    elsewhere: impl Fn(&S) -> Option<f64>,
+    mut run: impl FnMut() -> Result<S>,
+) -> Result<S> {
+    for _ in 1..ATTEMPTS {
+        wait_until_calm(calm);
+        let sample = run()?;
+        if calm.is_zero() || elsewhere(&sample).is_none_or(|cores| cores < DISTURBED) {
+            return Ok(sample);
+        }
+    }
+    wait_until_calm(calm);
+    run()
+}
 
 /// Waits at most so long until nothing else runs; with no time to wait, does not look.
 pub(super) fn wait_until_calm(at_most: Duration) {

@@ -5,13 +5,10 @@
 
 mod browser;
 mod contestant;
-mod http;
-mod load;
 mod measure;
 mod runner;
 mod sample;
 mod storm;
-mod table;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Programs under measurement: started, watched through `/proc`, ended with their value.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) struct Programs {
 pub(super) struct Running {
     child: Child,
     /// Kept open, as it would be on a terminal.
-    _output: Option<ChildStdout>,
+    output: Option<ChildStdout>,
 }
 
 /// A running `promenade serve` and where it listens.
@@ -100,7 +100,7 @@ impl Programs {
 impl Running {
     pub(super) fn start(command: &mut Command) -> Result<Self> {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Self { child, _output: None })
+        Ok(Self { child, output: None })
     }
 
     /// Starts it and waits for the first line it prints; its input stays open.
@@ -125,7 +125,18 @@ impl Running {
                 break;
             }
         }
-        Ok((Self { child, _output: Some(output.into_inner()) }, said))
+        Ok((Self { child, output: Some(output.into_inner()) }, said))
+    }
+
+    /// Closes its input, which tells it to end; answers what it still says.
+    pub(super) fn finish(mut self) -> Result<String> {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        if let Some(mut output) = self.output.take() {
+            output.read_to_string(&mut said)?;
+        }
+        self.child.wait()?;
+        Ok(said)
     }
 
     pub(super) fn id(&self) -> u32 {

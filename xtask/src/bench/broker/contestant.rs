@@ -26,7 +26,7 @@ const MOSQUITTO: &str = "allow_anonymous true\nset_tcp_nodelay true\nmax_queued_
 
 /// A broker that can be measured.
 #[derive(Debug)]
-pub(super) enum Contestant {
+pub(in crate::bench) enum Contestant {
     Promenade,
     /// Where the program is.
     Mosquitto(PathBuf),
@@ -35,25 +35,25 @@ pub(super) enum Contestant {
 
 /// A broker that somebody else started: `NAME=HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Beside {
+pub(in crate::bench) struct Beside {
     name: String,
     mqtt: String,
 }
 
 /// What clients come over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(in crate::bench) enum Over {
     Tcp,
     Tls,
 }
 
 /// A broker that listens; one that we started ends with this value.
-pub(super) struct Started {
-    pub(super) mqtt: String,
+pub(in crate::bench) struct Started {
+    pub(in crate::bench) mqtt: String,
     /// The certificate that vouches for its own, where it speaks TLS.
     pub(super) authority: Option<PathBuf>,
     /// Its process, if it is here.
-    pub(super) process: Option<u32>,
+    pub(in crate::bench) process: Option<u32>,
     _running: Option<Running>,
     _folder: Option<TempDir>,
 }
@@ -69,7 +69,7 @@ impl FromStr for Beside {
 }
 
 impl Contestant {
-    pub(super) fn mosquitto() -> Result<Self> {
+    pub(in crate::bench) fn mosquitto() -> Result<Self> {
         let path =
             program::find("mosquitto").context("mosquitto is missing; `cargo xtask test` installs it")?;
         Ok(Self::Mosquitto(path))
@@ -84,7 +84,7 @@ impl Contestant {
     }
 
     /// Starts it afresh, where it is ours to start; over TLS both have certificates of the same kind.
-    pub(super) fn start(&self, over: Over, programs: &Programs) -> Result<Started> {
+    pub(in crate::bench) fn start(&self, over: Over, programs: &Programs) -> Result<Started> {
         let folder = tempfile::tempdir()?;
         if let Self::Beside(Beside { mqtt, .. }) = self {
             if over == Over::Tls {

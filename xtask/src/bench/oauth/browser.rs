@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::http::{Answer, Connection, Request};
+use crate::bench::http::{Answer, Connection, Request};
 
 /// More pages than any way through them has.
 const PAGES: usize = 12;

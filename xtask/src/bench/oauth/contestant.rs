@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::browser::Browser;
-use super::http::{Answer, Connection, Request, bearer};
+use crate::bench::http::{Answer, Connection, Request, bearer};
 use crate::bench::process::{Programs, Running};
 use crate::node;
 use crate::workspace::Workspace;
@@ -190,7 +190,7 @@ impl Provider {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
-        format!("{}?{}", self.authorize, super::http::encoded(&fields))
+        format!("{}?{}", self.authorize, crate::bench::http::encoded(&fields))
     }
 
     pub(super) fn client(&self, kind: Kind) -> &Client {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::contestant::{Contestant, Kind, Provider};
-use super::http::{Request, bearer};
-use super::load::{self, Pace, Taken};
-use super::runner::{Errand, Runner};
+use super::runner::{self, Errand, Runner};
 use super::sample::Sample;
+use crate::bench::http::{Request, bearer};
+use crate::bench::load::{Pace, Taken};
 use crate::bench::{machine, process};
 
 /// How long each program does the work before it is measured: the yardstick compiles what it does often.
@@ -98,13 +98,13 @@ impl Measure {
         let leave =
             |runners: &mut Vec<Runner>, share| runners.iter_mut().for_each(|runner| runner.leave(share));
         leave(&mut runners, 0.6);
-        load::run(&mut runners, Pace::Answered, WARMING)?;
+        runner::run(&mut runners, Pace::Answered, WARMING)?;
         leave(&mut runners, 0.5);
-        let mut sample = metered(&provider, || load::run(&mut runners, Pace::Answered, size.lasting))?;
+        let mut sample = metered(&provider, || runner::run(&mut runners, Pace::Answered, size.lasting))?;
         if matches!(self.task, Task::Refresh(_) | Task::Exchange) {
             leave(&mut runners, 0.0);
             let rate = sample.per_s.context("no rate")? / 2.0;
-            let half = load::run(&mut runners, Pace::PerSecond(rate), size.lasting)?;
+            let half = runner::run(&mut runners, Pace::PerSecond(rate), size.lasting)?;
             sample.half_per_s = Some(half.per_s());
             (sample.half_p50_ms, sample.half_p99_ms) = (half.ms(50), half.ms(99));
             sample.half_late_ms = half.late_ms(99);
@@ -119,7 +119,7 @@ impl Measure {
             Task::Authorize => authorizing(provider, size.connections),
             Task::Exchange => {
                 let mut runners = authorizing(provider, size.connections)?;
-                load::run(&mut runners, Pace::Answered, size.lasting * 2)?;
+                runner::run(&mut runners, Pace::Answered, size.lasting * 2)?;
                 let client = provider.client(Kind::Confidential);
                 let exchange = |runner: Runner| {
                     let codes = runner.into_codes();

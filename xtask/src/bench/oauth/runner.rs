@@ -1,9 +1,12 @@
 //! A connection and what it asks for, again and again.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 use super::contestant::{Client, Provider, code_of};
-use super::http::{Connection, Request};
+use crate::bench::http::{Connection, Request};
+use crate::bench::load::{self, Pace, Taken};
 
 /// A connection with an errand.
 pub(super) struct Runner {
@@ -25,13 +28,20 @@ pub(super) enum Errand {
     Exchange(Vec<Request>, usize),
 }
 
+/// Lets all of them run until the time is over or nothing is left to do, and closes their connections.
+pub(super) fn run(runners: &mut [Runner], pace: Pace, lasting: Duration) -> Result<Taken> {
+    let taken = load::run(runners, pace, lasting, |runner, _| runner.run());
+    runners.iter_mut().for_each(Runner::rest);
+    taken
+}
+
 impl Runner {
     pub(super) fn new(provider: &Provider, errand: Errand) -> Self {
         Self { address: provider.address.clone(), connection: None, errand }
     }
 
     /// Asks once; false when nothing is left to ask for.
-    pub(super) fn run(&mut self) -> Result<bool> {
+    fn run(&mut self) -> Result<bool> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => self.connection.insert(Connection::open(&self.address)?),
@@ -68,7 +78,7 @@ impl Runner {
     }
 
     /// Closes the connection, which a server does itself when it is idle for long.
-    pub(super) fn rest(&mut self) {
+    fn rest(&mut self) {
         self.connection = None;
     }
 

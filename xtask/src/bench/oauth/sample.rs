@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measure::{Measure, Task};
-use super::table::{self, Column, middle, reached};
+use crate::bench::table::{self, Column, middle, reached};
 
 /// How many times as much as the yardstick ours should do in the same processor time.
 const TIMES: f64 = 10.0;

@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use super::contestant::{Contestant, Kind, Provider, person};
-use super::http::{Connection, Request, bearer};
-use super::load::{self, Pace, Taken, wait};
 use super::measure::refreshing;
-use super::runner::{Errand, Runner};
-use super::table::{self, Column, middle, reached};
+use super::runner::{self, Errand, Runner};
+use crate::bench::http::{Connection, Request, bearer};
+use crate::bench::load::{Pace, Taken, wait};
+use crate::bench::table::{self, Column, middle, reached};
 
 /// How often `/healthz` and a refresh of either kind are asked, each, in a second.
 const PROBES_PER_S: f64 = 50.0;
@@ -115,7 +115,7 @@ impl Weather {
             let signing: Vec<_> =
                 forms.iter().map(|form| scope.spawn(|| sign_in(address, form, &over))).collect();
             let probes = [&mut healths, &mut stable, &mut rotating].map(|runners| {
-                scope.spawn(move || load::run(runners, Pace::PerSecond(PROBES_PER_S), lasting))
+                scope.spawn(move || runner::run(runners, Pace::PerSecond(PROBES_PER_S), lasting))
             });
             let [health, stable, rotating] =
                 probes.map(|probe| probe.join().unwrap_or_else(|_| bail!("a connection panicked")));

@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::runner::Runner;
-
 /// When the next request is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pace {
@@ -29,31 +27,34 @@ pub(super) struct Taken {
     late: Vec<u32>,
 }
 
-/// Lets all of them run until the time is over or nothing is left to do.
-pub(super) fn run(runners: &mut [Runner], pace: Pace, lasting: Duration) -> Result<Taken> {
+/// Lets all of them ask until the time is over or nothing is left to do. `ask` is told the number of the request, which counts
+/// over all of them, and answers false when nothing is left.
+pub(super) fn run<R: Send>(
+    runners: &mut [R],
+    pace: Pace,
+    lasting: Duration,
+    ask: impl Fn(&mut R, u32) -> Result<bool> + Sync,
+) -> Result<Taken> {
     let (started, slots) = (Instant::now(), AtomicU32::new(0));
-    let one = |runner: &mut Runner| -> Result<Taken> {
+    let one = |runner: &mut R| -> Result<Taken> {
         let mut taken = Taken::default();
         loop {
-            let now = started.elapsed();
+            let (now, slot) = (started.elapsed(), slots.fetch_add(1, Ordering::Relaxed));
             let due = match pace {
                 Pace::Answered => now,
-                Pace::PerSecond(rate) => {
-                    Duration::from_secs_f64(f64::from(slots.fetch_add(1, Ordering::Relaxed)) / rate)
-                }
+                Pace::PerSecond(rate) => Duration::from_secs_f64(f64::from(slot) / rate),
             };
             if due >= lasting {
                 break;
             }
             wait(due.saturating_sub(now));
             let late = started.elapsed().saturating_sub(due);
-            if !runner.run()? {
+            if !ask(runner, slot)? {
                 break;
             }
             taken.each.push(started.elapsed().saturating_sub(due).as_micros() as u32);
             taken.late.push(late.as_micros() as u32);
         }
-        runner.rest();
         Ok(taken)
     };
     let all: Vec<Result<Taken>> = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 (RFC 9112) as far as a client of these servers needs it: one request at a time on a connection that stays open.
+//! HTTP/1.1 (RFC 9112) as far as a client of the benches needs it: one request at a time on a connection that stays open.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
