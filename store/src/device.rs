@@ -171,7 +171,8 @@ impl Store {
         self.snapshot().await?.devices_among(organization, &ids).await
     }
 
-    /// Deletes a device: its secret, its certificates and its identifier mean nothing any more. What it reported stays.
+    /// Deletes a device: its secret, its certificates and its identifier mean nothing any more, and its twin is gone. The pings that
+    /// it reported stay.
     pub async fn delete_device(
         &self,
         organization: OrganizationId,
@@ -196,6 +197,7 @@ impl Store {
         tx.revoke_certificates(organization, id, now).await?;
         tx.delete_facts(organization, id).await?;
         tx.end_commands_of(organization, id, now).await?;
+        tx.delete_twin(organization, id).await?;
         tx.mark_device_deleted(organization, id, now).await?;
         tx.commit().await
     }

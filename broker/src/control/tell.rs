@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use protocol::{CommandStatus, DeviceId, Topic};
 use store::{Clock, Command, Handled, Live, Orders, Store, StoreError, Twin};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Came;
@@ -22,6 +22,8 @@ use crate::sessions::Sessions;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How many of those looks there are between two for what is overdue.
 const LOOKS: u32 = 4;
+/// How long it waits after the store failed.
+const REST: Duration = Duration::from_millis(500);
 /// What is taken from the outbox at once.
 const AT_ONCE: u32 = 500;
 /// Devices that are looked after at a time when many come.
@@ -68,7 +70,11 @@ impl Telling {
             };
             if let Err(error) = outcome {
                 tracing::error!(%error, "devices could not be told what is for them; trying again");
-                // The next look comes with the next tick.
+                // What was put back would wake it at once, and the store may be away for long.
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = sleep(REST) => {}
+                }
             }
         }
     }

@@ -157,6 +157,23 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Forgets the twin of a device that is deleted, and its changes.
+    pub(crate) async fn delete_twin(&mut self, organization: OrganizationId, device: DeviceId) -> Result<()> {
+        const CHANGES: &str = "DELETE FROM twin_changes WHERE device = $1 AND organization = $2";
+        const TWIN: &str = "DELETE FROM twins WHERE device = $1 AND organization = $2";
+        for statement in [CHANGES, TWIN] {
+            within!(&mut *self, |db| sqlx::query(statement)
+                .bind(device.as_uuid())
+                .bind(organization.as_uuid())
+                .execute(db)
+                .await
+                .map(drop))?;
+        }
+        Ok(())
+    }
+}
+
 fn text(state: &Map<String, Value>) -> String {
     serde_json::to_string(state).unwrap_or_default()
 }

@@ -184,6 +184,10 @@ async fn only_the_newest_changes_are_kept() {
         let changes =
             store.twin_changes(shop.organization, shop.door, Side::Reported, None, 500).await.unwrap();
         assert_eq!((changes.len(), changes[0].version, changes[99].version), (100, 200, 101));
+        store.delete_device(shop.organization, shop.door, NOON).await.unwrap();
+        assert_eq!(store.twins(shop.organization, &[shop.door]).await.unwrap(), []);
+        let late = desk.orders.report(shop.organization, shop.door, object(json!({"value": 1}))).await;
+        assert!(matches!(late, Err(StoreError::NotFound)));
     })
     .await;
 }
