@@ -139,10 +139,10 @@ impl Reporter {
 
     /// Looks at everything anew, and tells what is other than it was.
     async fn look(&mut self) -> Result<(), StoreError> {
-        self.flush();
         let links = self.good_links().await?;
         let keys: BTreeSet<Key> = links.iter().map(key).collect();
         self.lines.retain(|key, line| keys.contains(key) && !line.is_over());
+        self.flush();
         let organizations: BTreeSet<OrganizationId> = links.iter().map(|link| link.organization).collect();
         self.told.retain(|organization, _| organizations.contains(organization));
         for organization in organizations {

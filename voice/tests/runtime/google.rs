@@ -205,10 +205,18 @@ async fn a_link_ends_with_what_allowed_it() {
 #[tokio::test]
 async fn whoever_unlinks_is_told_nothing_more() {
     let world = World::new().await;
-    world.lamp("Lamp").await;
+    let lamp = world.lamp("Lamp").await;
     world.linked_with_google().await;
     assert_eq!(world.link("google").await["state"], "linked");
     assert_eq!(world.google("DISCONNECT", json!({})).await, json!({}));
     assert_eq!(world.link("google").await["state"], "unlinked");
+    world.reports(lamp, json!({"on_off": {"on": false}})).await;
+    world.reports(lamp, json!({"on_off": {"on": true}})).await;
+    // What is told when the person links again would come after whatever else was told.
+    let before = world.assistants.calls(REPORT).len();
+    world.google("SYNC", json!({})).await;
+    let reports = world.assistants.wait(REPORT, before + 1).await;
+    let states: Vec<_> = reports.iter().map(|call| &call.body["payload"]["devices"]["states"]).collect();
+    assert!(!states.iter().any(|states| states[lamp.to_string()]["on"] == false), "{states:?}");
     world.stop().await;
 }
