@@ -22,6 +22,9 @@ use crate::config::{Address, Config};
 /// How long to wait before a database that is away is claimed again.
 const CLAIM_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long commands and twins may still be written when the service stops.
+const WRITING: Duration = Duration::from_secs(1);
+
 /// How long the database may take to say goodbye.
 const CLOSE: Duration = Duration::from_secs(3);
 
@@ -198,8 +201,9 @@ impl Service {
         api.await.context("the HTTP interface stopped")?;
         voice.await.context("assistants were told no more")?;
         let goodbye = async {
-            // Whoever could ask for more has gone.
-            let _ = writing.await;
+            // Whoever waits for an answer has it; those who only might ask for more, such as an assistant that waits for a
+            // device, are not waited for.
+            let _ = timeout(WRITING, writing).await;
             store.close().await;
             // Last, so that the next server begins after everything was written.
             match claim {
