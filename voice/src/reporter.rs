@@ -71,6 +71,11 @@ impl Voice {
                 }
                 change = changes.next() => {
                     let Some(change) = change else { break };
+                    if matches!(change, Change::Grant(_) | Change::Account(_) | Change::Client(_))
+                        && let Err(error) = reporter.close_ended().await
+                    {
+                        tracing::error!(%error, "which links have ended could not be read; it is tried again");
+                    }
                     if !matches!(change, Change::Key(_)) {
                         let now = Instant::now();
                         let latest = *at_latest.get_or_insert(now + 4 * pace.debounced);
@@ -137,11 +142,17 @@ impl Reporter {
         }
     }
 
-    /// Looks at everything anew, and tells what is other than it was.
-    async fn look(&mut self) -> Result<(), StoreError> {
+    /// Closes the lines of links that have ended: nothing more is told on them, whatever waits.
+    async fn close_ended(&mut self) -> Result<Vec<AssistantLink>, StoreError> {
         let links = self.good_links().await?;
         let keys: BTreeSet<Key> = links.iter().map(key).collect();
         self.lines.retain(|key, line| keys.contains(key) && !line.is_over());
+        Ok(links)
+    }
+
+    /// Looks at everything anew, and tells what is other than it was.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let links = self.close_ended().await?;
         self.flush();
         let organizations: BTreeSet<OrganizationId> = links.iter().map(|link| link.organization).collect();
         self.told.retain(|organization, _| organizations.contains(organization));
