@@ -203,6 +203,12 @@ impl Live {
         memory.disconnected(device);
     }
 
+    /// Listens to devices that come and go, of the whole installation: which, and whether it is connected now.
+    pub fn connections(&self) -> Listener<(DeviceId, bool)> {
+        let Self::Memory(memory) = self;
+        Listener(memory.connections())
+    }
+
     /// Since when a device is connected; none when it is not.
     pub fn connection(&self, device: DeviceId) -> Option<Timestamp> {
         let Self::Memory(memory) = self;

@@ -1,7 +1,7 @@
 //! Tells assistants of changes: what devices report, and what there is.
 //!
 //! Changes of states are coalesced, changes of the registry debounced. Now and then everything is looked at anew, since
-//! connections and venues tell of no change, and since whatever is heard of may be lost. What an assistant is told goes
+//! venues tell of no change, and since whatever is heard of may be lost. What an assistant is told goes
 //! through a line of its own for each link, so that one that does not answer holds up nobody else.
 
 mod line;
@@ -9,7 +9,7 @@ mod line;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use protocol::{AccountId, OrganizationId};
+use protocol::{AccountId, DeviceId, OrganizationId};
 use store::{Assistant, AssistantLink, Change, LinkState, Side, StoreError, TwinNotice};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ impl Voice {
     /// Tells assistants of changes, until `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let (mut twins, mut changes) = (self.live.twins(), self.live.changes());
+        let mut connections = self.live.connections();
         let pace = self.pace;
         let voice = Arc::clone(&self);
         let mut wished = self.wished.lock().await;
@@ -66,6 +67,12 @@ impl Voice {
                 notice = twins.next() => {
                     let Some(notice) = notice else { break };
                     if reporter.heard(&notice) {
+                        flush_at.get_or_insert_with(|| Instant::now() + pace.coalesced);
+                    }
+                }
+                connection = connections.next() => {
+                    let Some((device, connected)) = connection else { break };
+                    if reporter.came_or_went(device, connected) {
                         flush_at.get_or_insert_with(|| Instant::now() + pace.coalesced);
                     }
                 }
@@ -120,6 +127,19 @@ impl Reporter {
         // Whoever reports is there.
         now.connected = true;
         self.changed.entry(organization).or_default().insert(id, now);
+        true
+    }
+
+    /// Takes in that a device came or went; whether anybody wants to know.
+    fn came_or_went(&mut self, device: DeviceId, connected: bool) -> bool {
+        let id = EndpointId::Device(device);
+        let Some((organization, told)) =
+            self.told.iter().find_map(|(organization, told)| Some((*organization, told.get(&id)?)))
+        else {
+            return false;
+        };
+        let changed = self.changed.entry(organization).or_default();
+        changed.entry(id).or_insert_with(|| told.clone()).connected = connected;
         true
     }
 

@@ -17,6 +17,7 @@ pub struct Memory {
     changes: broadcast::Sender<Change>,
     progress: broadcast::Sender<Arc<Command>>,
     twins: broadcast::Sender<TwinNotice>,
+    connections: broadcast::Sender<(DeviceId, bool)>,
     orders: Arc<Notify>,
 }
 
@@ -37,7 +38,7 @@ const MOVEMENTS: usize = 1_024;
 /// Changes that a listener may lag behind; it polls as well.
 const CHANGES: usize = 256;
 
-/// Commands and twins that a listener may lag behind.
+/// Commands, twins and connections that a listener may lag behind.
 const STEPS: usize = 1_024;
 
 impl Memory {
@@ -120,10 +121,16 @@ impl Memory {
 
     pub(super) fn connected(&self, device: DeviceId, since: Timestamp) {
         self.state().connections.insert(device, since);
+        let _ = self.connections.send((device, true));
     }
 
     pub(super) fn disconnected(&self, device: DeviceId) {
         self.state().connections.remove(&device);
+        let _ = self.connections.send((device, false));
+    }
+
+    pub(super) fn connections(&self) -> broadcast::Receiver<(DeviceId, bool)> {
+        self.connections.subscribe()
     }
 
     pub(super) fn connection(&self, device: DeviceId) -> Option<Timestamp> {
@@ -143,6 +150,7 @@ impl Default for Memory {
             changes: broadcast::channel(CHANGES).0,
             progress: broadcast::channel(STEPS).0,
             twins: broadcast::channel(STEPS).0,
+            connections: broadcast::channel(STEPS).0,
             orders: Arc::default(),
         }
     }

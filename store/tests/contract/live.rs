@@ -86,9 +86,12 @@ async fn changes_reach_everybody() {
 fn a_connection_is_known_while_it_lasts() {
     let live = Live::memory();
     assert_eq!(live.connection(DEVICE), None);
+    let mut connections = live.connections();
     live.connected(DEVICE, Timestamp(1));
     live.connected(DEVICE, Timestamp(2));
     assert_eq!(live.connection(DEVICE), Some(Timestamp(2)));
     live.disconnected(DEVICE);
     assert_eq!(live.connection(DEVICE), None);
+    let told = std::iter::from_fn(|| connections.try_next()).collect::<Vec<_>>();
+    assert_eq!(told, [(DEVICE, true), (DEVICE, true), (DEVICE, false)]);
 }
