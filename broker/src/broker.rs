@@ -216,6 +216,7 @@ impl Broker {
         sys.await?;
         talks.telling.await?;
         within_reason("what devices say", talks.hearing).await?;
+        within_reason("what services order", talks.placing).await?;
         within_reason("the announcer", announcer).await?;
         appender.await?;
         // What it did not get to is in the log, and counted after the next start.

@@ -3,6 +3,7 @@
 //! A venue belongs to one worker at a time. Everything here is derived from the raw log, so a worker that dies loses
 //! nothing: the next one starts from the last checkpoint.
 
+mod occupancy;
 mod recompute;
 mod venue;
 
@@ -98,6 +99,7 @@ impl Worker {
                 return;
             }
         };
+        self.forget_occupancy_but_of(&venues);
         for Admits { organization, venue, .. } in venues {
             if let Err(error) = self.load(organization, venue).await {
                 tracing::error!(%error, %venue, "a venue could not be resumed");
@@ -116,7 +118,11 @@ impl Worker {
                 }
                 // Which venues a device stood in is the store's knowledge.
                 Change::Device(_) => self.venues.values_mut().for_each(|followed| followed.stale = true),
-                Change::Key(_) | Change::Grant(_) | Change::Account(_) | Change::Client(_) => {}
+                Change::Key(_)
+                | Change::Grant(_)
+                | Change::Account(_)
+                | Change::Client(_)
+                | Change::HomeAssistant(_) => {}
             }
         }
     }
@@ -157,7 +163,10 @@ impl Worker {
     }
 
     async fn load(&mut self, organization: OrganizationId, venue: VenueId) -> Result<(), StoreError> {
-        let followed = Followed::load(&self.store, organization, venue, self.clock.now()).await?;
+        let mut followed = Followed::load(&self.store, organization, venue, self.clock.now()).await?;
+        if let Some(before) = self.venues.remove(&venue) {
+            followed.tell_on_from(before);
+        }
         self.venues.insert(venue, followed);
         self.tell(venue).await;
         Ok(())
@@ -212,7 +221,9 @@ impl Worker {
             Ok(()) => {}
             Err(StoreError::NotFound) => {
                 tracing::info!(%venue, "the venue was deleted");
-                self.venues.remove(&venue);
+                if let Some(followed) = self.venues.remove(&venue) {
+                    self.forget_occupancy(followed.organization, venue).await;
+                }
             }
             Err(StoreError::Conflict(with)) => {
                 // The configuration changed, or somebody else follows the venue and is further.
@@ -272,7 +283,11 @@ impl Worker {
         if let Some(occupancy) = followed.fresh_occupancy() {
             self.live.see(organization, venue, occupancy);
         }
+        let told = followed.occupancy_to_tell(self.clock.now());
         let movements = followed.take_movements();
+        if let Some(occupancy) = told {
+            self.tell_occupancy(organization, venue, &occupancy).await;
+        }
         if movements.is_empty() {
             return;
         }

@@ -12,7 +12,7 @@ use super::Parts;
 use crate::access::Grant;
 use crate::bus::Bus;
 use crate::config::Config;
-use crate::control::{Control, Hearing, Telling};
+use crate::control::{Brought, Control, Hearing, Placing, Telling};
 use crate::dispatch::Dispatch;
 use crate::ingest::{Appender, Committed, Ingest, Receipts, Submission};
 use crate::journal::Journal;
@@ -107,10 +107,12 @@ impl Counting {
     }
 }
 
-/// The tasks that bring what devices say and what they are told.
+/// The tasks that bring what devices say, what is ordered and what they are told.
 pub(crate) struct Talks {
     /// Ends once no connection can say anything any more.
     pub(crate) hearing: JoinHandle<()>,
+    /// Ends once no connection can order anything any more.
+    pub(crate) placing: JoinHandle<()>,
     /// Ends at shutdown.
     pub(crate) telling: JoinHandle<()>,
 }
@@ -123,9 +125,11 @@ pub(crate) fn talk(
     sessions: &Arc<Sessions>,
     shutdown: &CancellationToken,
 ) -> (Control, Talks) {
-    let (control, sayings) = Control::new(metrics.clone());
+    let (control, Brought { sayings, orders: ordered }) = Control::new(metrics.clone());
     let hearing =
         Hearing { orders: orders.clone(), dispatch: Arc::clone(dispatch), metrics: metrics.clone() };
+    let placing =
+        Placing { orders: orders.clone(), registry: Arc::clone(registry), metrics: metrics.clone() };
     let telling = Telling {
         store: store.clone(),
         live: live.clone(),
@@ -137,6 +141,7 @@ pub(crate) fn talk(
         metrics: metrics.clone(),
     };
     let hearing = tokio::spawn(hearing.run(sayings));
+    let placing = tokio::spawn(placing.run(ordered));
     let telling = tokio::spawn(telling.run(shutdown.clone()));
-    (control, Talks { hearing, telling })
+    (control, Talks { hearing, placing, telling })
 }

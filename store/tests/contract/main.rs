@@ -16,6 +16,7 @@ mod devices;
 mod engines;
 mod expired;
 mod facts;
+mod home_assistant;
 mod idempotency;
 mod ingest;
 mod keys;
