@@ -162,6 +162,7 @@ impl Connection<'_> {
             kept = true;
         }
         let (stored, wait) = front.dispatch.publish(&message);
+        front.births.hear(self.access.organization, topic, publish.payload);
         kept |= stored;
         if let Some(id) = publish.id {
             kept |= publish.qos == Qos::ExactlyOnce && self.session.durable;

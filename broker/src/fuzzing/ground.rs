@@ -161,6 +161,7 @@ impl Ground {
             journal,
             ingest,
             control,
+            births: Arc::default(),
             facts: Arc::default(),
             limits: Limits::new(config.limits.clone()),
             clock,
