@@ -10,7 +10,7 @@ use store::{Clock, Store};
 
 use crate::commands::device::{Light, object};
 use crate::mqtt::{Client, Connect, Delivery};
-use crate::world::{Key, World};
+use crate::world::{Key, World, eventually};
 
 /// What the key of Home Assistant needs, as `docs/home-assistant.md` says it.
 const SCOPES: [&str; 5] = [
@@ -154,17 +154,26 @@ async fn the_switch_announces_what_comes_and_takes_everything_back() -> anyhow::
     store.disable_home_assistant(on.organization).await?;
     store.close().await;
     world.restart().await?;
+    only_the_bridge_is_left(&world, &home).await?;
     let mut announced = home.listen(&world, "again", ANNOUNCEMENTS).await?;
-    while !next_on(&mut announced, &topic).await?.payload.is_empty() {}
     switch(&world, Method::PUT).await?;
-    while next_on(&mut announced, &topic).await?.payload.is_empty() {}
+    ensure!(!next_on(&mut announced, &topic).await?.payload.is_empty());
     switch(&world, Method::DELETE).await?;
-    while !next_on(&mut announced, &topic).await?.payload.is_empty() {}
-    let mut latest = home.listen(&world, "latest", ANNOUNCEMENTS).await?;
-    ensure!(latest.delivery().await?.topic == "homeassistant/device/bridge/config");
-    latest.quiet().await?;
+    ensure!(next_on(&mut announced, &topic).await?.payload.is_empty());
+    only_the_bridge_is_left(&world, &home).await?;
 
     world.stop().await
+}
+
+/// Waits until nothing of ours is retained.
+async fn only_the_bridge_is_left(world: &World, home: &Home) -> anyhow::Result<()> {
+    eventually("everything is taken back", async || {
+        let mut latest = home.listen(world, "latest", ANNOUNCEMENTS).await?;
+        latest.ping().await?;
+        let left: Vec<String> = latest.taken().map(|delivery| delivery.topic).collect();
+        Ok((left == ["homeassistant/device/bridge/config"]).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]
