@@ -3,23 +3,21 @@
 //! A venue belongs to one worker at a time. Everything here is derived from the raw log, so a worker that dies loses
 //! nothing: the next one starts from the last checkpoint.
 
-mod occupancy;
 mod recompute;
+mod tell;
 mod venue;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Movement, OrganizationId, Topic, VenueId};
+use protocol::{OrganizationId, VenueId};
 use store::{Admits, Change, Clock, Listener, Live, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::codec::Qos;
 use crate::dispatch::Dispatch;
 use crate::ingest::Committed;
-use crate::message::Message;
 use crate::metrics::Metrics;
 
 use venue::Followed;
@@ -274,34 +272,6 @@ impl Worker {
         while self.store.forget_boots(now.minus(self.retention_ms), PORTION).await? > 0 {}
         while self.store.forget_losses(now.minus(self.retention_ms + LOSSES_KEPT_MS), PORTION).await? > 0 {}
         Ok(())
-    }
-
-    /// Occupancy and movements go out as soon as they are known; both may be lost, the rows are what counts.
-    async fn tell(&mut self, venue: VenueId) {
-        let Some(followed) = self.venues.get_mut(&venue) else { return };
-        let organization = followed.organization;
-        if let Some(occupancy) = followed.fresh_occupancy() {
-            self.live.see(organization, venue, occupancy);
-        }
-        let told = followed.occupancy_to_tell(self.clock.now());
-        let movements = followed.take_movements();
-        if let Some(occupancy) = told {
-            self.tell_occupancy(organization, venue, &occupancy).await;
-        }
-        if movements.is_empty() {
-            return;
-        }
-        let topic = Topic::Movements { organization, venue }.to_string();
-        for movement in movements {
-            self.publish(organization, &topic, &movement).await;
-        }
-    }
-
-    async fn publish(&self, organization: OrganizationId, topic: &str, movement: &Movement) {
-        let body = serde_json::to_vec(movement).unwrap_or_default();
-        let message = Message::of_platform(organization, topic, &body, Qos::AtLeastOnce, false);
-        self.dispatch.publish_patiently(&message).await;
-        self.live.publish(organization, movement);
     }
 
     fn ids(&self) -> Vec<VenueId> {
