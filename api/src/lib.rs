@@ -22,6 +22,7 @@ mod fingerprint;
 mod footfall;
 mod grants;
 mod headers;
+mod home_assistant;
 mod idempotency;
 mod instant;
 mod invitations;

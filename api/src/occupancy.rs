@@ -65,7 +65,7 @@ pub(crate) async fn occupancy(
 
 /// Whether a subject in a zone of this kind is inside the venue and not one of its staff.
 pub(crate) fn is_inside(kind: ZoneKind) -> bool {
-    matches!(kind, ZoneKind::Entrance | ZoneKind::Interior)
+    kind.is_inside()
 }
 
 /// Every zone of a venue and its kind.

@@ -59,6 +59,7 @@ const SCOPES: [(&str, &str); 12] = [
         (name = "invitations", description = "How people come into the organization."),
         (name = "clients", description = "Applications that ask people for access: assistants, phones, kiosks, services."),
         (name = "grants", description = "Linked services: what a client was allowed, by whom, and how it does."),
+        (name = "integrations", description = "Other systems that are told of what there is."),
         (name = "audit", description = "What happened in the organization."),
         (name = "server", description = "The server itself."),
         (name = "documentation", description = "Pages about this interface.")
@@ -93,6 +94,8 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
                 }
                 refusals::add(operation, true);
             }
+            // What is put may be put again without a key.
+            item.put.iter_mut().for_each(|operation| refusals::add(operation, true));
         }
     }
 }
@@ -118,7 +121,7 @@ fn also_by_oauth(operation: &mut Operation) {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 /// Handlers are named within their module; the document needs names that are unique, and has a tag for each module.

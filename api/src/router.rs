@@ -18,8 +18,8 @@ use crate::commands::wait::Waiting;
 use crate::openapi::{Base, complete};
 use crate::{
     App, audit, bulk_commands, clients, commands, consents, devices, explain, footfall, grants, headers,
-    idempotency, invitations, keys, live, members, occupancy, pages, phones, pings, probes, problem, roles,
-    stays, telemetry, twins, venues, zones,
+    home_assistant, idempotency, invitations, keys, live, members, occupancy, pages, phones, pings, probes,
+    problem, roles, stays, telemetry, twins, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -104,6 +104,12 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(clients::renew_secret))
         .routes(routes!(grants::list))
         .routes(routes!(grants::revoke))
+        // /api/v1/integrations/home-assistant
+        .routes(routes!(
+            home_assistant::read_home_assistant,
+            home_assistant::enable_home_assistant,
+            home_assistant::disable_home_assistant
+        ))
         // /api/v1/audit
         .routes(routes!(audit::list))
         // /healthz, /readyz, /metrics

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use protocol::{DeviceId, GrantId, KeyId, OrganizationId, Topic};
-use store::{Holder, Scope, ScopeSet};
+use store::{Author, Holder, Scope, ScopeSet};
 use uuid::Uuid;
 
 use crate::control::Subject;
 use crate::filter::{covers, is_valid, overlaps, share};
 use crate::namespace::{is_platform, is_system};
+use crate::tokens::TokenWorth;
 
 /// Whom a connection belongs to; a session is keyed by it, so that nobody takes over another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,8 @@ pub(crate) struct Access {
 #[derive(Debug, Default)]
 pub(crate) struct Grant {
     scopes: ScopeSet,
+    /// In whose name orders are given; nobody's where the configuration opens something.
+    author: Option<Author>,
     publish: Patterns,
     subscribe: Patterns,
 }
@@ -76,22 +79,25 @@ pub(crate) enum Route {
     Pings,
     /// What the device says of a command or of itself.
     Control(Subject),
+    /// What a service orders of a device.
+    Order(DeviceId, Author),
     /// A free topic.
     Free,
 }
 
 impl Grant {
-    /// What scopes name.
-    pub(crate) fn of_scopes(scopes: ScopeSet) -> Self {
+    /// What scopes name, in the name of `author`.
+    pub(crate) fn of_scopes(scopes: ScopeSet, author: Author) -> Self {
         let publish = Patterns::new(scopes.publish_filters());
         let subscribe = Patterns::new(scopes.subscribe_filters());
-        Self { scopes, publish, subscribe }
+        Self { scopes, author: Some(author), publish, subscribe }
     }
 
     /// What a configuration names: filters, and behind a `!` those that are left out.
     pub(crate) fn of_filters(publish: &[String], subscribe: &[String]) -> Self {
         Self {
             scopes: ScopeSet::default(),
+            author: None,
             publish: Patterns::new(publish.iter().map(String::as_str)),
             subscribe: Patterns::new(subscribe.iter().map(String::as_str)),
         }
@@ -129,9 +135,18 @@ impl Access {
         Self { identity: Identity::Device(device), organization, grant: None }
     }
 
-    /// A service, or whoever shows an access token, reaches what its scopes name.
-    pub(crate) fn service(identity: Identity, organization: OrganizationId, scopes: ScopeSet) -> Self {
-        Self { identity, organization, grant: Some(Arc::new(Grant::of_scopes(scopes))) }
+    /// A service with an API key reaches what its scopes name.
+    pub(crate) fn service(key: KeyId, organization: OrganizationId, scopes: ScopeSet) -> Self {
+        let grant = Grant::of_scopes(scopes, Author::Key(key));
+        Self { identity: Identity::Service(key), organization, grant: Some(Arc::new(grant)) }
+    }
+
+    /// Whoever shows an access token reaches what its scopes name.
+    pub(crate) fn granted(worth: TokenWorth) -> Self {
+        let author = worth.account.map_or(Author::Client(worth.client), Author::Account);
+        let grant = Grant::of_scopes(worth.scopes, author);
+        let identity = Identity::Granted(worth.grant);
+        Self { identity, organization: worth.organization, grant: Some(Arc::new(grant)) }
     }
 
     /// Whoever does not say who they are reaches what the configuration opens to them.
@@ -142,7 +157,7 @@ impl Access {
     /// Where a message to `topic` goes; `None` is a refusal.
     pub(crate) fn publish(&self, topic: &str) -> Option<Route> {
         if is_platform(topic) {
-            let Identity::Device(device) = self.identity else { return None };
+            let Identity::Device(device) = self.identity else { return self.order(topic) };
             return match topic.parse::<Topic>().ok()? {
                 Topic::Pings(of) if of == device => Some(Route::Pings),
                 Topic::CommandAck { device: of, command } if of == device => {
@@ -156,6 +171,19 @@ impl Access {
             && !topic.starts_with("$share/")
             && self.grant.as_ref().is_some_and(|grant| grant.publish.allow(topic));
         open.then_some(Route::Free)
+    }
+
+    /// The one topic of the platform on which services speak.
+    fn order(&self, topic: &str) -> Option<Route> {
+        let author = self.grant.as_ref()?.author?;
+        match topic.parse::<Topic>().ok()? {
+            Topic::Orders { organization, device }
+                if organization == self.organization && self.allows(&Scope::CommandsWrite) =>
+            {
+                Some(Route::Order(device, author))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the identity may subscribe to `path`, which must be well formed.
@@ -191,6 +219,7 @@ impl Access {
             (format!("{own}devices/+/reported"), Scope::DevicesRead),
             (format!("{own}devices/+/acks"), Scope::DevicesRead),
             (format!("{own}venues/+/movements"), Scope::MovementsSubscribe),
+            (format!("{own}venues/+/occupancy"), Scope::AnalyticsRead),
         ];
         let mut reachable = kinds.iter().filter(|(topics, _)| overlaps(topics, filter)).peekable();
         reachable.peek().is_some() && reachable.all(|(_, scope)| self.allows(scope))
@@ -205,110 +234,4 @@ fn device_may_hear(device: DeviceId, filter: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol::{CommandId, Timestamp};
-
-    fn ids() -> (DeviceId, DeviceId, OrganizationId, OrganizationId, KeyId) {
-        let at = Timestamp(1);
-        (
-            DeviceId::new(at, [1; 10]),
-            DeviceId::new(at, [2; 10]),
-            OrganizationId::new(at, [3; 10]),
-            OrganizationId::new(at, [4; 10]),
-            KeyId::new(at, [5; 10]),
-        )
-    }
-
-    #[test]
-    fn a_device_reaches_its_own_topics_in_their_direction() {
-        let (me, other, organization, ..) = ids();
-        let access = Access::device(me, organization);
-        assert_eq!(access.publish(&format!("v1/{me}/pings")), Some(Route::Pings));
-        let reported = Some(Route::Control(Subject::Reported));
-        assert_eq!(access.publish(&format!("v1/{me}/twin/reported")), reported);
-        let command = CommandId::new(Timestamp(1), [7; 10]);
-        let ack = Some(Route::Control(Subject::Ack(command)));
-        assert_eq!(access.publish(&format!("v1/{me}/commands/{command}/ack")), ack);
-        for refused in [
-            format!("v1/{other}/pings"),
-            format!("v1/{other}/twin/reported"),
-            format!("v1/{other}/commands/{command}/ack"),
-            format!("v1/{me}/commands/{command}"),
-            format!("v1/{me}/receipts"),
-            format!("v1/{me}/twin/desired"),
-            format!("v1/organizations/{organization}/devices/{me}/status"),
-            "a/b".to_owned(),
-            "v1".to_owned(),
-            "$SYS/x".to_owned(),
-        ] {
-            assert_eq!(access.publish(&refused), None, "{refused}");
-        }
-        for allowed in ["receipts", "twin/desired", "commands/+", "commands/#", "#", "twin/+"] {
-            assert!(access.subscribe(&format!("v1/{me}/{allowed}")), "{allowed}");
-        }
-        for refused in [
-            format!("v1/{me}/pings"),
-            format!("v1/{other}/receipts"),
-            "#".to_owned(),
-            "+/+/receipts".to_owned(),
-            "v1/+/receipts".to_owned(),
-            "v1/#".to_owned(),
-            "a/b".to_owned(),
-            "$SYS/#".to_owned(),
-            "$share/g/v1/#".to_owned(),
-        ] {
-            assert!(!access.subscribe(&refused), "{refused}");
-        }
-    }
-
-    #[test]
-    fn a_service_hears_what_its_scopes_cover_inside_its_organization() {
-        let (_, _, own, other, key) = ids();
-        let access =
-            |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
-        let movements = format!("v1/organizations/{own}/venues/+/movements");
-        assert!(access("movements:subscribe").subscribe(&movements));
-        assert!(!access("devices:read").subscribe(&movements));
-        let all = format!("v1/organizations/{own}/#");
-        assert!(!access("movements:subscribe").subscribe(&all));
-        assert!(access("movements:subscribe devices:read").subscribe(&all));
-        assert!(!access("*").subscribe(&format!("v1/organizations/{other}/#")));
-        assert!(!access("*").subscribe("v1/organizations/+/venues/+/movements"));
-        assert!(!access("*").subscribe("#"));
-        assert_eq!(access("*").publish(&format!("v1/organizations/{own}/venues/x/movements")), None);
-    }
-
-    #[test]
-    fn free_topics_need_a_filter_that_names_them() {
-        let (_, _, own, _, key) = ids();
-        let access = Access::service(
-            Identity::Service(key),
-            own,
-            "mqtt:publish:plant/# mqtt:subscribe:plant/+/state".parse().expect("scopes"),
-        );
-        assert_eq!(access.publish("plant/1/on"), Some(Route::Free));
-        assert_eq!(access.publish("other/1"), None);
-        assert!(access.subscribe("plant/+/state") && access.subscribe("plant/1/state"));
-        assert!(!access.subscribe("plant/#") && !access.subscribe("#"));
-        let grant = Grant::of_filters(&["#".into()], &["#".into(), "!secret/#".into()]);
-        let everything = Access::anonymous(Arc::new(grant));
-        assert_eq!(everything.publish("v1/x"), None);
-        assert_eq!(everything.publish("$SYS/x"), None);
-        assert_eq!(everything.publish("$other/x"), Some(Route::Free));
-        assert!(everything.subscribe("#") && everything.subscribe("$share/g/a/#"));
-        assert!(!everything.subscribe("v1/x") && !everything.subscribe("$SYS/#"));
-        assert!(!everything.subscribe("secret/x") && !everything.subscribe("$share/g/secret/#"));
-    }
-
-    #[test]
-    fn the_server_tells_of_itself_to_those_who_may_read_its_metrics() {
-        let (me, _, own, _, key) = ids();
-        let access =
-            |scopes: &str| Access::service(Identity::Service(key), own, scopes.parse().expect("scopes"));
-        assert!(access("metrics:read").subscribe("$SYS/#") && access("*").subscribe("$SYS/broker/version"));
-        assert!(!access("devices:read mqtt:subscribe:#").subscribe("$SYS/#"));
-        assert!(!Access::device(me, own).subscribe("$SYS/#"));
-        assert_eq!(access("*").publish("$SYS/broker/version"), None);
-    }
-}
+mod tests;

@@ -139,7 +139,7 @@ impl Broker {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let Counting { ingest, queue, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
-        let (control, talks) = talk(&parts, &registry, &dispatch, &sessions, &shutdown);
+        let (control, births, talks) = talk(&parts, &registry, &dispatch, &sessions, &shutdown);
         let Parts { config, store, live, clock, metrics, tokens, .. } = parts;
         metrics.tasks.count_on(loops.clone());
         let facts: Arc<Book> = Arc::default();
@@ -166,6 +166,7 @@ impl Broker {
             journal,
             ingest,
             control,
+            births,
             facts: Arc::clone(&facts),
             limits: Limits::new(config.limits.clone()),
             clock: clock.clone(),
@@ -215,7 +216,9 @@ impl Broker {
         upkeep.abort();
         sys.await?;
         talks.telling.await?;
+        talks.announcing.await?;
         within_reason("what devices say", talks.hearing).await?;
+        within_reason("what services order", talks.placing).await?;
         within_reason("the announcer", announcer).await?;
         appender.await?;
         // What it did not get to is in the log, and counted after the next start.

@@ -1,9 +1,10 @@
 //! What the platform and a device have to say to each other: commands and wishes to it, answers and reports from it.
 //!
 //! Both meet in rows. What was ordered waits in the outbox and goes to the device's connection (`tell`); what the device
-//! says goes into the next commit and is acknowledged after it (`hear`).
+//! says goes into the next commit and is acknowledged after it (`hear`), as does what services order over MQTT (`place`).
 
 mod hear;
+mod place;
 mod tell;
 
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{Ack, CommandId, DeviceId, OrganizationId, Topic};
 use serde_json::{Map, Value};
-use store::Said;
+use store::{Author, Said};
 use tokio::sync::{Notify, mpsc};
 
 use crate::codec::reason;
@@ -20,6 +21,7 @@ use crate::filter;
 use crate::metrics::Metrics;
 
 pub(crate) use hear::Hearing;
+pub(crate) use place::{Ordered, Placing};
 pub(crate) use tell::Telling;
 
 /// What devices say that may wait for its commit before their sockets are no longer read.
@@ -28,9 +30,10 @@ const QUEUE: usize = 4_096;
 /// Bytes of an ack or a report.
 const MAX_SAYING: usize = 64 * 1024;
 
-/// Where connections bring what devices say, and that devices listen.
+/// Where connections bring what devices say and services order, and that devices listen.
 pub(crate) struct Control {
     said: mpsc::Sender<Saying>,
+    ordered: mpsc::Sender<Ordered>,
     came: Arc<Came>,
     metrics: Metrics,
 }
@@ -54,6 +57,12 @@ pub(crate) struct Saying {
     reply: Option<Reply>,
 }
 
+/// What connections bring, for those who take it further.
+pub(crate) struct Brought {
+    pub(crate) sayings: mpsc::Receiver<Saying>,
+    pub(crate) orders: mpsc::Receiver<Ordered>,
+}
+
 /// Devices that listen to their commands or wishes from now on. Bounded by how many devices there are.
 #[derive(Debug, Default)]
 pub(crate) struct Came {
@@ -62,9 +71,10 @@ pub(crate) struct Came {
 }
 
 impl Control {
-    pub(crate) fn new(metrics: Metrics) -> (Self, mpsc::Receiver<Saying>) {
+    pub(crate) fn new(metrics: Metrics) -> (Self, Brought) {
         let (said, sayings) = mpsc::channel(QUEUE);
-        (Self { said, came: Arc::default(), metrics }, sayings)
+        let (ordered, orders) = mpsc::channel(QUEUE);
+        (Self { said, ordered, came: Arc::default(), metrics }, Brought { sayings, orders })
     }
 
     pub(crate) fn came(&self) -> Arc<Came> {
@@ -83,21 +93,37 @@ impl Control {
         let said = match read(subject, payload) {
             Ok(said) => said,
             Err(cause) => {
-                self.metrics.refuse(cause);
-                if let Some(reply) = reply {
-                    reply.settle(reason::PAYLOAD_FORMAT_INVALID);
-                }
+                self.refuse(cause, reply.as_ref());
                 return None;
             }
         };
-        let saying = Saying { organization, device, said, reply };
-        match self.said.try_send(saying) {
-            Err(mpsc::error::TrySendError::Full(saying)) => {
-                let queue = self.said.clone();
-                // The receiver goes last at shutdown; what is not taken is not acknowledged and comes again.
-                Some(Box::pin(async move { drop(queue.send(saying).await) }))
+        bring(&self.said, Saying { organization, device, said, reply })
+    }
+
+    /// Takes in what a service orders of a device, as [`Control::hear`] does what devices say.
+    pub(crate) fn order(
+        &self,
+        (organization, author): (OrganizationId, Author),
+        device: DeviceId,
+        payload: &[u8],
+        reply: Option<Reply>,
+    ) -> Option<Wait> {
+        match place::read(payload) {
+            Ok((order, ttl_ms)) => {
+                bring(&self.ordered, Ordered { organization, device, author, order, ttl_ms, reply })
             }
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+            Err(cause) => {
+                self.refuse(cause, reply.as_ref());
+                None
+            }
+        }
+    }
+
+    /// What cannot be read is acknowledged as such, so that nobody sends it for ever.
+    fn refuse(&self, cause: &'static str, reply: Option<&Reply>) {
+        self.metrics.refuse(cause);
+        if let Some(reply) = reply {
+            reply.settle(reason::PAYLOAD_FORMAT_INVALID);
         }
     }
 
@@ -134,6 +160,18 @@ impl Came {
 
     fn take(&self) -> BTreeSet<DeviceId> {
         std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Brings something where it is taken further; answers what to wait for where there is no room.
+fn bring<T: Send + 'static>(queue: &mpsc::Sender<T>, brought: T) -> Option<Wait> {
+    match queue.try_send(brought) {
+        Err(mpsc::error::TrySendError::Full(brought)) => {
+            let queue = queue.clone();
+            // The receiver goes last at shutdown; what is not taken is not acknowledged and comes again.
+            Some(Box::pin(async move { drop(queue.send(brought).await) }))
+        }
+        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
     }
 }
 
@@ -185,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_who_listens_to_commands_or_wishes_has_come() {
-        let (control, _sayings) = Control::new(Metrics::default());
+        let (control, _brought) = Control::new(Metrics::default());
         let device = DeviceId::new(Timestamp(1), [2; 10]);
         for path in ["receipts", "commands/x/ack"] {
             control.subscribed(device, &format!("v1/{device}/{path}"));

@@ -23,6 +23,7 @@ use crate::control::Control;
 use crate::dispatch::Dispatch;
 use crate::event_loops::EventLoops;
 use crate::facts::Book;
+use crate::home_assistant::Births;
 use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::limits::{Counted, Limits, Over};
@@ -51,6 +52,7 @@ pub(crate) struct Front {
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
     pub(crate) control: Control,
+    pub(crate) births: Arc<Births>,
     pub(crate) facts: Arc<Book>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,

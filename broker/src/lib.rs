@@ -19,6 +19,7 @@ mod filter;
 mod front;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod home_assistant;
 mod ingest;
 mod inlet;
 mod journal;

@@ -79,6 +79,20 @@ impl Retained {
         platform.flat_map(|(_, topics)| topics.messages.values().cloned()).collect()
     }
 
+    /// Every retained message on a free topic that is wanted, of all organizations.
+    pub(crate) fn of_free(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Message> {
+        let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
+        let free = all.iter().filter(|(namespace, _)| matches!(namespace, Namespace::Free(_)));
+        let wanted = |message: &&Message| is_wanted(message.topic());
+        free.flat_map(|(_, topics)| topics.messages.values().filter(wanted).cloned()).collect()
+    }
+
+    /// The retained message of a topic.
+    pub(crate) fn get(&self, namespace: Namespace, topic: &str) -> Option<Message> {
+        let all = self.by_namespace.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(&namespace)?.messages.get(topic).cloned()
+    }
+
     /// Gives the retained messages that `filter` matches and that are still of use, from the topic `from` on, until `give` has
     /// enough or [`LOOKED_AT`] topics were looked at; answers the topic to go on from, none where that was all.
     ///

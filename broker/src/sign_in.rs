@@ -10,7 +10,7 @@ use store::{Clock, Scope, Store, StoreError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use crate::access::{Access, Grant, Identity};
+use crate::access::{Access, Grant};
 use crate::front::Peer;
 use crate::registry::{Registry, Reporter};
 use crate::tokens::Tokens;
@@ -165,7 +165,7 @@ impl SignIn {
         let now = self.clock.now();
         let (store, key) = (self.store.clone(), password.to_owned());
         if let Some(key) = self.ask(async move { store.sign_in_key(&key, now).await }).await? {
-            let access = Access::service(Identity::Service(key.id), key.organization, key.scopes);
+            let access = Access::service(key.id, key.organization, key.scopes);
             return Ok(SignedIn {
                 access,
                 expires_at: key.expires_at.and_then(|at| until(at, now)),
@@ -173,9 +173,9 @@ impl SignIn {
             });
         }
         let worth = self.ask(self.tokens.check(password.to_owned())).await?.ok_or(Refusal::BadCredentials)?;
-        let access = Access::service(Identity::Granted(worth.grant), worth.organization, worth.scopes);
         let credential = Some(Credential::Token { grant: worth.grant, terms: worth.terms });
-        Ok(SignedIn { access, expires_at: until(worth.expires_at, now), credential })
+        let expires_at = until(worth.expires_at, now);
+        Ok(SignedIn { access: Access::granted(worth), expires_at, credential })
     }
 
     async fn reporter(&self, id: DeviceId) -> Result<Arc<Reporter>, Refusal> {

@@ -4,21 +4,20 @@
 //! nothing: the next one starts from the last checkpoint.
 
 mod recompute;
+mod tell;
 mod venue;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Movement, OrganizationId, Topic, VenueId};
+use protocol::{OrganizationId, VenueId};
 use store::{Admits, Change, Clock, Listener, Live, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::codec::Qos;
 use crate::dispatch::Dispatch;
 use crate::ingest::Committed;
-use crate::message::Message;
 use crate::metrics::Metrics;
 
 use venue::Followed;
@@ -98,6 +97,7 @@ impl Worker {
                 return;
             }
         };
+        self.forget_occupancy_but_of(&venues);
         for Admits { organization, venue, .. } in venues {
             if let Err(error) = self.load(organization, venue).await {
                 tracing::error!(%error, %venue, "a venue could not be resumed");
@@ -116,7 +116,11 @@ impl Worker {
                 }
                 // Which venues a device stood in is the store's knowledge.
                 Change::Device(_) => self.venues.values_mut().for_each(|followed| followed.stale = true),
-                Change::Key(_) | Change::Grant(_) | Change::Account(_) | Change::Client(_) => {}
+                Change::Key(_)
+                | Change::Grant(_)
+                | Change::Account(_)
+                | Change::Client(_)
+                | Change::HomeAssistant(_) => {}
             }
         }
     }
@@ -157,7 +161,10 @@ impl Worker {
     }
 
     async fn load(&mut self, organization: OrganizationId, venue: VenueId) -> Result<(), StoreError> {
-        let followed = Followed::load(&self.store, organization, venue, self.clock.now()).await?;
+        let mut followed = Followed::load(&self.store, organization, venue, self.clock.now()).await?;
+        if let Some(before) = self.venues.remove(&venue) {
+            followed.tell_on_from(before);
+        }
         self.venues.insert(venue, followed);
         self.tell(venue).await;
         Ok(())
@@ -212,7 +219,9 @@ impl Worker {
             Ok(()) => {}
             Err(StoreError::NotFound) => {
                 tracing::info!(%venue, "the venue was deleted");
-                self.venues.remove(&venue);
+                if let Some(followed) = self.venues.remove(&venue) {
+                    self.forget_occupancy(followed.organization, venue).await;
+                }
             }
             Err(StoreError::Conflict(with)) => {
                 // The configuration changed, or somebody else follows the venue and is further.
@@ -263,30 +272,6 @@ impl Worker {
         while self.store.forget_boots(now.minus(self.retention_ms), PORTION).await? > 0 {}
         while self.store.forget_losses(now.minus(self.retention_ms + LOSSES_KEPT_MS), PORTION).await? > 0 {}
         Ok(())
-    }
-
-    /// Occupancy and movements go out as soon as they are known; both may be lost, the rows are what counts.
-    async fn tell(&mut self, venue: VenueId) {
-        let Some(followed) = self.venues.get_mut(&venue) else { return };
-        let organization = followed.organization;
-        if let Some(occupancy) = followed.fresh_occupancy() {
-            self.live.see(organization, venue, occupancy);
-        }
-        let movements = followed.take_movements();
-        if movements.is_empty() {
-            return;
-        }
-        let topic = Topic::Movements { organization, venue }.to_string();
-        for movement in movements {
-            self.publish(organization, &topic, &movement).await;
-        }
-    }
-
-    async fn publish(&self, organization: OrganizationId, topic: &str, movement: &Movement) {
-        let body = serde_json::to_vec(movement).unwrap_or_default();
-        let message = Message::of_platform(organization, topic, &body, Qos::AtLeastOnce, false);
-        self.dispatch.publish_patiently(&message).await;
-        self.live.publish(organization, movement);
     }
 
     fn ids(&self) -> Vec<VenueId> {

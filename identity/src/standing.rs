@@ -31,7 +31,7 @@ impl Standings {
                 self.0.drop_where(|_, standing| standing.grant.account == Some(account));
             }
             Change::Client(client) => self.0.drop_where(|_, standing| standing.grant.client == client),
-            Change::Device(_) | Change::Venue(_) | Change::Key(_) => {}
+            Change::Device(_) | Change::Venue(_) | Change::Key(_) | Change::HomeAssistant(_) => {}
         }
     }
 

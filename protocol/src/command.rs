@@ -1,6 +1,7 @@
 //! Orders to devices and what they answer.
 
 mod reason;
+mod service;
 mod signed;
 mod status;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::{CommandId, Timestamp};
 
 pub use reason::{CommandReason, CommandReasonError};
+pub use service::ServiceOrder;
 pub use signed::SignedOrder;
 pub use status::{CommandStatus, CommandStatusError};
 

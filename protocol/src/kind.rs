@@ -88,6 +88,18 @@ impl DeviceKind {
     pub const fn is_infrastructure(self) -> bool {
         matches!(self, Self::Beacon | Self::Gateway | Self::Kiosk)
     }
+
+    /// Whether devices of this kind have a connection on which orders reach them; the others only transmit.
+    pub const fn hears_orders(self) -> bool {
+        !matches!(self, Self::Beacon | Self::Tag)
+    }
+}
+
+impl ZoneKind {
+    /// Whether a subject in a zone of this kind is inside the venue and not one of its staff.
+    pub const fn is_inside(self) -> bool {
+        matches!(self, Self::Entrance | Self::Interior)
+    }
 }
 
 #[cfg(test)]
@@ -117,5 +129,13 @@ mod tests {
     fn what_is_fixed_is_infrastructure() {
         let fixed: Vec<_> = DeviceKind::ALL.iter().filter(|kind| kind.is_infrastructure()).collect();
         assert_eq!(fixed, [&DeviceKind::Beacon, &DeviceKind::Gateway, &DeviceKind::Kiosk]);
+    }
+
+    #[test]
+    fn what_only_transmits_hears_no_orders_and_inside_is_behind_the_door() {
+        let mute: Vec<_> = DeviceKind::ALL.iter().filter(|kind| !kind.hears_orders()).collect();
+        assert_eq!(mute, [&DeviceKind::Beacon, &DeviceKind::Tag]);
+        let inside: Vec<_> = ZoneKind::ALL.iter().filter(|kind| kind.is_inside()).collect();
+        assert_eq!(inside, [&ZoneKind::Entrance, &ZoneKind::Interior]);
     }
 }

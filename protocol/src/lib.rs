@@ -14,6 +14,7 @@ pub mod id;
 pub mod identifier;
 pub mod kind;
 pub mod movement;
+pub mod occupancy;
 pub mod profile;
 pub mod reason;
 pub mod receipt;
@@ -29,7 +30,7 @@ pub use boot::{Boot, BootError};
 pub use capability::{Capabilities, Fault, Order};
 pub use command::{
     Ack, AckStatus, Command, CommandReason, CommandStatus, ForwardedAck, MAX_ARGS_BYTES, MAX_COMMAND_NAME,
-    SignedOrder,
+    ServiceOrder, SignedOrder,
 };
 pub use id::{
     AccountId, AuditId, BrowserSessionId, BulkCommandId, ClientId, CommandId, DeviceId, GrantId, IdError,
@@ -38,6 +39,7 @@ pub use id::{
 pub use identifier::{Identifier, IdentifierError};
 pub use kind::{DeviceKind, KindError, ZoneKind};
 pub use movement::{Movement, MovementKind};
+pub use occupancy::Occupancy;
 pub use profile::{ApplianceType, Confirmation, Profile};
 pub use reason::{Limit, Reason, ReasonError};
 pub use receipt::{Receipt, Refused};

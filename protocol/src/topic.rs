@@ -53,8 +53,22 @@ pub enum Topic {
         /// Its device.
         device: DeviceId,
     },
+    /// `v1/organizations/{organization}/devices/{device}/orders`: orders for it, from services.
+    Orders {
+        /// The tenant.
+        organization: OrganizationId,
+        /// Its device.
+        device: DeviceId,
+    },
     /// `v1/organizations/{organization}/venues/{venue}/movements`: the live stream of a venue.
     Movements {
+        /// The tenant.
+        organization: OrganizationId,
+        /// Its venue.
+        venue: VenueId,
+    },
+    /// `v1/organizations/{organization}/venues/{venue}/occupancy`: how many are in each zone of it, retained.
+    Occupancy {
         /// The tenant.
         organization: OrganizationId,
         /// Its venue.
@@ -85,7 +99,12 @@ impl Topic {
             | Self::TwinDesired(device)
             | Self::Command { device, .. }
             | Self::CommandAck { device, .. } => Some(device),
-            Self::Status { .. } | Self::Reported { .. } | Self::Acks { .. } | Self::Movements { .. } => None,
+            Self::Status { .. }
+            | Self::Reported { .. }
+            | Self::Acks { .. }
+            | Self::Orders { .. }
+            | Self::Movements { .. }
+            | Self::Occupancy { .. } => None,
         }
     }
 }
@@ -108,8 +127,14 @@ impl fmt::Display for Topic {
             Self::Acks { organization, device } => {
                 write!(f, "v1/organizations/{organization}/devices/{device}/acks")
             }
+            Self::Orders { organization, device } => {
+                write!(f, "v1/organizations/{organization}/devices/{device}/orders")
+            }
             Self::Movements { organization, venue } => {
                 write!(f, "v1/organizations/{organization}/venues/{venue}/movements")
+            }
+            Self::Occupancy { organization, venue } => {
+                write!(f, "v1/organizations/{organization}/venues/{venue}/occupancy")
             }
         }
     }
@@ -142,11 +167,17 @@ impl FromStr for Topic {
                     "status" => Ok(Self::Status { organization, device }),
                     "reported" => Ok(Self::Reported { organization, device }),
                     "acks" => Ok(Self::Acks { organization, device }),
+                    "orders" => Ok(Self::Orders { organization, device }),
                     _ => Err(TopicError),
                 }
             }
-            ["v1", "organizations", organization, "venues", venue, "movements"] => {
-                Ok(Self::Movements { organization: id(organization)?, venue: id(venue)? })
+            ["v1", "organizations", organization, "venues", venue, leaf] => {
+                let (organization, venue) = (id(organization)?, id(venue)?);
+                match leaf {
+                    "movements" => Ok(Self::Movements { organization, venue }),
+                    "occupancy" => Ok(Self::Occupancy { organization, venue }),
+                    _ => Err(TopicError),
+                }
             }
             _ => Err(TopicError),
         }
@@ -184,7 +215,9 @@ mod tests {
             (Topic::Status { organization, device }, format!("v1/organizations/{O}/devices/{D}/status")),
             (Topic::Reported { organization, device }, format!("v1/organizations/{O}/devices/{D}/reported")),
             (Topic::Acks { organization, device }, format!("v1/organizations/{O}/devices/{D}/acks")),
+            (Topic::Orders { organization, device }, format!("v1/organizations/{O}/devices/{D}/orders")),
             (Topic::Movements { organization, venue }, format!("v1/organizations/{O}/venues/{D}/movements")),
+            (Topic::Occupancy { organization, venue }, format!("v1/organizations/{O}/venues/{D}/occupancy")),
         ] {
             assert_eq!(topic.to_string(), text);
             assert_eq!(text.parse(), Ok(topic));
@@ -218,6 +251,8 @@ mod tests {
             &format!("v1/organizations/{O}/devices/{D}/pings"),
             &format!("v1/organizations/{O}/venues/{D}/status"),
             &format!("v1/organizations/{O}/venues/{D}/movements/x"),
+            &format!("v1/organizations/{O}/venues/{D}/orders"),
+            &format!("v1/organizations/{O}/devices/{D}/occupancy"),
         ] {
             assert_eq!(text.parse::<Topic>(), Err(TopicError), "{text}");
         }

@@ -1,12 +1,14 @@
 //! The bodies of `tests/golden` at the root of the repository must always parse, to these values.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 
 use protocol::{
     Ack, AckStatus, Batch, Command, Decoded, Desired, ForwardedAck, Identifier, Limit, Movement,
-    MovementKind, Ping, Reason, Receipt, Refused, Reported, Status, Subject, Timestamp,
+    MovementKind, Occupancy, Ping, Reason, Receipt, Refused, Reported, ServiceOrder, Status, Subject,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -188,6 +190,15 @@ fn movements() {
         ..started
     };
     assert_body("movement_entered.json", &entered);
+}
+
+#[test]
+fn what_services_order_and_read() {
+    let args = object(json!({"on": true}));
+    assert_body("order.json", &ServiceOrder { name: "on_off.set".into(), args, ttl_s: Some(30) });
+    let zone = |last: &str| format!("01999999-0000-7000-8000-00000000000{last}").parse().expect("an id");
+    let zones = BTreeMap::from([(zone("a"), 3), (zone("b"), 0)]);
+    assert_body("occupancy.json", &Occupancy { at: Timestamp(1_790_000_000_000), total: 3, zones });
 }
 
 #[test]

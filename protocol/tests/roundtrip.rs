@@ -42,7 +42,9 @@ fn topic() -> impl Strategy<Value = Topic> {
         (organization(), device())
             .prop_map(|(organization, device)| Topic::Reported { organization, device }),
         (organization(), device()).prop_map(|(organization, device)| Topic::Acks { organization, device }),
+        (organization(), device()).prop_map(|(organization, device)| Topic::Orders { organization, device }),
         (organization(), venue()).prop_map(|(organization, venue)| Topic::Movements { organization, venue }),
+        (organization(), venue()).prop_map(|(organization, venue)| Topic::Occupancy { organization, venue }),
     ]
 }
 

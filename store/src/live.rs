@@ -38,6 +38,8 @@ pub enum Change {
     Account(AccountId),
     /// A client, its secret, or what it may ask for.
     Client(ClientId),
+    /// Whether an organization's devices are announced to Home Assistant, and where.
+    HomeAssistant(OrganizationId),
 }
 
 /// A twin changed.

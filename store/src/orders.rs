@@ -25,7 +25,7 @@ use crate::random;
 use crate::text;
 use crate::twin::Twin;
 
-pub use request::{Answered, Handled, Heard, Hearing, Said};
+pub use request::{Answered, Giving, Handled, Heard, Hearing, Said};
 
 use request::{Outcome, Request, Step, gone};
 
@@ -61,6 +61,13 @@ impl Orders {
     pub async fn give(&self, new: NewCommand) -> Result<Arc<Command>> {
         new.check()?;
         self.ask(Step::Give(new)).await?.into_command()
+    }
+
+    /// Gives a command as [`Orders::give`] does, and waits only for its place among others. What one caller gives one after the other is
+    /// taken in that order.
+    pub async fn begin(&self, new: NewCommand) -> Result<Giving> {
+        new.check()?;
+        Ok(Giving(self.place(Step::Give(new)).await?))
     }
 
     /// Gives a command and waits until it came to its end, but no longer than `patience`: as it is then.

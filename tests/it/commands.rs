@@ -1,6 +1,6 @@
 //! Commands and twins, from the HTTP interface to a device and back.
 
-mod device;
+pub(crate) mod device;
 mod exchange;
 mod never_twice;
 mod twin;

@@ -10,6 +10,7 @@ mod conformance;
 mod demo;
 mod explain;
 mod front;
+mod home_assistant;
 mod hostile;
 mod kill;
 mod mqtt;

@@ -91,7 +91,7 @@ pub(crate) fn check_kind(kind: DeviceKind) -> Result<(), Problem> {
 
 /// Whether devices of a kind have a connection on which orders reach them.
 pub(crate) fn hears_orders(kind: DeviceKind) -> bool {
-    !matches!(kind, DeviceKind::Beacon | DeviceKind::Tag)
+    kind.hears_orders()
 }
 
 /// The name of a command.

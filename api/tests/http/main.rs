@@ -14,6 +14,7 @@ mod engines;
 mod explain;
 mod filter;
 mod grants;
+mod home_assistant;
 mod hostile;
 mod idempotency;
 mod invitations;

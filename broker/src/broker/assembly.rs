@@ -12,8 +12,9 @@ use super::Parts;
 use crate::access::Grant;
 use crate::bus::Bus;
 use crate::config::Config;
-use crate::control::{Control, Hearing, Telling};
+use crate::control::{Brought, Control, Hearing, Placing, Telling};
 use crate::dispatch::Dispatch;
+use crate::home_assistant::{Announcing, Births};
 use crate::ingest::{Appender, Committed, Ingest, Receipts, Submission};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -107,25 +108,31 @@ impl Counting {
     }
 }
 
-/// The tasks that bring what devices say and what they are told.
+/// The tasks that bring what devices say, what is ordered and what they are told.
 pub(crate) struct Talks {
     /// Ends once no connection can say anything any more.
     pub(crate) hearing: JoinHandle<()>,
+    /// Ends once no connection can order anything any more.
+    pub(crate) placing: JoinHandle<()>,
     /// Ends at shutdown.
     pub(crate) telling: JoinHandle<()>,
+    /// Ends at shutdown.
+    pub(crate) announcing: JoinHandle<()>,
 }
 
-/// Begins to talk with devices about commands and twins.
+/// Begins to talk with devices about commands and twins, and to announce them.
 pub(crate) fn talk(
     Parts { store, live, orders, clock, metrics, .. }: &Parts,
     registry: &Arc<Registry>,
     dispatch: &Arc<Dispatch>,
     sessions: &Arc<Sessions>,
     shutdown: &CancellationToken,
-) -> (Control, Talks) {
-    let (control, sayings) = Control::new(metrics.clone());
+) -> (Control, Arc<Births>, Talks) {
+    let (control, Brought { sayings, orders: ordered }) = Control::new(metrics.clone());
     let hearing =
         Hearing { orders: orders.clone(), dispatch: Arc::clone(dispatch), metrics: metrics.clone() };
+    let placing =
+        Placing { orders: orders.clone(), registry: Arc::clone(registry), metrics: metrics.clone() };
     let telling = Telling {
         store: store.clone(),
         live: live.clone(),
@@ -136,7 +143,13 @@ pub(crate) fn talk(
         clock: clock.clone(),
         metrics: metrics.clone(),
     };
-    let hearing = tokio::spawn(hearing.run(sayings));
-    let telling = tokio::spawn(telling.run(shutdown.clone()));
-    (control, Talks { hearing, telling })
+    let births: Arc<Births> = Arc::default();
+    let announcing = Announcing::new(store.clone(), live.clone(), dispatch, &births, clock.clone());
+    let talks = Talks {
+        hearing: tokio::spawn(hearing.run(sayings)),
+        placing: tokio::spawn(placing.run(ordered)),
+        telling: tokio::spawn(telling.run(shutdown.clone())),
+        announcing: tokio::spawn(announcing.run(shutdown.clone())),
+    };
+    (control, births, talks)
 }

@@ -83,8 +83,8 @@ async fn follow(registry: &Registry, front: &Front, change: Change) -> Result<()
         Change::Venue(_) => registry.reload_venues().await?,
         Change::Key(key) => end_key(front, key),
         Change::Grant(grant) => look_at_grants(registry, front, |of| of == grant).await?,
-        // What they may still do, their grants say: they are looked at with the next round.
-        Change::Account(_) | Change::Client(_) => {}
+        // What they may still do, their grants say: they are looked at with the next round. Announcements have a task of their own.
+        Change::Account(_) | Change::Client(_) | Change::HomeAssistant(_) => {}
     }
     Ok(())
 }

@@ -75,6 +75,11 @@ impl Connection<'_> {
                 let who = (self.access.organization, device);
                 Ok(after(self.front.control.hear(who, subject, publish.payload, reply), pause))
             }
+            (_, Route::Order(device, author)) => {
+                let reply = self.promise(publish);
+                let who = (self.access.organization, author);
+                Ok(after(self.front.control.order(who, device, publish.payload, reply), pause))
+            }
             _ => {
                 // A crash between the two would lose the message: its client would be told that it is here.
                 let _together = exactly_once.map(|_| self.front.journal.together());
@@ -157,6 +162,7 @@ impl Connection<'_> {
             kept = true;
         }
         let (stored, wait) = front.dispatch.publish(&message);
+        front.births.hear(self.access.organization, topic, publish.payload);
         kept |= stored;
         if let Some(id) = publish.id {
             kept |= publish.qos == Qos::ExactlyOnce && self.session.durable;

@@ -22,7 +22,7 @@ use crate::bus::Bus;
 use crate::codec::reason;
 use crate::config::{Anonymous, Config};
 use crate::connection;
-use crate::control::{Control, Saying};
+use crate::control::{Brought, Control, Saying};
 use crate::event_loops::{EventLoops, Threads};
 use crate::front::{Front, Peer};
 use crate::ingest::{Ingest, Receipts, Submission};
@@ -143,7 +143,7 @@ impl Ground {
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
         let (ingest, batches) =
             Ingest::new(Arc::clone(&self.registry), clock.clone(), i64::MAX, metrics.clone(), receipts);
-        let (control, sayings) = Control::new(metrics.clone());
+        let (control, Brought { sayings, orders: _ }) = Control::new(metrics.clone());
         let front = Front {
             sign_in: SignIn {
                 store: self.store.clone(),
@@ -161,6 +161,7 @@ impl Ground {
             journal,
             ingest,
             control,
+            births: Arc::default(),
             facts: Arc::default(),
             limits: Limits::new(config.limits.clone()),
             clock,

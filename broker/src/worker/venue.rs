@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use presence::{Changes, Occupancy, PackedSighting, Recomputed, Tracker, Window};
+use presence::{Changes, Occupancy, PackedSighting, Recomputed, Timeline, Tracker, Window};
 use protocol::{Movement, OrganizationId, Timestamp, VenueId};
 use store::segment::{SegmentError, SegmentReader, StoredPing};
 use store::{Checkpoint, Store, StoreError};
@@ -11,6 +12,8 @@ use tokio::time::Instant;
 
 /// Event time is processed this long after it passed, so that what arrives a little late is in time.
 const PATIENCE_MS: i64 = 60_000;
+/// Services are told no more often than this how many are where.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How many segments are read at once when catching up.
 const PAGE: u32 = 64;
 
@@ -21,12 +24,17 @@ pub(crate) struct Followed {
     pub(super) tracker: Tracker,
     /// The configuration the tracker works with, by the store's count.
     configuration: i64,
+    timeline: Arc<Timeline>,
     /// The last segment taken in.
     pub(super) applied: i64,
     /// The newest event time, and when it was learned by the server's clock.
     newest: Option<(Timestamp, Timestamp)>,
     changes: Changes,
     told_occupancy: Option<Timestamp>,
+    /// What services were told last of who is where.
+    told: Option<protocol::Occupancy>,
+    /// When it was last looked at what they are to be told.
+    looked_at: Option<Instant>,
     /// Windows to be made anew, already in the store or about to be.
     pub(super) late: BTreeSet<Window>,
     /// When the last window was added.
@@ -70,11 +78,14 @@ impl Followed {
             venue,
             tracker,
             configuration: configuration.revision,
+            timeline: configuration.timeline,
             applied,
             // Time went on with the clock up to the checkpoint, and goes on from there if nothing more is heard.
             newest: saved.as_ref().map(|saved| (saved.watermark.plus(PATIENCE_MS), saved.saved_at)),
             changes: Changes::default(),
             told_occupancy: None,
+            told: None,
+            looked_at: None,
             late: late.into_iter().collect(),
             late_at,
             late_since: late_at,
@@ -236,6 +247,29 @@ impl Followed {
         }
         self.told_occupancy = Some(at);
         Some(self.tracker.occupancy())
+    }
+
+    /// How many are where, if that is another number than services were told last; looked at once a second. Nothing before anything
+    /// was heard in the venue.
+    pub(super) fn occupancy_to_tell(&mut self, now: Timestamp) -> Option<protocol::Occupancy> {
+        self.newest?;
+        if self.looked_at.is_some_and(|at| at.elapsed() < TELL_EVERY) {
+            return None;
+        }
+        self.looked_at = Some(Instant::now());
+        let seen = self.tracker.occupancy();
+        let found = protocol::Occupancy::of(seen.at, &self.timeline.at(now).zones, &seen.zones);
+        let is_known = |told: &protocol::Occupancy| (told.total, &told.zones) == (found.total, &found.zones);
+        if self.told.as_ref().is_some_and(is_known) {
+            return None;
+        }
+        self.told = Some(found.clone());
+        Some(found)
+    }
+
+    /// Goes on telling where another left off that followed the same venue.
+    pub(super) fn tell_on_from(&mut self, before: Self) {
+        (self.told, self.looked_at) = (before.told, before.looked_at);
     }
 
     pub(super) fn take_movements(&mut self) -> Vec<Movement> {

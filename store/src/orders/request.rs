@@ -47,6 +47,17 @@ pub enum Said {
 #[derive(Debug)]
 pub struct Hearing(pub(super) oneshot::Receiver<Result<Outcome>>);
 
+/// A command that was given and is about to be committed.
+#[derive(Debug)]
+pub struct Giving(pub(super) oneshot::Receiver<Result<Outcome>>);
+
+impl Giving {
+    /// Waits for the commit.
+    pub async fn committed(self) -> Result<Arc<Command>> {
+        self.0.await.map_err(|_| gone())??.into_command()
+    }
+}
+
 /// What was said and is committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heard {

@@ -17,6 +17,7 @@ mod devices;
 mod engines;
 mod expired;
 mod facts;
+mod home_assistant;
 mod idempotency;
 mod ingest;
 mod keys;

@@ -25,7 +25,7 @@ async fn services_hear_what_their_scopes_cover_in_their_own_organization() -> an
     let all = format!("v1/{}/pings", shop.gateway.device);
     for level in LEVELS {
         let no = refused(level);
-        // Each filter with what a key for devices, one for movements, one for both and one for all get.
+        // Each filter with what a key for devices, one for movements, one for both and occupancy, and one for all get.
         for (filter, expected) in [
             (status.as_str(), [1, no, 1, 1]),
             (&movements, [no, 1, 1, 1]),
@@ -42,7 +42,7 @@ async fn services_hear_what_their_scopes_cover_in_their_own_organization() -> an
             let scopes: [&[&str]; 4] = [
                 &["devices:read"],
                 &["movements:subscribe"],
-                &["devices:read", "movements:subscribe"],
+                &["devices:read", "movements:subscribe", "analytics:read"],
                 &["*"],
             ];
             for (scopes, code) in scopes.into_iter().zip(expected) {
