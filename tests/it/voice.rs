@@ -1,4 +1,4 @@
-//! A person speaks, a device in the room answers: the whole way, with a real client of OAuth2, a real broker and agent, and
+//! A person speaks, a device in the room answers: the whole way, with a real `OAuth2` client, a real broker and agent, and
 //! fakes of nothing but the servers of Google and Amazon.
 
 mod assistants;
