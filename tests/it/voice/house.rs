@@ -243,11 +243,12 @@ fn bearer(linked: &Linked) -> Value {
 
 /// The key file of a service account whose tokens come from `token_uri`. The key is made for the test.
 async fn service_account(token_uri: &str) -> anyhow::Result<String> {
-    let made = Command::new("openssl")
-        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
-        .output()
-        .await
-        .context("openssl")?;
+    let code = "from cryptography.hazmat.primitives import serialization as s; \
+                from cryptography.hazmat.primitives.asymmetric import rsa; \
+                key = rsa.generate_private_key(public_exponent=65537, key_size=2048); \
+                pem = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()); \
+                print(pem.decode())";
+    let made = Command::new(python()?).args(["-c", code]).output().await?;
     ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let account = json!({
         "type": "service_account",
