@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use firmware_sim::appliance::Appliances;
 use firmware_sim::{
     Comparison, Day, Fleet, FleetOptions, ProgressLine, Registrar, Scenario, Simulation, report, rfc3339,
 };
@@ -44,6 +45,8 @@ struct Result {
     comparison: Comparison,
     day: Day,
     token: String,
+    /// Those of the scenario, at work until this is dropped.
+    appliances: Appliances,
 }
 
 impl Demo {
@@ -118,7 +121,9 @@ impl Demo {
         );
         let registrar = Registrar::new(&format!("http://{http}"), &token, &format!("demo-{}", now.0));
         let registered = simulation.register(&registrar).await.context("registering the venue")?;
-        let mut fleet = Fleet::new(&FleetOptions::to(mqtt)?, registered.gateways, self.seed);
+        let options = FleetOptions::to(mqtt)?;
+        let appliances = Appliances::start(&options, registered.appliances, now, self.seed);
+        let mut fleet = Fleet::new(&options, registered.gateways, self.seed);
         let day = simulation.day().clone();
         let mut line = ProgressLine::default();
         let sent = simulation.run(&mut fleet, |progress| line.show(&day, progress)).await?;
@@ -126,12 +131,12 @@ impl Demo {
         registrar.settled(registered.venue, (day.from, day.to), day.to, PATIENCE).await?;
         let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
         let comparison = report::compare(&simulation.truth(), &footfall);
-        Ok(Result { venue: registered.venue, comparison, day, token })
+        Ok(Result { venue: registered.venue, comparison, day, token, appliances })
     }
 }
 
 fn say_where_to_look(result: &Result, http: &str, mqtt: &str) {
-    let Result { venue, day, token, .. } = result;
+    let Result { venue, day, token, appliances, .. } = result;
     println!("Serving until Ctrl-C. Look at");
     println!("  http://{http}/api/docs");
     println!("  curl -H 'Authorization: Bearer {token}' \\");
@@ -140,6 +145,13 @@ fn say_where_to_look(result: &Result, http: &str, mqtt: &str) {
         rfc3339(day.from),
         rfc3339(day.to)
     );
+    if let Some((device, _)) = appliances.deeds().first() {
+        println!("Tell the first of its appliances to make itself known:");
+        println!("  curl -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\");
+        println!(
+            "    'http://{http}/api/v1/devices/{device}/commands?wait=5s' -d '{{\"name\":\"identify\"}}'"
+        );
+    }
     println!("MQTT listens on {mqtt}.");
     let _ = std::io::stdout().flush();
 }
