@@ -2,7 +2,9 @@
 //!
 //! A connection (`connection`) signs in (`sign_in`), gets its session (`sessions`) and may do what its access says
 //! (`access`). Pings go from it into the ingest log and are acknowledged once their rows are committed (`ingest`); the
-//! worker makes stays and visits of them (`worker`). Everything else that is published finds its subscribers in `dispatch`.
+//! worker makes stays and visits of them (`worker`). What devices say of commands and of themselves, and what services order,
+//! goes into rows too, and what is for a device comes out of them (`control`). Everything else that is published finds its
+//! subscribers in `dispatch`; `home_assistant` speaks to those who want to know of devices by discovery.
 
 mod access;
 mod announcer;

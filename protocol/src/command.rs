@@ -18,6 +18,12 @@ pub use status::{CommandStatus, CommandStatusError};
 /// Characters of a command's name.
 pub const MAX_COMMAND_NAME: usize = 64;
 
+/// How long an order may wait for its device when nobody says, in seconds.
+pub const DEFAULT_TTL_S: u32 = 300;
+
+/// How long an order may wait at most, in seconds: a week.
+pub const MAX_TTL_S: u32 = 604_800;
+
 /// Bytes of a command's arguments as JSON, and of the result in an ack.
 pub const MAX_ARGS_BYTES: usize = 16 * 1024;
 
@@ -132,6 +138,18 @@ impl AckStatus {
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Refused)
     }
+}
+
+/// Whether a command can be called that: 1 to [`MAX_COMMAND_NAME`] of `a-z`, `A-Z`, `0-9`, `_`, `-`, `.` and `:`.
+pub fn is_name(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    (1..=MAX_COMMAND_NAME).contains(&name.len()) && name.bytes().all(is_part)
+}
+
+/// How long an order may wait, in milliseconds; none where `ttl_s` is a time that no order may wait.
+pub fn ttl_ms(ttl_s: Option<u32>) -> Option<i64> {
+    let ttl_s = ttl_s.unwrap_or(DEFAULT_TTL_S);
+    (1..=MAX_TTL_S).contains(&ttl_s).then_some(i64::from(ttl_s) * 1_000)
 }
 
 fn no_args() -> Value {

@@ -114,8 +114,7 @@ impl NewCommand {
 
 /// Whether a command can be called that.
 pub(crate) fn check_name(name: &str) -> Result<()> {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
-    if name.is_empty() || name.len() > MAX_COMMAND_NAME || !name.bytes().all(is_part) {
+    if !protocol::command::is_name(name) {
         let rule = format!("a command is called by 1 to {MAX_COMMAND_NAME} of a-z, A-Z, 0-9, _, -, . and :");
         return Err(StoreError::Invalid(rule));
     }

@@ -1,6 +1,7 @@
 //! Rows, live state and the ingest log: the only crate that knows SQL.
 //!
-//! [`Store`] is what must survive, on `SQLite` or `PostgreSQL`; [`Live`] is what may be lost at any moment. Everything in
+//! [`Store`] is what must survive, on `SQLite` or `PostgreSQL`; [`Orders`] writes what of it comes in great numbers, commands and
+//! twins, in groups; [`Live`] is what may be lost at any moment. Everything in
 //! between (who may do what, what a ping means) belongs to the crates that call this one.
 
 #[macro_use]

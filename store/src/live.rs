@@ -163,7 +163,7 @@ impl Live {
         memory.ordered().await;
     }
 
-    /// Tells that a command got further.
+    /// Tells whoever follows a command that it got further.
     pub fn progressed(&self, command: &Arc<Command>) {
         let Self::Memory(memory) = self;
         memory.progressed(command);
@@ -173,12 +173,6 @@ impl Live {
     pub fn follow(&self, command: CommandId) -> Following {
         let Self::Memory(memory) = self;
         Following { command, progress: memory.follow(command), live: self.clone() }
-    }
-
-    /// Listens to commands that get further, of the whole installation.
-    pub fn progress(&self) -> Listener<Arc<Command>> {
-        let Self::Memory(memory) = self;
-        Listener(memory.progress())
     }
 
     /// Tells that a twin changed.

@@ -56,15 +56,14 @@ impl Orders {
         Ok(CommandId::new(self.clock.now(), random::bytes()?))
     }
 
-    /// Gives a command: it is in the outbox when this returns. [`StoreError::NotFound`](crate::StoreError::NotFound) where there is no such device,
-    /// [`StoreError::Invalid`](crate::StoreError::Invalid) where the device has declared that it cannot do this.
+    /// Gives a command: it is in the outbox when this returns. [`NotFound`](crate::StoreError::NotFound) where there is no such
+    /// device, [`Invalid`](crate::StoreError::Invalid) where the device has declared that it cannot do this.
     pub async fn give(&self, new: NewCommand) -> Result<Arc<Command>> {
-        new.check()?;
-        self.ask(Step::Give(new)).await?.into_command()
+        self.begin(new).await?.committed().await
     }
 
-    /// Gives a command as [`Orders::give`] does, and waits only for its place among others. What one caller gives one after the other is
-    /// taken in that order.
+    /// Gives a command as [`Orders::give`] does, and waits only for its place among others. What one caller gives one after the
+    /// other is taken in that order.
     pub async fn begin(&self, new: NewCommand) -> Result<Giving> {
         new.check()?;
         Ok(Giving(self.place(Step::Give(new)).await?))
@@ -86,7 +85,7 @@ impl Orders {
         Ok(ended.or_else(|| progress.newest()).unwrap_or(given))
     }
 
-    /// Calls a command back. [`StoreError::Conflict`](crate::StoreError::Conflict) where it was sent, or is just being sent.
+    /// Calls a command back. [`Conflict`](crate::StoreError::Conflict) where it was sent, or is just being sent.
     pub async fn cancel(&self, organization: OrganizationId, id: CommandId) -> Result<Arc<Command>> {
         self.ask(Step::Cancel { organization, id }).await?.into_command()
     }
@@ -103,15 +102,15 @@ impl Orders {
         Ok(self.hear(organization, device, said).await?.committed().await?.answered)
     }
 
-    /// Takes in a merge patch of what a device says it is. [`StoreError::Invalid`](crate::StoreError::Invalid) where the result would be too large, or
-    /// contradict what the device has declared.
+    /// Takes in a merge patch of what a device says it is. [`Invalid`](crate::StoreError::Invalid) where the result would be too
+    /// large, or contradict what the device has declared.
     pub async fn report(
         &self,
         organization: OrganizationId,
         device: DeviceId,
         patch: Map<String, Value>,
     ) -> Result<Arc<Twin>> {
-        check_said(&Said::Report(patch.clone()))?;
+        check_patch(&patch)?;
         self.ask(Step::Hear { organization, device, said: Said::Report(patch) }).await?.into_twin()
     }
 
@@ -122,8 +121,8 @@ impl Orders {
         Ok(Hearing(self.place(Step::Hear { organization, device, said }).await?))
     }
 
-    /// Changes what a device should be by a merge patch. [`StoreError::Conflict`](crate::StoreError::Conflict) over `version` where the desired state has
-    /// another version than `version`, [`StoreError::Invalid`](crate::StoreError::Invalid) as for [`Orders::report`].
+    /// Changes what a device should be by a merge patch. [`Conflict`](crate::StoreError::Conflict) over `version` where the desired
+    /// state has another version than that, [`Invalid`](crate::StoreError::Invalid) as for [`Orders::report`].
     pub async fn desire(
         &self,
         organization: OrganizationId,
@@ -169,7 +168,13 @@ impl Orders {
 
 fn check_said(said: &Said) -> Result<()> {
     match said {
-        Said::Ack(_, ack) => text::check_json(&serde_json::to_value(ack).unwrap_or_default()),
+        Said::Ack(_, ack) => {
+            for words in [&ack.reason, &ack.detail] {
+                text::check_optional("what a device says", words.as_deref(), usize::MAX)?;
+            }
+            ack.result.as_ref().map_or(Ok(()), text::check_json)?;
+            ack.reported.as_ref().map_or(Ok(()), check_patch)
+        }
         Said::Report(patch) => check_patch(patch),
     }
 }

@@ -1,7 +1,7 @@
 //! What is ordered: read from a body, and held against what the device has declared.
 
 use protocol::{
-    CommandReason, DeviceId, DeviceKind, MAX_ARGS_BYTES, MAX_COMMAND_NAME, SignedOrder, Timestamp,
+    CommandReason, DeviceId, DeviceKind, MAX_ARGS_BYTES, MAX_COMMAND_NAME, SignedOrder, Timestamp, command,
 };
 use serde_json::{Map, Value};
 use store::{Device, StoreError};
@@ -10,11 +10,6 @@ use super::shape::CommandToGive;
 use super::signed;
 use crate::fields::Mistakes;
 use crate::problem::{Kind, Mistake, Problem};
-
-/// How long a command may wait when nobody says, in seconds.
-const DEFAULT_TTL_S: u32 = 300;
-/// How long at most: a week, as for signed orders.
-const MAX_TTL_S: u32 = 604_800;
 
 /// What is ordered, and until when.
 #[derive(Debug)]
@@ -96,8 +91,7 @@ pub(crate) fn hears_orders(kind: DeviceKind) -> bool {
 
 /// The name of a command.
 pub(crate) fn check_name(name: String) -> Result<String, String> {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
-    if (1..=MAX_COMMAND_NAME).contains(&name.len()) && name.bytes().all(is_part) {
+    if command::is_name(&name) {
         Ok(name)
     } else {
         Err(format!("must be 1 to {MAX_COMMAND_NAME} of a-z, A-Z, 0-9, _, -, . and :"))
@@ -115,11 +109,7 @@ pub(crate) fn check_args(args: Map<String, Value>) -> Result<Value, String> {
 
 /// For how long a command may wait, in milliseconds.
 pub(crate) fn ttl_ms(ttl_s: Option<u32>) -> Result<i64, String> {
-    let ttl_s = ttl_s.unwrap_or(DEFAULT_TTL_S);
-    if !(1..=MAX_TTL_S).contains(&ttl_s) {
-        return Err(format!("must be a number from 1 to {MAX_TTL_S}"));
-    }
-    Ok(i64::from(ttl_s) * 1_000)
+    command::ttl_ms(ttl_s).ok_or_else(|| format!("must be a number from 1 to {}", command::MAX_TTL_S))
 }
 
 /// Why the store did not take a command. What it finds wrong is at `pointer`: the rest was looked at before.
@@ -141,7 +131,7 @@ mod tests {
             assert_eq!(ttl_ms(given), Ok(ms));
         }
         assert!(ttl_ms(Some(0)).is_err() && ttl_ms(Some(604_801)).is_err());
-        assert_eq!(i64::from(MAX_TTL_S) * 1_000, SignedOrder::LONGEST_MS);
+        assert_eq!(i64::from(command::MAX_TTL_S) * 1_000, SignedOrder::LONGEST_MS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::MAX_ARGS_BYTES;
+use super::{MAX_ARGS_BYTES, ttl_ms};
 
 /// Body of `v1/organizations/{organization}/devices/{device}/orders`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct ServiceOrder {
     /// With what; `{}` when absent.
     #[serde(default)]
     pub args: Map<String, Value>,
-    /// For how many seconds it may wait for the device; [`ServiceOrder::DEFAULT_TTL_S`] when absent.
+    /// For how many seconds it may wait for the device; [`DEFAULT_TTL_S`](super::DEFAULT_TTL_S) when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_s: Option<u32>,
 }
@@ -23,16 +23,9 @@ impl ServiceOrder {
     /// Bytes of a body at most: room for the arguments, however they are spelled.
     pub const MAX_BYTES: usize = 2 * MAX_ARGS_BYTES;
 
-    /// How long an order may wait when nobody says, in seconds.
-    pub const DEFAULT_TTL_S: u32 = 300;
-
-    /// How long an order may wait at most, in seconds: a week.
-    pub const MAX_TTL_S: u32 = 604_800;
-
     /// How long it may wait, in milliseconds; none where it says a time that no order may wait.
     pub fn ttl_ms(&self) -> Option<i64> {
-        let ttl_s = self.ttl_s.unwrap_or(Self::DEFAULT_TTL_S);
-        (1..=Self::MAX_TTL_S).contains(&ttl_s).then_some(i64::from(ttl_s) * 1_000)
+        ttl_ms(self.ttl_s)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::MAX_TTL_S;
 use crate::{DeviceId, Timestamp};
 
 /// What an operator signs: the payload of a JWS in compact serialization (RFC 7515 section 3.1) with `alg` `EdDSA` and an
@@ -29,7 +30,7 @@ impl SignedOrder {
     pub const TYPE: &str = "promenade-order+jws";
 
     /// How far ahead a deadline may be, in milliseconds: devices remember nonces until then.
-    pub const LONGEST_MS: i64 = 7 * 24 * 3_600_000;
+    pub const LONGEST_MS: i64 = MAX_TTL_S as i64 * 1_000;
 
     /// Whether the nonce can be one.
     pub fn has_nonce(&self) -> bool {

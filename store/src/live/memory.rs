@@ -15,7 +15,6 @@ use crate::command::Command;
 pub struct Memory {
     state: Arc<Mutex<State>>,
     changes: broadcast::Sender<Change>,
-    progress: broadcast::Sender<Arc<Command>>,
     twins: broadcast::Sender<TwinNotice>,
     connections: broadcast::Sender<(DeviceId, bool)>,
     orders: Arc<Notify>,
@@ -38,7 +37,7 @@ const MOVEMENTS: usize = 1_024;
 /// Changes that a listener may lag behind; it polls as well.
 const CHANGES: usize = 256;
 
-/// Commands, twins and connections that a listener may lag behind.
+/// Twins and connections that a listener may lag behind.
 const STEPS: usize = 1_024;
 
 impl Memory {
@@ -92,7 +91,6 @@ impl Memory {
         if let Some(followed) = self.state().followed.get(&command.id) {
             followed.send_replace(Some(Arc::clone(command)));
         }
-        let _ = self.progress.send(Arc::clone(command));
     }
 
     pub(super) fn follow(&self, command: CommandId) -> watch::Receiver<Option<Arc<Command>>> {
@@ -105,10 +103,6 @@ impl Memory {
         if state.followed.get(&command).is_some_and(|followed| followed.receiver_count() <= 1) {
             state.followed.remove(&command);
         }
-    }
-
-    pub(super) fn progress(&self) -> broadcast::Receiver<Arc<Command>> {
-        self.progress.subscribe()
     }
 
     pub(super) fn twin_changed(&self, notice: TwinNotice) {
@@ -148,7 +142,6 @@ impl Default for Memory {
         Self {
             state: Arc::default(),
             changes: broadcast::channel(CHANGES).0,
-            progress: broadcast::channel(STEPS).0,
             twins: broadcast::channel(STEPS).0,
             connections: broadcast::channel(STEPS).0,
             orders: Arc::default(),
