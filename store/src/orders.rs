@@ -169,8 +169,8 @@ impl Orders {
 fn check_said(said: &Said) -> Result<()> {
     match said {
         Said::Ack(_, ack) => {
-            for words in [&ack.reason, &ack.detail] {
-                text::check_optional("what a device says", words.as_deref(), usize::MAX)?;
+            for words in [&ack.reason, &ack.detail].into_iter().flatten() {
+                text::check_json(&Value::from(words.as_str()))?;
             }
             ack.result.as_ref().map_or(Ok(()), text::check_json)?;
             ack.reported.as_ref().map_or(Ok(()), check_patch)
