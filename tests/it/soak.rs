@@ -94,9 +94,10 @@ async fn soak(shape: Shape, seed: u64, is_long: bool) -> anyhow::Result<()> {
     ];
     let world = World::secure(&settings).await?;
     let cast = Cast::gather(&world, shape.clients).await?;
-    cast.warm_up(&world).await?;
     let watch = Watch::new(&world)?;
-    let mut expected = watch.sample(0).await?;
+    let before = watch.sample(0).await?;
+    cast.warm_up(&world).await?;
+    let mut expected = watch.calm(&before).await?;
 
     let world = Arc::new(world);
     let mut record = Record::begin(&format!("{} clients, seed {seed}", shape.clients), is_long)?;

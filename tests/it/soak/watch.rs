@@ -64,6 +64,19 @@ impl Watch {
         })
     }
 
+    /// Waits until the gauges are what they were `before`, and answers the sample in which they are: a client that left is
+    /// gone from the server a moment later. What the server itself keeps retained may have come meanwhile.
+    pub(super) async fn calm(&self, before: &Sample) -> anyhow::Result<Sample> {
+        let of_clients = |sample: &Sample| {
+            sample.gauges.clone().into_iter().filter(|(name, _)| name != RETAINED).collect::<Vec<_>>()
+        };
+        eventually("nobody is there", async || {
+            let sample = self.sample(0).await?;
+            Ok((of_clients(&sample) == of_clients(before)).then_some(sample))
+        })
+        .await
+    }
+
     /// Waits until the server is as expected; if it never is, says in what it differs.
     pub(super) async fn settles(&self, expected: &Sample) -> anyhow::Result<()> {
         let settled = eventually("the server is as it was", async || {
