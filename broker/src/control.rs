@@ -158,6 +158,10 @@ impl Came {
         }
     }
 
+    fn has(&self, device: DeviceId) -> bool {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).contains(&device)
+    }
+
     fn take(&self) -> BTreeSet<DeviceId> {
         std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -151,16 +151,29 @@ impl Live {
         Listener(memory.changes())
     }
 
-    /// Tells that there is something new in the outbox, or to be told of a twin.
-    pub fn order(&self) {
+    /// Tells that these commands are in the outbox and due, in the order in which they were given.
+    pub fn order(&self, commands: Vec<Arc<Command>>) {
         let Self::Memory(memory) = self;
-        memory.order();
+        memory.order(commands);
     }
 
-    /// Waits until there may be something new in the outbox. For one who waits.
+    /// Tells that devices are to be told of their twins.
+    pub fn wish(&self) {
+        let Self::Memory(memory) = self;
+        memory.wish();
+    }
+
+    /// Waits until there may be something new in the outbox, or to be told of a twin. For one who waits.
     pub async fn ordered(&self) {
         let Self::Memory(memory) = self;
         memory.ordered().await;
+    }
+
+    /// What was ordered since this was last asked. None when that is not all, and the database has to be read: it was too much,
+    /// or there are wishes.
+    pub fn take_ordered(&self) -> Option<Vec<Arc<Command>>> {
+        let Self::Memory(memory) = self;
+        memory.take_ordered()
     }
 
     /// Tells whoever follows a command that it got further.

@@ -1,6 +1,6 @@
 //! What a person may see through an assistant: the devices of their organization that say so, and its venues.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use protocol::capability::{Reading, Sensor};
 use protocol::{ApplianceType, Capabilities, OrganizationId, Profile, VenueId, ZoneId, ZoneKind};
@@ -28,6 +28,36 @@ impl Voice {
         with_venues: bool,
     ) -> Result<Endpoints, StoreError> {
         let devices = self.shown_devices(organization).await?;
+        self.seen(organization, devices, with_venues).await
+    }
+
+    /// Those that are asked for of [`Voice::sight`]: a shop with thousands of devices is not read for one of them.
+    pub(crate) async fn sight_of(
+        &self,
+        organization: OrganizationId,
+        asked: impl Iterator<Item = &str> + Send,
+        with_venues: bool,
+    ) -> Result<Endpoints, StoreError> {
+        let (mut devices, mut venues) = (Vec::new(), BTreeSet::new());
+        for id in asked.filter_map(|id| id.parse().ok()) {
+            match id {
+                EndpointId::Device(device) => devices.push(device),
+                EndpointId::Venue(venue) => drop(venues.insert(EndpointId::Venue(venue))),
+            }
+        }
+        let devices = self.store.devices_among(organization, &devices).await?;
+        let devices = devices.into_iter().filter_map(shown).collect();
+        let mut seen = self.seen(organization, devices, with_venues && !venues.is_empty()).await?;
+        seen.retain(|id, _| matches!(id, EndpointId::Device(_)) || venues.contains(id));
+        Ok(seen)
+    }
+
+    async fn seen(
+        &self,
+        organization: OrganizationId,
+        devices: Vec<(Device, Profile)>,
+        with_venues: bool,
+    ) -> Result<Endpoints, StoreError> {
         let places = self.places(organization, &devices, with_venues).await?;
         let ids: Vec<_> = devices.iter().map(|(device, _)| device.id).collect();
         let twins = self.store.twins(organization, &ids).await?;
@@ -47,17 +77,14 @@ impl Voice {
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<(Device, Profile)>, StoreError> {
-        let mut shown = Vec::new();
+        let mut all = Vec::new();
         let mut page = Page::first(ROWS);
         loop {
             let listed = self.store.devices(organization, DeviceFilter::default(), page).await?;
-            shown.extend(listed.items.into_iter().filter_map(|mut device| {
-                let profile = device.profile.take().filter(|profile| profile.voice)?;
-                Some((device, profile))
-            }));
+            all.extend(listed.items.into_iter().filter_map(shown));
             page.cursor = listed.next;
             if page.cursor.is_none() {
-                return Ok(shown);
+                return Ok(all);
             }
         }
     }
@@ -152,6 +179,12 @@ impl Voice {
         }
         reported
     }
+}
+
+/// A device that is shown to assistants, and what it is.
+fn shown(mut device: Device) -> Option<(Device, Profile)> {
+    let profile = device.profile.take().filter(|profile| profile.voice)?;
+    Some((device, profile))
 }
 
 impl Places {

@@ -1,11 +1,16 @@
-//! What devices are told: commands from the outbox, what waited until they came, and what they should be.
+//! What devices are told: commands as they are given, what waited until they came, and what they should be.
+//!
+//! A command is told as soon as it is committed, without reading it again; the outbox is read for those that become due later,
+//! or of which the notice was lost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use protocol::{CommandStatus, DeviceId, Topic};
+use protocol::{CommandId, CommandStatus, DeviceId, Topic};
 use store::{Clock, Command, Handled, Live, Orders, Store, StoreError, Twin};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +33,8 @@ const REST: Duration = Duration::from_millis(500);
 const AT_ONCE: u32 = 500;
 /// Devices that are looked after at a time when many come.
 const COMING: usize = 64;
+/// Notes of what was told that may be under way to their commit.
+const NOTES: usize = 64;
 
 /// Tells devices what is for them.
 pub(crate) struct Telling {
@@ -41,24 +48,37 @@ pub(crate) struct Telling {
     pub(crate) metrics: Metrics,
 }
 
+/// What is remembered from one round to the next.
+#[derive(Default)]
+struct Round {
+    /// What was told and not noted yet.
+    notes: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
+    /// What was told since the last look, and not for the notice of it, which may still come.
+    told: HashSet<CommandId>,
+}
+
 impl Telling {
     /// Works until shutdown.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = 0;
+        let mut round = Round::default();
         loop {
             let mut is_tick = false;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = self.live.ordered() => {}
                 () = self.came.changed.notified() => {}
+                Some(noted) = round.notes.next() => report(&noted),
                 _ = tick.tick() => is_tick = true,
             }
             let work = async {
-                self.empty_outbox().await?;
-                self.tell_wishes().await?;
-                self.welcome().await?;
+                self.welcome(&mut round).await?;
+                match self.live.take_ordered() {
+                    Some(given) if !is_tick => self.tell(&given, &mut round).await,
+                    _ => self.look(&mut round).await?,
+                }
                 if is_tick {
                     looks = (looks + 1) % LOOKS;
                 }
@@ -79,34 +99,64 @@ impl Telling {
         }
     }
 
+    /// Tells what was just given, and has it noted beside what comes next.
+    async fn tell(&self, given: &[Arc<Command>], round: &mut Round) {
+        let news = given.iter().map(Arc::as_ref).filter(|command| !round.told.contains(&command.id));
+        let handled = self.hand_over(news);
+        if handled == Handled::default() {
+            return;
+        }
+        while round.notes.len() >= NOTES
+            && let Some(noted) = round.notes.next().await
+        {
+            report(&noted);
+        }
+        let orders = self.orders.clone();
+        round.notes.push(Box::pin(async move { orders.handled(handled).await }));
+    }
+
+    /// Reads what is to be told.
+    async fn look(&self, round: &mut Round) -> Result<(), StoreError> {
+        // What was told is in the outbox until it is noted.
+        while let Some(noted) = round.notes.next().await {
+            report(&noted);
+        }
+        round.told.clear();
+        self.empty_outbox(round).await?;
+        self.tell_wishes().await
+    }
+
     /// Looks at everything that is due in the outbox.
-    async fn empty_outbox(&self) -> Result<(), StoreError> {
+    async fn empty_outbox(&self, round: &mut Round) -> Result<(), StoreError> {
         loop {
             let commands = self.store.outbox(self.clock.now(), AT_ONCE).await?;
-            if commands.is_empty() {
+            let handled = self.hand_over(&commands);
+            if handled == Handled::default() {
                 return Ok(());
             }
-            let is_last = commands.len() < AT_ONCE as usize;
-            let mut handled = Handled::default();
-            let mut absent = Vec::new();
-            for command in &commands {
-                if self.send(command) {
-                    handled.sent.push(command.id);
-                } else {
-                    handled.waiting.push(command.id);
-                    absent.push(command.device);
-                }
-            }
+            round.told.extend(&handled.sent);
             self.orders.handled(handled).await?;
-            // Who came in between found its command still in the outbox.
-            absent.retain(|device| self.sessions.listens(*device));
-            if !absent.is_empty() {
-                self.came.add(absent);
-            }
-            if is_last {
+            if commands.len() < AT_ONCE as usize {
                 return Ok(());
             }
         }
+    }
+
+    /// Hands commands to the connections of their devices.
+    fn hand_over<'a>(&self, commands: impl IntoIterator<Item = &'a Command>) -> Handled {
+        let mut handled = Handled::default();
+        for command in commands {
+            // Who has just come gets this with what waited longer.
+            if self.came.has(command.device) {
+                continue;
+            }
+            if self.send(command) {
+                handled.sent.push(command.id);
+            } else {
+                handled.waiting.push(command.id);
+            }
+        }
+        handled
     }
 
     /// Tells each device what it should be, where that changed.
@@ -129,7 +179,7 @@ impl Telling {
     }
 
     /// Hands those who came what waits for them.
-    async fn welcome(&self) -> Result<(), StoreError> {
+    async fn welcome(&self, round: &mut Round) -> Result<(), StoreError> {
         let mut coming = self.came.take().into_iter();
         let mut under_way = FuturesUnordered::new();
         let mut outcome = Ok(());
@@ -141,26 +191,30 @@ impl Telling {
                 under_way.push(async move { (device, self.welcome_one(device).await) });
             }
             let Some((device, done)) = under_way.next().await else { break };
-            if let Err(error) = done {
-                self.came.add([device]);
-                outcome = Err(error);
+            match done {
+                Ok(told) => round.told.extend(told),
+                Err(error) => {
+                    self.came.add([device]);
+                    outcome = Err(error);
+                }
             }
         }
         self.came.add(coming);
         outcome
     }
 
-    async fn welcome_one(&self, device: DeviceId) -> Result<(), StoreError> {
-        let Some(reporter) = self.registry.view().reporter(device) else { return Ok(()) };
+    async fn welcome_one(&self, device: DeviceId) -> Result<Vec<CommandId>, StoreError> {
+        let Some(reporter) = self.registry.view().reporter(device) else { return Ok(Vec::new()) };
         match self.store.twin(reporter.organization, device).await {
             Ok(twin) if twin.desired.version > 0 => self.wish(&twin, true),
             Ok(_) | Err(StoreError::NotFound) => {}
             Err(error) => return Err(error),
         }
-        for command in self.orders.claim(device).await? {
-            self.send(&command);
+        let claimed = self.orders.claim(device).await?;
+        for command in &claimed {
+            self.send(command);
         }
-        Ok(())
+        Ok(claimed.iter().map(|command| command.id).collect())
     }
 
     async fn end_overdue(&self) -> Result<(), StoreError> {
@@ -203,5 +257,12 @@ impl Telling {
         let body = serde_json::to_vec(&twin.to_device()).unwrap_or_default();
         let message = Message::of_platform(NOBODY, &topic, &body, Qos::AtLeastOnce, retained);
         self.sessions.reach_device(twin.device, &message);
+    }
+}
+
+/// What is not noted stays in the outbox and is told again, which devices notice.
+fn report(noted: &Result<(), StoreError>) {
+    if let Err(error) = noted {
+        tracing::error!(%error, "what was told to devices could not be noted");
     }
 }

@@ -34,7 +34,7 @@ impl Tx {
         rows.into_iter().map(CommandRow::read).collect()
     }
 
-    /// What waits for these devices, or was sent to them and not answered, and the broker has looked at.
+    /// What is due and waits for these devices, or was sent to them and not answered.
     pub(crate) async fn lock_waiting_commands(
         &mut self,
         devices: &[Uuid],
@@ -42,11 +42,11 @@ impl Tx {
     ) -> Result<Vec<Command>> {
         const SQLITE: &str = select_commands!(
             "WHERE device IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND ended_at IS NULL
-                AND outbox_due IS NULL AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id"
+                AND (outbox_due IS NULL OR outbox_due <= $2) AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id"
         );
         const POSTGRES: &str = select_commands!(
-            "WHERE device = ANY($1) AND ended_at IS NULL AND outbox_due IS NULL AND status IN ('queued', 'sent')
-                AND deadline > $2 ORDER BY id FOR UPDATE"
+            "WHERE device = ANY($1) AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
+                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id FOR UPDATE"
         );
         let rows: Vec<CommandRow> = match self {
             Self::Sqlite(tx) => {

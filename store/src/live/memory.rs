@@ -29,6 +29,10 @@ struct State {
     movements: HashMap<(OrganizationId, VenueId), broadcast::Sender<Movement>>,
     connections: HashMap<DeviceId, Timestamp>,
     followed: HashMap<CommandId, Followed>,
+    /// What was ordered and nobody took yet.
+    ordered: Vec<Arc<Command>>,
+    /// That is not all, and the database has to be read.
+    ordered_more: bool,
 }
 
 /// Movements that a listener may lag behind before it misses some: a few seconds of a busy venue.
@@ -36,6 +40,9 @@ const MOVEMENTS: usize = 1_024;
 
 /// Changes that a listener may lag behind; it polls as well.
 const CHANGES: usize = 256;
+
+/// Commands that are remembered for the one who tells devices, before it has to read the outbox.
+const ORDERED: usize = 4_096;
 
 /// Twins and connections that a listener may lag behind.
 const STEPS: usize = 1_024;
@@ -79,8 +86,29 @@ impl Memory {
         self.changes.subscribe()
     }
 
-    pub(super) fn order(&self) {
+    pub(super) fn order(&self, commands: Vec<Arc<Command>>) {
+        let mut state = self.state();
+        // Later ones must not overtake those that are forgotten.
+        state.ordered_more |= state.ordered.len() + commands.len() > ORDERED;
+        if state.ordered_more {
+            state.ordered.clear();
+        } else {
+            state.ordered.extend(commands);
+        }
+        drop(state);
         self.orders.notify_one();
+    }
+
+    pub(super) fn wish(&self) {
+        self.state().ordered_more = true;
+        self.orders.notify_one();
+    }
+
+    pub(super) fn take_ordered(&self) -> Option<Vec<Arc<Command>>> {
+        let mut state = self.state();
+        let ordered = std::mem::take(&mut state.ordered);
+        let more = std::mem::take(&mut state.ordered_more);
+        (!more).then_some(ordered)
     }
 
     pub(super) async fn ordered(&self) {

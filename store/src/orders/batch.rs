@@ -24,7 +24,7 @@ pub(super) struct Batch {
     devices: HashMap<DeviceId, (OrganizationId, Option<Profile>)>,
     commands: BTreeMap<CommandId, Command>,
     twins: BTreeMap<DeviceId, Twin>,
-    new: Vec<CommandId>,
+    new: Vec<Arc<Command>>,
     changed: BTreeSet<CommandId>,
     changed_twins: BTreeSet<DeviceId>,
     changes: Vec<(OrganizationId, DeviceId, TwinChange)>,
@@ -33,8 +33,10 @@ pub(super) struct Batch {
 
 /// What has to be told once it is committed.
 pub(super) struct Told {
-    /// There is something new in the outbox, or to be told of a twin.
-    pub(super) ordered: bool,
+    /// These commands are in the outbox, and due.
+    pub(super) given: Vec<Arc<Command>>,
+    /// There is something to be told to a device of its twin.
+    pub(super) wishes: bool,
     /// These commands got further.
     pub(super) commands: Vec<Arc<Command>>,
     /// These twins changed.
@@ -103,7 +105,7 @@ impl Batch {
             ids.filter_map(|id| self.commands.get(id)).collect()
         };
         if !self.new.is_empty() {
-            tx.insert_commands(&of(&mut self.new.iter())).await?;
+            tx.insert_commands(&of(&mut self.new.iter().map(|new| &new.id))).await?;
         }
         if !self.changed.is_empty() {
             tx.update_commands(&of(&mut self.changed.iter())).await?;
@@ -139,6 +141,7 @@ impl Batch {
         for command in &mut waiting {
             if command.status == CommandStatus::Queued {
                 command.send(self.now);
+                command.outbox_due = None;
                 self.changed.insert(command.id);
                 self.commands.insert(command.id, command.clone());
             }
@@ -158,7 +161,10 @@ impl Batch {
     /// What has to be told.
     pub(super) fn into_told(mut self) -> Told {
         let is_wish = |(_, _, change): &(_, _, TwinChange)| change.side == Side::Desired;
-        let ordered = !self.new.is_empty() || self.changes.iter().any(is_wish);
+        let wishes = self.changes.iter().any(is_wish);
+        let now = self.now;
+        let is_due = |command: &Arc<Command>| command.outbox_due.is_some_and(|due| due <= now);
+        let given = self.new.into_iter().filter(is_due).collect();
         let commands = self.changed.iter().filter_map(|id| self.commands.remove(id)).map(Arc::new).collect();
         let twins = &self.twins;
         let notice = |(_, device, change): (_, DeviceId, TwinChange)| {
@@ -166,7 +172,7 @@ impl Batch {
             Some(TwinNotice { side: change.side, patch: Arc::new(change.patch), twin })
         };
         let twins = self.changes.into_iter().filter_map(notice).collect();
-        Told { ordered, commands, twins }
+        Told { given, wishes, commands, twins }
     }
 }
 

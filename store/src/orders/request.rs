@@ -109,6 +109,13 @@ pub(super) enum Step {
     Expire,
 }
 
+impl Step {
+    /// Whether nobody minds when it is written a moment later.
+    pub(super) fn can_wait(&self) -> bool {
+        matches!(self, Self::Handled(_))
+    }
+}
+
 /// A step and whoever waits for it.
 #[derive(Debug)]
 pub(super) struct Request {

@@ -1,7 +1,10 @@
 //! The task: takes what is waiting, works it out in memory, writes it in one transaction, and tells.
 
+use std::time::Duration;
+
 use protocol::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::batch::{Batch, Told};
 use super::request::{Outcome, Request, Step};
@@ -13,10 +16,19 @@ use crate::live::Live;
 /// Steps in one transaction: enough to be cheap, few enough to be short.
 const GROUP: usize = 512;
 
+/// How long notes of what was sent wait for others: mostly the answer of the device comes meanwhile, and what became of the
+/// command is written once.
+const LINGER: Duration = Duration::from_millis(10);
+
 /// Works until nobody can ask any more.
 pub(super) async fn run(store: Store, live: Live, clock: Clock, mut requests: mpsc::Receiver<Request>) {
     let mut group = Vec::with_capacity(GROUP);
     while requests.recv_many(&mut group, GROUP).await > 0 {
+        if group.iter().all(|request| request.step.can_wait()) {
+            let room = GROUP - group.len();
+            // None in time, or nobody left to ask: what is there is written.
+            let _ = timeout(LINGER, requests.recv_many(&mut group, room)).await;
+        }
         let (steps, answers): (Vec<_>, Vec<_>) =
             group.drain(..).map(|request| (request.step, request.answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(write(&store, &live, &steps, clock.now()).await) {
@@ -58,15 +70,18 @@ async fn write_together(
     batch.save(&mut tx).await?;
     batch.claim(&mut tx, steps, &mut outcomes).await?;
     tx.commit().await?;
-    let Told { ordered, commands, twins } = batch.into_told();
+    let Told { given, wishes, commands, twins } = batch.into_told();
     for command in &commands {
         live.progressed(command);
     }
     for change in twins {
         live.twin_changed(change);
     }
-    if ordered {
-        live.order();
+    if !given.is_empty() {
+        live.order(given);
+    }
+    if wishes {
+        live.wish();
     }
     Ok(outcomes)
 }

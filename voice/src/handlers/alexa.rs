@@ -96,21 +96,25 @@ impl Voice {
         until: Instant,
     ) -> Result<Value, Failure> {
         let organization = bearer.organization;
-        let sight =
-            || async { self.sight(organization, sees_venues(bearer)).await.map_err(|error| ours(&error)) };
+        let venues = sees_venues(bearer);
+        let asked = || async {
+            let asked = directive.endpoint.as_deref().into_iter();
+            self.sight_of(organization, asked, venues).await.map_err(|error| ours(&error))
+        };
         match directive.intent() {
             Intent::Discover => {
                 self.link(bearer, account).await.map_err(|error| ours(&error))?;
                 self.wish(Wish::Look);
-                Ok(alexa::discovered(stamp, directive, &sight().await?))
+                let endpoints = self.sight(organization, venues).await.map_err(|error| ours(&error))?;
+                Ok(alexa::discovered(stamp, directive, &endpoints))
             }
             Intent::AcceptGrant { code } => {
                 self.accepted(bearer, account, code.as_ref()).await?;
                 Ok(alexa::grant_accepted(stamp))
             }
-            Intent::ReportState => Ok(alexa::state_report(stamp, directive, &sight().await?)),
+            Intent::ReportState => Ok(alexa::state_report(stamp, directive, &asked().await?)),
             Intent::Control => {
-                let endpoints = sight().await?;
+                let endpoints = asked().await?;
                 let (endpoint, order) = alexa::control(directive, &endpoints)?;
                 Ok(self.controlled(stamp, directive, (bearer, account), (endpoint, order), until).await)
             }

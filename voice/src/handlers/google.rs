@@ -104,10 +104,10 @@ impl Voice {
             self.wish(Wish::Look);
             return Ok(google::disconnected());
         }
-        let endpoints = self.sight(organization, sees_venues(bearer)).await?;
+        let venues = sees_venues(bearer);
         Ok(match &request.intent {
             Intent::Sync => {
-                let venues = sees_venues(bearer);
+                let endpoints = self.sight(organization, venues).await?;
                 let (grant, now) = (bearer.grant, self.now());
                 self.store
                     .link_assistant(organization, account, Assistant::Google, grant, venues, now)
@@ -115,8 +115,14 @@ impl Voice {
                 self.wish(Wish::Look);
                 google::sync(&request.id, &google::agent_user(organization, account), &endpoints)
             }
-            Intent::Query(ids) => google::query(&request.id, ids, &endpoints),
+            Intent::Query(ids) => {
+                let asked = ids.iter().map(String::as_str);
+                let endpoints = self.sight_of(organization, asked, venues).await?;
+                google::query(&request.id, ids, &endpoints)
+            }
             Intent::Execute(commands) => {
+                let asked = commands.iter().flat_map(|command| &command.devices).map(String::as_str);
+                let endpoints = self.sight_of(organization, asked, venues).await?;
                 let answers = self.executed(bearer, account, commands, &endpoints, until).await;
                 google::executed(&request.id, &answers, &endpoints)
             }

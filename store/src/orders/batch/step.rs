@@ -83,9 +83,10 @@ impl Batch {
         if self.commands.contains_key(&command.id) {
             return Err(StoreError::Conflict("id"));
         }
-        self.new.push(command.id);
-        self.commands.insert(command.id, command.clone());
-        Ok(Outcome::Command(Arc::new(command)))
+        let given = Arc::new(command.clone());
+        self.new.push(Arc::clone(&given));
+        self.commands.insert(command.id, command);
+        Ok(Outcome::Command(given))
     }
 
     fn cancel(&mut self, organization: OrganizationId, id: CommandId) -> Result<Outcome> {
