@@ -6,6 +6,7 @@ use axum::body::{Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
+use protocol::plain_words;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
@@ -119,7 +120,7 @@ fn mistake(mut pointer: String, error: &serde_json::Error) -> Mistake {
 /// Serde's words without the position that it appends.
 fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words).to_owned()
+    plain_words(text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words))
 }
 
 /// A path as a JSON Pointer (RFC 6901, section 3).

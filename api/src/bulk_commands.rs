@@ -3,13 +3,14 @@
 mod shape;
 mod targets;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::{StreamExt, stream};
 use protocol::{BulkCommandId, DeviceId, OrganizationId, Timestamp};
 use serde_json::Value;
@@ -21,6 +22,7 @@ use crate::body::Body;
 use crate::caller::Caller;
 use crate::commands::order;
 use crate::fields::Mistakes;
+use crate::idempotency::Origin;
 use crate::path::Ids;
 use crate::problem::{Kind, Problem};
 use crate::scopes;
@@ -50,6 +52,7 @@ const MAX_PER_SECOND: u32 = 1_000;
 pub(crate) async fn give(
     caller: Caller<scopes::CommandsWrite>,
     State(app): State<Arc<App>>,
+    origin: Option<Extension<Origin>>,
     Body(body): Body<BulkCommandToGive>,
 ) -> Result<Given, Problem> {
     let mut mistakes = Mistakes::default();
@@ -66,13 +69,22 @@ pub(crate) async fn give(
     mistakes.finish()?;
     let devices = targets.find(&app, &caller).await?;
     let organization = caller.organization();
-    let new = NewBulkCommand { name, args, author: caller.author(), total: devices.len() as u64 };
     let now = app.orders.now();
-    let id = app
-        .store
-        .create_bulk_command(organization, &new, now)
-        .await
-        .map_err(|error| order::refused(error, "/args"))?;
+    let request = origin.map(|Extension(origin)| origin.as_str().to_owned());
+    let begun = match &request {
+        Some(request) => app.store.bulk_command_of_request(organization, request, Origin::since(now)).await?,
+        None => None,
+    };
+    let total = devices.len() as u64;
+    let new = NewBulkCommand { name, args, author: caller.author(), total, request };
+    // The same request was cut short before: the rest is ordered.
+    let (id, ordered) = if let Some(begun) = begun {
+        begun
+    } else {
+        let created = app.store.create_bulk_command(organization, &new, now).await;
+        (created.map_err(|error| order::refused(error, "/args"))?, BTreeSet::new())
+    };
+    let devices = devices.into_iter().filter(|device| !ordered.contains(&device.id)).collect();
     let NewBulkCommand { name, args, author, .. } = new;
     let work = Work { organization, id, name, args, author, ttl_ms, per_second, now };
     let orders = app.orders.clone();
@@ -128,6 +140,9 @@ impl Work {
             match outcome {
                 Ok(()) => given += 1,
                 Err(StoreError::Invalid(detail)) => refusals.push(Refusal { device, detail }),
+                Err(StoreError::Full(what)) => {
+                    refusals.push(Refusal { device, detail: format!("no more {what} fit") });
+                }
                 Err(StoreError::NotFound) => {
                     refusals.push(Refusal { device, detail: "it was just deleted".to_owned() });
                 }
@@ -152,6 +167,7 @@ impl Work {
             signed: None,
             author: self.author,
             bulk: Some(self.id),
+            request: None,
             due_at,
             deadline: due_at.plus(self.ttl_ms),
         };
@@ -166,7 +182,8 @@ impl Work {
                 tracing::error!(%cause, bulk = %id, "an order to many devices was cut short");
                 let detail = format!(
                     "the database does not answer; at least {given} of {total} devices have the command, and \
-                     `/api/v1/bulk-commands/{id}` says how far it got"
+                     `/api/v1/bulk-commands/{id}` says how far it got; the same request with the same Idempotency-Key \
+                     goes on with the others"
                 );
                 Problem::new(Kind::Unavailable, detail)
             }

@@ -18,15 +18,15 @@ use store::{CommandFilter, NewCommand, StoreError};
 use crate::App;
 use crate::body::Body;
 use crate::caller::Caller;
+use crate::idempotency::Origin;
 use crate::paging::{self, Items, List};
 use crate::path::Ids;
 use crate::problem::{Document, Kind, Problem};
 use crate::query::{self, Query};
 use crate::scopes;
-use crate::serve::Closing;
 
 use order::Order;
-use wait::Waiting;
+use wait::Room;
 
 pub(crate) use shape::{Command, CommandToGive};
 
@@ -52,8 +52,8 @@ pub(crate) use shape::{Command, CommandToGive};
 pub(crate) async fn give(
     caller: Caller<scopes::CommandsWrite>,
     State(app): State<Arc<App>>,
-    Extension(waiting): Extension<Waiting>,
-    closing: Option<Extension<Closing>>,
+    room: Room,
+    origin: Option<Extension<Origin>>,
     Ids(device): Ids<DeviceId>,
     mut query: Query,
     Body(body): Body<CommandToGive>,
@@ -75,17 +75,17 @@ pub(crate) async fn give(
         args: order.args,
         author: caller.author(),
         bulk: None,
+        request: origin.as_ref().map(|Extension(origin)| origin.as_str().to_owned()),
         due_at: now,
         deadline: order.deadline,
         signed: order.signed,
     };
     let given = match patience {
         Some(patience) => {
-            let _place = waiting.enter(organization)?;
-            let closing = closing.map(|Extension(Closing(token))| token).unwrap_or_default();
-            wait::give(&app, new, patience, &closing).await
+            let _place = room.enter(organization)?;
+            wait::give(&app, new, patience, &room.closing).await
         }
-        None => app.orders.give(new).await,
+        None => wait::give_once(&app, new).await,
     };
     Ok(Given(given.map_err(|error| order::refused(error, place))?.as_ref().clone().into()))
 }

@@ -11,9 +11,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use protocol::OrganizationId;
+use protocol::{OrganizationId, Timestamp};
 use serde_json::Value;
-use store::Begin;
+use store::{Begin, IDEMPOTENCY_KEPT_MS};
 use tracing::Instrument;
 
 use crate::App;
@@ -30,6 +30,22 @@ const LONGEST: usize = 255;
 /// The fields of an answer that hold a secret: a password, an API key or a client's secret; a private key; the link of an
 /// invitation.
 const SECRETS: [&str; 3] = ["secret", "key", "link"];
+
+/// What tells a request with a key, and its content, from every other: handlers of what must not be done twice note it beside
+/// what they do. After a crash in the middle of a request, its repeat finds by it what was done.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin(String);
+
+impl Origin {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Since when what has this origin may come from the same request.
+    pub(crate) fn since(now: Timestamp) -> Timestamp {
+        now.minus(IDEMPOTENCY_KEPT_MS)
+    }
+}
 
 /// How often answers that are a day old are forgotten.
 const CLEANING: Duration = Duration::from_hours(1);
@@ -70,6 +86,8 @@ async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, 
         key.as_bytes(),
     ]);
     let hash = fingerprint(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
+    let origin = fingerprint(&[caller.organization.as_uuid().as_bytes(), name.as_bytes(), hash.as_bytes()]);
+    parts.extensions.insert(Origin(origin.to_hex().to_string()));
     let name = name.to_hex().to_string();
     match app.store.idempotency_begin(caller.organization, &name, hash.as_bytes(), app.clock.now()).await? {
         Begin::Fresh => {
@@ -80,7 +98,8 @@ async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, 
         }
         Begin::Replay { status, body } => Ok(replay(status, body)),
         Begin::Mismatch => {
-            let detail = "this Idempotency-Key was used with another body; use a new one for a new request";
+            let detail =
+                "this Idempotency-Key was used with another body or query; use a new one for a new request";
             Err(Problem::new(Kind::IdempotencyKeyReused, detail))
         }
         Begin::InProgress => {

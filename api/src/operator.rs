@@ -2,12 +2,17 @@
 //! run nothing else.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use protocol::{DeviceId, SignedOrder, Timestamp};
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData as _, SigningKey as _};
 use serde_json::{Map, Value, json};
 
 use crate::commands::order;
+
+/// What stands before the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410 section 7): version 1, the algorithm, and how
+/// long what follows is.
+const PKCS8_HEAD: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A key that signs orders.
 pub struct OperatorKey(KeyPair);
@@ -40,9 +45,12 @@ impl OperatorKey {
         if pair.is_compatible(&PKCS_ED25519) { Ok(OperatorKey(pair)) } else { Err(OperatorError::NoKey) }
     }
 
-    /// The private key: PKCS #8 as PEM.
+    /// The private key: PKCS #8 as PEM, in the form without the public half (RFC 8410 section 7), which every program reads.
     pub fn to_pem(&self) -> String {
-        self.0.serialize_pem()
+        let der = self.0.serialize_der();
+        let private = der.get(PKCS8_HEAD.len()..PKCS8_HEAD.len() + 32).unwrap_or_default();
+        let body = STANDARD.encode([&PKCS8_HEAD[..], private].concat());
+        format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
     }
 
     /// The public half in base64url: what devices are told to trust, and the key's name in what it signs.
@@ -101,6 +109,7 @@ mod tests {
         let key = OperatorKey::generate().unwrap();
         let again = OperatorKey::from_pem(&key.to_pem()).unwrap();
         assert_eq!((again.public(), again.public().len()), (key.public(), 43));
+        assert_eq!(key.to_pem().lines().nth(1).map(str::len), Some(64), "the 48 bytes of version 1");
         let (device, now) = (DEVICE.parse().unwrap(), Timestamp(1_000));
         let sign = |name| again.sign(device, name, Map::new(), now.plus(60_000));
         let jws = sign("identify").unwrap();

@@ -224,6 +224,9 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(what) => {
                 Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))
             }
+            StoreError::Full(what) => {
+                Problem::new(Kind::RateLimited, format!("no more {what} fit; try later"))
+            }
             StoreError::Invalid(detail) => Problem::invalid_body(vec![Mistake::at("", detail)]),
             StoreError::Unavailable(cause) => {
                 tracing::error!(%cause, "the database does not answer");

@@ -160,6 +160,7 @@ impl<'a> Connection<'a> {
     {
         self.front.metrics.connections.inc();
         self.announce();
+        self.resume();
         let mut wait = Step::Done;
         let end = self.serve(wire, &mut wait).await;
         tracing::debug!(session = self.session.id, ?end, "connection ended");

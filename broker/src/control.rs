@@ -8,7 +8,7 @@ mod place;
 mod tell;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{Ack, CommandId, DeviceId, OrganizationId, Topic};
 use serde_json::{Map, Value};
@@ -63,11 +63,21 @@ pub(crate) struct Brought {
     pub(crate) orders: mpsc::Receiver<Ordered>,
 }
 
-/// Devices that listen to their commands or wishes from now on. Bounded by how many devices there are.
+/// Devices for which there may be more than what is just ordered. Bounded by how many devices there are.
 #[derive(Debug, Default)]
 pub(crate) struct Came {
-    devices: Mutex<BTreeSet<DeviceId>>,
+    devices: Mutex<Waiting>,
     changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// These listen to their commands or wishes from now on.
+    came: BTreeSet<DeviceId>,
+    /// These have answered, and more waits for them.
+    next: BTreeSet<DeviceId>,
+    /// More waits for these, and they have first to answer or to take what they were sent.
+    behind: BTreeSet<DeviceId>,
 }
 
 impl Control {
@@ -127,11 +137,12 @@ impl Control {
         }
     }
 
-    /// A device has subscribed; tells those who have something for it.
-    pub(crate) fn subscribed(&self, device: DeviceId, path: &str) {
+    /// A device has subscribed, or came back to a session in which it had; tells those who have something for it.
+    pub(crate) fn subscribed<'a>(&self, device: DeviceId, mut paths: impl Iterator<Item = &'a str>) {
         let command = Topic::Command { device, command: CommandId::from_uuid(uuid::Uuid::nil()) };
-        let is_for_it = |topic: Topic| filter::matches(path, &topic.to_string());
-        if is_for_it(command) || is_for_it(Topic::TwinDesired(device)) {
+        let topics = [command.to_string(), Topic::TwinDesired(device).to_string()];
+        // Once, whatever it subscribed to: it would get everything twice.
+        if paths.any(|path| topics.iter().any(|topic| filter::matches(path, topic))) {
             self.came.add([device]);
         }
     }
@@ -149,21 +160,48 @@ impl Saying {
 
 impl Came {
     fn add(&self, devices: impl IntoIterator<Item = DeviceId>) {
-        let mut all = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = all.len();
-        all.extend(devices);
+        let mut waiting = self.lock();
+        let before = waiting.came.len();
+        waiting.came.extend(devices);
         // Who puts back what is left of nothing must not wake itself for ever.
-        if all.len() > before {
+        if waiting.came.len() > before {
             self.changed.notify_one();
         }
     }
 
-    fn has(&self, device: DeviceId) -> bool {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner).contains(&device)
+    fn fall_behind(&self, device: DeviceId) {
+        self.lock().behind.insert(device);
     }
 
-    fn take(&self) -> BTreeSet<DeviceId> {
-        std::mem::take(&mut *self.devices.lock().unwrap_or_else(PoisonError::into_inner))
+    fn answered(&self, device: DeviceId) {
+        let mut waiting = self.lock();
+        if waiting.behind.remove(&device) {
+            waiting.next.insert(device);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Those that are behind are tried again, whether they answered or not.
+    fn retry(&self) {
+        let mut waiting = self.lock();
+        let mut behind = std::mem::take(&mut waiting.behind);
+        waiting.next.append(&mut behind);
+    }
+
+    /// Whether more waits for a device, which has to come before anything new.
+    fn has(&self, device: DeviceId) -> bool {
+        let waiting = self.lock();
+        [&waiting.came, &waiting.next, &waiting.behind].iter().any(|devices| devices.contains(&device))
+    }
+
+    /// Those that came, and those that have answered.
+    fn take(&self) -> (BTreeSet<DeviceId>, BTreeSet<DeviceId>) {
+        let mut waiting = self.lock();
+        (std::mem::take(&mut waiting.came), std::mem::take(&mut waiting.next))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,12 +268,12 @@ mod tests {
         let (control, _brought) = Control::new(Metrics::default());
         let device = DeviceId::new(Timestamp(1), [2; 10]);
         for path in ["receipts", "commands/x/ack"] {
-            control.subscribed(device, &format!("v1/{device}/{path}"));
+            control.subscribed(device, [&*format!("v1/{device}/{path}")].into_iter());
         }
-        assert_eq!(control.came.take(), BTreeSet::new());
+        assert_eq!(control.came.take().0, BTreeSet::new());
         for path in ["commands/+", "twin/desired", "twin/#", "#"] {
-            control.subscribed(device, &format!("v1/{device}/{path}"));
-            assert_eq!(control.came.take(), BTreeSet::from([device]), "{path}");
+            control.subscribed(device, [&*format!("v1/{device}/{path}")].into_iter());
+            assert_eq!(control.came.take().0, BTreeSet::from([device]), "{path}");
         }
     }
 
@@ -245,9 +283,28 @@ mod tests {
         let wakes = || came.changed.notified().now_or_never().is_some();
         came.add([]);
         assert!(!wakes(), "nothing was left to put back");
-        came.add([DeviceId::new(Timestamp(1), [2; 10])]);
+        let device = DeviceId::new(Timestamp(1), [2; 10]);
+        came.add([device]);
         assert!(wakes() && !wakes());
-        came.add(came.take());
+        came.add(came.take().0);
         assert!(wakes(), "who could not be looked after is put back");
+    }
+
+    #[test]
+    fn who_is_behind_goes_on_with_an_answer() {
+        let came = Came::default();
+        let device = DeviceId::new(Timestamp(1), [2; 10]);
+        let next = || came.take().1.into_iter().collect::<Vec<_>>();
+        came.answered(device);
+        assert!(!came.has(device) && next().is_empty(), "nothing more waits for it");
+        came.fall_behind(device);
+        assert!(came.has(device) && next().is_empty());
+        came.answered(device);
+        assert!(came.has(device), "until it is looked after");
+        assert_eq!(next(), [device]);
+        came.fall_behind(device);
+        came.retry();
+        assert_eq!(next(), [device]);
+        assert!(!came.has(device));
     }
 }

@@ -11,6 +11,7 @@ CREATE TABLE commands (
     signed       TEXT,
     author       TEXT    NOT NULL,
     bulk         BLOB,
+    request      TEXT,
     created_at   INTEGER NOT NULL,
     deadline     INTEGER NOT NULL,
     status       TEXT    NOT NULL,
@@ -24,6 +25,9 @@ CREATE TABLE commands (
     ended_at     INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX commands_device ON commands (device, id);
+CREATE INDEX commands_waiting ON commands (device, id) WHERE ended_at IS NULL;
+CREATE INDEX commands_status ON commands (organization, status, id);
+CREATE INDEX commands_request ON commands (request) WHERE request IS NOT NULL;
 CREATE INDEX commands_organization ON commands (organization, id);
 CREATE INDEX commands_bulk ON commands (bulk, id) WHERE bulk IS NOT NULL;
 CREATE INDEX commands_outbox ON commands (outbox_due) WHERE outbox_due IS NOT NULL;
@@ -38,9 +42,11 @@ CREATE TABLE bulk_commands (
     args         TEXT    NOT NULL,
     author       TEXT    NOT NULL,
     total        INTEGER NOT NULL,
+    request      TEXT,
     created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bulk_commands_organization ON bulk_commands (organization, id);
+CREATE INDEX bulk_commands_request ON bulk_commands (request) WHERE request IS NOT NULL;
 
 -- What a device should be and says it is. `desired_due` says that the broker has still to tell the device.
 CREATE TABLE twins (

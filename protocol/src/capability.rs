@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::command::CommandReason;
+use crate::words::plain_words;
 
 pub use brightness::{Brightness, Order as BrightnessOrder, State as BrightnessState};
 pub use content::{Content, Item, Order as ContentOrder, State as ContentState};
@@ -148,6 +149,14 @@ macro_rules! capabilities {
                 Ok(())
             }
 
+            /// Whether it has every capability that a part of a twin is called like; null takes a part away.
+            pub fn has_parts_of(&self, state: &Map<String, Value>) -> Result<(), Fault> {
+                $(if self.$field.is_none() && state.get($name::NAME).is_some_and(|part| !part.is_null()) {
+                    return Err(Fault::new(format!("/{}", $name::NAME), "the device has not declared that it can do this"));
+                })*
+                Ok(())
+            }
+
             /// What the twin changes to once the order is done, as a merge patch; `state` is what is known of the device.
             pub fn after(&self, state: &Map<String, Value>, order: &Order) -> Result<Map<String, Value>, CommandReason> {
                 match order {
@@ -194,7 +203,8 @@ const MAX_KEYS: usize = 32;
 const MAX_NAME: usize = 128;
 
 fn read_order<C: Capability>(name: &str, args: &Value) -> Result<C::Order, Fault> {
-    serde_json::from_value(json!({"name": name, "args": args})).map_err(|error| Fault::new("/args", error))
+    serde_json::from_value(json!({"name": name, "args": args}))
+        .map_err(|error| Fault::new("/args", plain_words(&error.to_string())))
 }
 
 fn write_order(order: &impl Serialize) -> (String, Value) {
@@ -204,7 +214,8 @@ fn write_order(order: &impl Serialize) -> (String, Value) {
 }
 
 fn read_part<C: Capability>(part: &Value) -> Result<C::State, Fault> {
-    C::State::deserialize(part).map_err(|error| Fault::new(format!("/{}", C::NAME), error))
+    C::State::deserialize(part)
+        .map_err(|error| Fault::new(format!("/{}", C::NAME), plain_words(&error.to_string())))
 }
 
 fn patch(name: &str, part: &impl Serialize) -> Map<String, Value> {

@@ -78,15 +78,17 @@ impl Ack {
         Self { reason: Some(reason.as_str().to_owned()), detail, ..Self::new(status) }
     }
 
-    /// The reason as a word of the closed list, and the device's words: what is no such word is the device's words.
+    /// The reason as a word of the closed list, and the device's words: what is no such word, or one that is the platform's, is
+    /// the device's words. What did not end badly has no reason.
     pub fn cause(&self) -> (Option<CommandReason>, Option<String>) {
         let kept = |text: &String| text.chars().take(MAX_DETAIL).collect::<String>();
-        let Some(said) = self.reason.as_ref().filter(|said| !said.is_empty()) else {
+        let is_bad = matches!(self.status, AckStatus::Failed | AckStatus::Refused);
+        let Some(said) = self.reason.as_ref().filter(|said| is_bad && !said.is_empty()) else {
             return (None, self.detail.as_ref().map(kept));
         };
-        match said.parse() {
-            Ok(reason) => (Some(reason), self.detail.as_ref().map(kept)),
-            Err(CommandReasonError) => {
+        match said.parse::<CommandReason>() {
+            Ok(reason) if reason.is_of_devices() => (Some(reason), self.detail.as_ref().map(kept)),
+            Ok(_) | Err(CommandReasonError) => {
                 (Some(CommandReason::Other), self.detail.as_ref().or(Some(said)).map(kept))
             }
         }

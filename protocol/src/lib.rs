@@ -24,6 +24,7 @@ mod text;
 pub mod time;
 pub mod topic;
 pub mod twin;
+mod words;
 
 pub use batch::{Batch, BatchError, Decoded, MAX_BATCH_BYTES, MAX_PINGS, MAX_SEQ, Ping};
 pub use boot::{Boot, BootError};
@@ -48,3 +49,4 @@ pub use subject::{Subject, SubjectError};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicError};
 pub use twin::{Desired, MAX_TWIN_BYTES, MAX_TWIN_DEPTH, Reported};
+pub use words::plain_words;

@@ -39,6 +39,8 @@ pub struct Command {
     pub author: Author,
     /// The order to many devices that it is part of.
     pub bulk: Option<BulkCommandId>,
+    /// A word for the request that it came from, by which a repeat of that request finds it.
+    pub request: Option<String>,
     /// When it was ordered.
     pub created_at: Timestamp,
     /// Never begun after this.
@@ -82,6 +84,8 @@ pub struct NewCommand {
     pub author: Author,
     /// See [`Command::bulk`].
     pub bulk: Option<BulkCommandId>,
+    /// See [`Command::request`]: 1 to 64 of `a-z` and `0-9`.
+    pub request: Option<String>,
     /// Not sent before this.
     pub due_at: Timestamp,
     /// See [`Command::deadline`].
@@ -105,6 +109,7 @@ impl NewCommand {
         check_name(&self.name)?;
         check_args(&self.args)?;
         text::check_optional("a signed order", self.signed.as_deref(), 2 * MAX_ARGS_BYTES)?;
+        check_request(self.request.as_deref())?;
         if self.deadline <= self.due_at {
             return Err(StoreError::Invalid("the deadline is before the command would be sent".into()));
         }
@@ -119,6 +124,18 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         return Err(StoreError::Invalid(rule));
     }
     Ok(())
+}
+
+/// Whether a request can be told by that word.
+pub(crate) fn check_request(request: Option<&str>) -> Result<()> {
+    let is_word = |word: &str| {
+        (1..=64).contains(&word.len())
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if request.is_none_or(is_word) {
+        return Ok(());
+    }
+    Err(StoreError::Invalid("a request is told by 1 to 64 of a-z and 0-9".into()))
 }
 
 /// Whether a command can have these arguments.
@@ -145,6 +162,23 @@ impl Store {
         row.ok_or(StoreError::NotFound)?.read()
     }
 
+    /// The command that came from that request since then, if one did.
+    pub async fn command_of_request(
+        &self,
+        organization: OrganizationId,
+        request: &str,
+        since: Timestamp,
+    ) -> Result<Option<Command>> {
+        const SQL: &str = select_commands!("WHERE request = $1 AND organization = $2 AND created_at >= $3");
+        let row: Option<CommandRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(request)
+            .bind(organization.as_uuid())
+            .bind(since.0)
+            .fetch_optional(db)
+            .await?);
+        row.map(CommandRow::read).transpose()
+    }
+
     /// The commands of an organization, newest first.
     pub async fn commands(
         &self,
@@ -152,9 +186,11 @@ impl Store {
         filter: CommandFilter,
         page: Page,
     ) -> Result<Listed<Command>> {
-        const ALL: &str = select_commands!(
-            "WHERE organization = $1 AND id < $2 AND ($3 IS NULL OR status = $3) ORDER BY id DESC LIMIT $4"
-        );
+        const ALL: &str =
+            select_commands!("WHERE organization = $1 AND id < $2 AND $3 IS NULL ORDER BY id DESC LIMIT $4");
+        // What is rare among many is found by an index of its own.
+        const SO_FAR: &str =
+            select_commands!("WHERE organization = $1 AND id < $2 AND status = $3 ORDER BY id DESC LIMIT $4");
         const OF_DEVICE: &str = select_commands!(
             "WHERE organization = $1 AND id < $2 AND ($3 IS NULL OR status = $3) AND device = $5
                 ORDER BY id DESC LIMIT $4"
@@ -170,6 +206,7 @@ impl Store {
         let device = filter.device.map(|device| device.as_uuid());
         let bulk = filter.bulk.map(|bulk| bulk.as_uuid());
         let (sql, more) = match (device, bulk) {
+            (None, None) if filter.status.is_some() => (SO_FAR, vec![]),
             (None, None) => (ALL, vec![]),
             (Some(device), None) => (OF_DEVICE, vec![device]),
             (None, Some(bulk)) => (OF_BULK, vec![bulk]),

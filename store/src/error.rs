@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The value can never be stored; the text says why, in words for whoever sent it.
     #[error("{0}")]
     Invalid(String),
+    /// There are as many of these as there may be; the text names them.
+    #[error("no more {0} fit")]
+    Full(&'static str),
     /// The engine cannot be reached or is too busy: the same call may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),

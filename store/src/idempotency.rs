@@ -24,8 +24,8 @@ pub enum Begin {
     InProgress,
 }
 
-/// For how long an answer is given again.
-const KEPT_MS: i64 = 24 * 3_600_000;
+/// For how long an answer is given again, in milliseconds.
+pub const IDEMPOTENCY_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// A request that is not answered after this long never will be: its program died.
 const ABANDONED_MS: i64 = 60_000;
@@ -49,7 +49,7 @@ impl Store {
         within!(&mut tx, |db| sqlx::query(FORGET)
             .bind(organization.as_uuid())
             .bind(key)
-            .bind(now.minus(KEPT_MS).0)
+            .bind(now.minus(IDEMPOTENCY_KEPT_MS).0)
             .bind(now.minus(ABANDONED_MS).0)
             .execute(db)
             .await
@@ -120,7 +120,7 @@ impl Store {
         const SQL: &str = "DELETE FROM idempotency WHERE begun_at <= $1";
         let mut tx = self.begin().await?;
         let expired = within!(&mut tx, |db| sqlx::query(SQL)
-            .bind(now.minus(KEPT_MS).0)
+            .bind(now.minus(IDEMPOTENCY_KEPT_MS).0)
             .execute(db)
             .await?
             .rows_affected());

@@ -85,14 +85,16 @@ pub use engine::{Postgres, Sqlite, Store};
 pub use error::{Result, StoreError};
 pub use grant::{Grant, GrantStanding, NewGrant, RevokedWhy};
 pub use home_assistant::HomeAssistant;
-pub use idempotency::Begin;
+pub use idempotency::{Begin, IDEMPOTENCY_KEPT_MS};
 pub use ingest::{Append, BootMarks, BootRow, HashChunk, NewSegment, Numbers, StoredSegment};
 pub use invitation::{Invitation, NewInvitation};
 pub use key::ApiKey;
 pub use live::{Change, Following, Listener, Live, Memory, TwinNotice};
 pub use loss::Loss;
 pub use membership::{Member, Membership};
-pub use orders::{ANSWER_GRACE_MS, Answered, Giving, Handled, Heard, Hearing, Orders, Said};
+pub use orders::{
+    ANSWER_GRACE_MS, Answered, Claimed, Giving, Handled, Heard, Hearing, MAX_OPEN, Orders, Said,
+};
 pub use organization::{KeyEpoch, Organization};
 pub use page::{Listed, Page};
 pub use phone::MAX_PHONES;

@@ -4,6 +4,7 @@
 //! thousand, and so that what one device says is taken in the order in which it said it.
 
 mod batch;
+mod mint;
 mod request;
 mod write;
 
@@ -20,25 +21,35 @@ use crate::clock::Clock;
 use crate::command::{Author, Command, NewCommand};
 use crate::engine::Store;
 use crate::error::Result;
-use crate::live::Live;
+use crate::live::{Following, Live};
 use crate::random;
 use crate::text;
 use crate::twin::Twin;
 
-pub use request::{Answered, Giving, Handled, Heard, Hearing, Said};
+pub use request::{Answered, Claimed, Giving, Handled, Heard, Hearing, Said};
 
+use mint::Mint;
 use request::{Outcome, Request, Step, gone};
 
 /// Writes commands and twins. Cloning shares the task that does it.
 #[derive(Debug, Clone)]
 pub struct Orders {
     queue: mpsc::Sender<Request>,
+    mint: Arc<Mint>,
+    store: Store,
     live: Live,
     clock: Clock,
 }
 
 /// Requests that may wait; whoever comes then waits for a place.
 const QUEUE: usize = 4_096;
+
+/// Commands of one device that may be on their way to it, or wait for that: enough for everything that makes sense, and no
+/// more than its connection and the device itself can hold.
+pub const MAX_OPEN: usize = 1_000;
+
+/// Commands that are claimed for a device at once.
+const CLAIMED: usize = 64;
 
 /// How long after its deadline a device that got a command may still say how it ended.
 pub const ANSWER_GRACE_MS: i64 = 10_000;
@@ -47,17 +58,18 @@ impl Orders {
     /// Starts the task; it ends once nobody has an `Orders` any more.
     pub fn start(store: Store, live: Live, clock: Clock) -> (Self, JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(write::run(store, live.clone(), clock.clone(), requests));
-        (Self { queue, live, clock }, task)
+        let task = tokio::spawn(write::run(store.clone(), live.clone(), clock.clone(), requests));
+        (Self { queue, mint: Arc::default(), store, live, clock }, task)
     }
 
-    /// An id for a command to be given.
+    /// An id for a command to be given, after all that were asked for before.
     pub fn new_id(&self) -> Result<CommandId> {
-        Ok(CommandId::new(self.clock.now(), random::bytes()?))
+        Ok(self.mint.next(self.clock.now(), random::bytes()?))
     }
 
     /// Gives a command: it is in the outbox when this returns. [`NotFound`](crate::StoreError::NotFound) where there is no such
-    /// device, [`Invalid`](crate::StoreError::Invalid) where the device has declared that it cannot do this.
+    /// device, [`Invalid`](crate::StoreError::Invalid) where the device has declared that it cannot do this,
+    /// [`Full`](crate::StoreError::Full) where [`MAX_OPEN`] commands of the device have not come to their end.
     pub async fn give(&self, new: NewCommand) -> Result<Arc<Command>> {
         self.begin(new).await?.committed().await
     }
@@ -71,18 +83,19 @@ impl Orders {
 
     /// Gives a command and waits until it came to its end, but no longer than `patience`: as it is then.
     pub async fn give_and_wait(&self, new: NewCommand, patience: Duration) -> Result<Arc<Command>> {
-        let mut progress = self.live.follow(new.id);
+        let progress = self.live.follow(new.id);
         let given = self.give(new).await?;
-        let ended = async {
-            while let Some(command) = progress.next().await {
-                if command.status.is_final() {
-                    return Some(command);
-                }
-            }
-            None
-        };
-        let ended = timeout(patience, ended).await.ok().flatten();
-        Ok(ended.or_else(|| progress.newest()).unwrap_or(given))
+        Ok(until_it_ends(progress, given, patience).await)
+    }
+
+    /// Waits for a command that was given before, as [`Orders::give_and_wait`] does.
+    pub async fn wait(&self, given: Arc<Command>, patience: Duration) -> Result<Arc<Command>> {
+        let progress = self.live.follow(given.id);
+        let read = self.store.command(given.organization, given.id).await?;
+        if read.status.is_final() {
+            return Ok(Arc::new(read));
+        }
+        Ok(until_it_ends(progress, Arc::new(read), patience).await)
     }
 
     /// Calls a command back. [`Conflict`](crate::StoreError::Conflict) where it was sent, or is just being sent.
@@ -140,9 +153,10 @@ impl Orders {
         self.ask(Step::Handled(handled)).await.map(drop)
     }
 
-    /// What waits for a device that is there now, or was sent to it and not answered; all of it counts as sent.
-    pub async fn claim(&self, device: DeviceId) -> Result<Vec<Command>> {
-        Ok(self.ask(Step::Claim(device)).await?.into_claimed())
+    /// What waits for a device that is there, and `again` what was sent to it and not answered. Nobody can call it back from now
+    /// on, until it is [`handled`](Orders::handled).
+    pub async fn claim(&self, device: DeviceId, again: bool) -> Result<Claimed> {
+        Ok(self.ask(Step::Claim { device, again }).await?.into_claimed())
     }
 
     /// Ends what was not answered in time. Gives how many there were: 0 when nothing is left to end.
@@ -164,6 +178,20 @@ impl Orders {
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+/// A command when it came to its end, or as it is when patience is over.
+async fn until_it_ends(mut progress: Following, given: Arc<Command>, patience: Duration) -> Arc<Command> {
+    let ended = async {
+        while let Some(command) = progress.next().await {
+            if command.status.is_final() {
+                return Some(command);
+            }
+        }
+        None
+    };
+    let ended = timeout(patience, ended).await.ok().flatten();
+    ended.or_else(|| progress.newest()).unwrap_or(given)
 }
 
 fn check_said(said: &Said) -> Result<()> {

@@ -54,6 +54,7 @@ impl Voice {
                 signed: None,
                 author,
                 bulk: None,
+                request: None,
                 due_at: now,
                 deadline: now.plus(DEADLINE_MS),
             };
@@ -110,6 +111,7 @@ fn failed(error: StoreError) -> Outcome {
     Outcome::Failed(match error {
         StoreError::NotFound => CommandReason::DeviceDeleted,
         StoreError::Invalid(_) => CommandReason::NotSupported,
+        StoreError::Full(_) => CommandReason::Busy,
         error => {
             tracing::error!(%error, "an order of an assistant could not be given");
             CommandReason::Interrupted

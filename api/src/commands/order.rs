@@ -1,7 +1,8 @@
 //! What is ordered: read from a body, and held against what the device has declared.
 
 use protocol::{
-    CommandReason, DeviceId, DeviceKind, MAX_ARGS_BYTES, MAX_COMMAND_NAME, SignedOrder, Timestamp, command,
+    Capabilities, CommandReason, DeviceId, DeviceKind, MAX_ARGS_BYTES, MAX_COMMAND_NAME, SignedOrder,
+    Timestamp, command,
 };
 use serde_json::{Map, Value};
 use store::{Device, StoreError};
@@ -59,7 +60,15 @@ impl Order {
         };
         let Some(profile) = &device.profile else { return Ok(()) };
         let order = match protocol::Order::read(&self.name, &self.args) {
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                let capability = self.name.split('.').next().unwrap_or_default();
+                if !Capabilities::NAMES.contains(&capability) {
+                    return Ok(());
+                }
+                let orders = protocol::Order::NAMES.iter().copied().flatten();
+                let orders: Vec<_> = orders.filter(|name| name.starts_with(capability)).copied().collect();
+                return wrong("/name", format!("no such command; there is {}", orders.join(" and ")));
+            }
             Ok(Some(order)) => order,
             Err(fault) => return wrong(&fault.path, fault.what),
         };

@@ -1,15 +1,20 @@
 //! Waiting for the end of a command, within a time and among so many.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use protocol::OrganizationId;
 use store::{Command, NewCommand, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::idempotency::Origin;
 use crate::problem::{Kind, Problem};
+use crate::serve::Closing;
 
 /// The longest that anybody waits.
 const MAX_PATIENCE: Duration = Duration::from_secs(30);
@@ -19,6 +24,30 @@ pub(crate) const MAX_WAITING: usize = 256;
 /// How many calls of each organization wait; cloning shares it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiting(Arc<Mutex<HashMap<OrganizationId, usize>>>);
+
+/// Where a call may wait, and until when at most.
+pub(crate) struct Room {
+    waiting: Waiting,
+    /// Told when the server stops.
+    pub(super) closing: CancellationToken,
+}
+
+impl Room {
+    /// See [`Waiting::enter`].
+    pub(super) fn enter(&self, organization: OrganizationId) -> Result<Place, Problem> {
+        self.waiting.enter(organization)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Room {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let waiting = parts.extensions.get::<Waiting>().cloned().unwrap_or_default();
+        let closing = parts.extensions.get::<Closing>().map(|Closing(token)| token.clone());
+        Ok(Self { waiting, closing: closing.unwrap_or_default() })
+    }
+}
 
 /// The place of a call that waits; it is free again when this goes.
 pub(crate) struct Place {
@@ -62,15 +91,39 @@ pub(super) async fn give(
     patience: Duration,
     closing: &CancellationToken,
 ) -> Result<Arc<Command>, StoreError> {
-    let (organization, id) = (new.organization, new.id);
+    let organization = new.organization;
+    let known = given_before(app, &new).await?;
+    let id = known.as_ref().map_or(new.id, |known| known.id);
+    let ended = async {
+        match known {
+            Some(known) => app.orders.wait(known, patience).await,
+            None => app.orders.give_and_wait(new, patience).await,
+        }
+    };
     tokio::select! {
         biased;
-        ended = app.orders.give_and_wait(new, patience) => ended,
+        ended = ended => ended,
         () = closing.cancelled() => app.store.command(organization, id).await.map(Arc::new).map_err(|error| match error {
             StoreError::NotFound => StoreError::Unavailable("the server stops".to_owned()),
             other => other,
         }),
     }
+}
+
+/// Gives a command, unless the same request gave it before.
+pub(super) async fn give_once(app: &App, new: NewCommand) -> Result<Arc<Command>, StoreError> {
+    match given_before(app, &new).await? {
+        Some(known) => Ok(known),
+        None => app.orders.give(new).await,
+    }
+}
+
+/// The command that the same request gave before the program died in the middle of it.
+async fn given_before(app: &App, new: &NewCommand) -> Result<Option<Arc<Command>>, StoreError> {
+    let Some(request) = &new.request else { return Ok(None) };
+    let since = Origin::since(app.orders.now());
+    let known = app.store.command_of_request(new.organization, request, since).await?;
+    Ok(known.map(Arc::new))
 }
 
 /// How long to wait: a number of seconds or milliseconds with its unit.

@@ -48,7 +48,7 @@ async fn beside<A>(main: impl Future<Output = A>, other: impl Future<Output = ()
 }
 
 /// The command that somebody gives meanwhile.
-async fn given(world: &World) -> CommandId {
+pub(crate) async fn given(world: &World) -> CommandId {
     loop {
         let listed = world.get("/api/v1/commands").await.json();
         if let Some(first) = listed["items"].as_array().unwrap().first() {

@@ -1,7 +1,10 @@
 //! Writes that are sent twice.
 
+use protocol::{Ack, AckStatus};
 use serde_json::{Value, json};
 
+use crate::commands::{given, id_of, lamp};
+use crate::engines::each_engine;
 use crate::world::{Answer, HOUR, NOW, World};
 
 fn venue() -> Value {
@@ -173,4 +176,33 @@ async fn a_key_is_checked() {
         200
     );
     world.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_is_not_given_twice_by_a_repeat_after_a_crash() {
+    each_engine(async |world| {
+        let (device, path) = lamp(&world).await;
+        let (path, body) = (format!("{path}?wait=30s"), json!({"name": "identify"}));
+        let first = post(&world, "k", &path, &body);
+        let repeat = async {
+            let id = given(&world).await;
+            // As if the program had died in the middle of the first.
+            world.set_time(NOW + 61_000);
+            let repeat = post(&world, "k", &path, &body);
+            let answer = async {
+                let done = Ack::new(AckStatus::Done);
+                world.app.orders.answer(world.organization, device, id, done).await.unwrap();
+            };
+            let (repeat, ()) = tokio::join!(repeat, answer);
+            assert_eq!((repeat.status, id_of(&repeat.json())), (200, id), "{}", repeat.text);
+            assert_eq!(repeat.header("idempotent-replayed"), "", "its answer was lost");
+        };
+        let (first, ()) = tokio::join!(first, repeat);
+        assert_eq!(world.get("/api/v1/commands").await.all("id").len(), 1, "{}", first.text);
+        // Another request is another command.
+        let other = post(&world, "l", &path.replace("30s", "1ms"), &body).await;
+        assert_eq!(other.status, 202, "{}", other.text);
+        assert_eq!(world.get("/api/v1/commands").await.all("id").len(), 2);
+    })
+    .await;
 }

@@ -129,8 +129,12 @@ pub(crate) fn talk(
     shutdown: &CancellationToken,
 ) -> (Control, Arc<Births>, Talks) {
     let (control, Brought { sayings, orders: ordered }) = Control::new(metrics.clone());
-    let hearing =
-        Hearing { orders: orders.clone(), dispatch: Arc::clone(dispatch), metrics: metrics.clone() };
+    let hearing = Hearing {
+        orders: orders.clone(),
+        dispatch: Arc::clone(dispatch),
+        came: control.came(),
+        metrics: metrics.clone(),
+    };
     let placing =
         Placing { orders: orders.clone(), registry: Arc::clone(registry), metrics: metrics.clone() };
     let telling = Telling {

@@ -64,8 +64,8 @@ impl Connection<'_> {
             codec::suback(packet, self.version, id, &codes, detail);
         });
         self.answer_after_commit(id, packet);
+        self.send_what_waits(fresh.iter().map(|(subscribed, _)| &*subscribed.filter));
         for (subscribed, known) in fresh {
-            self.send_what_waits(&subscribed.filter);
             self.ask_for_retained(subscribed, known);
         }
         // Many filters are much work, and others have their turn before the next of it.
@@ -117,12 +117,20 @@ impl Connection<'_> {
         Ok(())
     }
 
+    /// A client that comes back to a kept session does not subscribe again.
+    pub(super) fn resume(&self) {
+        let filters: Vec<_> =
+            self.session.state().subscriptions.iter().map(|known| known.filter.clone()).collect();
+        self.send_what_waits(filters.iter().map(|filter| &**filter));
+    }
+
     /// What the platform keeps for a device otherwise than as a retained message.
-    fn send_what_waits(&self, path: &str) {
+    fn send_what_waits<'a>(&self, paths: impl Iterator<Item = &'a str> + Clone) {
         let Identity::Device(device) = self.access.identity else { return };
-        if filter::matches(path, &protocol::Topic::Receipts(device).to_string()) {
+        let receipts = protocol::Topic::Receipts(device).to_string();
+        if paths.clone().any(|path| filter::matches(path, &receipts)) {
             self.front.ingest.repeat_receipts(device);
         }
-        self.front.control.subscribed(device, path);
+        self.front.control.subscribed(device, paths);
     }
 }

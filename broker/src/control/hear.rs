@@ -8,7 +8,7 @@ use protocol::{Ack, CommandId, DeviceId, ForwardedAck, OrganizationId, Reported,
 use store::{Answered, Heard, Orders, Said, StoreError, Twin};
 use tokio::sync::mpsc;
 
-use super::Saying;
+use super::{Came, Saying};
 use crate::codec::{Qos, reason};
 use crate::connection::Reply;
 use crate::dispatch::Dispatch;
@@ -22,6 +22,7 @@ const UNDER_WAY: usize = 1_024;
 pub(crate) struct Hearing {
     pub(crate) orders: Orders,
     pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) came: Arc<Came>,
     pub(crate) metrics: Metrics,
 }
 
@@ -79,6 +80,9 @@ impl Hearing {
             reply.settle(code);
         }
         self.metrics.count_answer(heard.answered, ack.is_some());
+        if ack.is_some() {
+            self.came.answered(device);
+        }
         if let Some((command, ack)) = ack
             && matches!(heard.answered, Answered::Advanced | Answered::Late)
         {

@@ -101,6 +101,7 @@ impl Placing {
             signed: None,
             author,
             bulk: None,
+            request: None,
             due_at: now,
             deadline: now.plus(ttl_ms),
         };
@@ -119,6 +120,7 @@ impl Placing {
         let (cause, code) = match error {
             StoreError::Invalid(_) => ("impossible_order", Some(reason::PAYLOAD_FORMAT_INVALID)),
             StoreError::NotFound => ("unknown_device", Some(reason::TOPIC_NAME_INVALID)),
+            StoreError::Full(_) => ("commands_open", Some(reason::QUOTA_EXCEEDED)),
             _ => ("order_not_stored", None),
         };
         self.metrics.refuse(cause);

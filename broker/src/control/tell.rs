@@ -82,7 +82,11 @@ impl Telling {
                 if is_tick {
                     looks = (looks + 1) % LOOKS;
                 }
-                if is_tick && looks == 0 { self.end_overdue().await } else { Ok(()) }
+                if !is_tick || looks > 0 {
+                    return Ok(());
+                }
+                self.came.retry();
+                self.end_overdue().await
             };
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -99,13 +103,19 @@ impl Telling {
         }
     }
 
-    /// Tells what was just given, and has it noted beside what comes next.
+    /// Tells what was just given.
     async fn tell(&self, given: &[Arc<Command>], round: &mut Round) {
         let news = given.iter().map(Arc::as_ref).filter(|command| !round.told.contains(&command.id));
         let handled = self.hand_over(news);
+        self.note(handled, round).await;
+    }
+
+    /// Has it noted beside what comes next.
+    async fn note(&self, handled: Handled, round: &mut Round) {
         if handled == Handled::default() {
             return;
         }
+        round.told.extend(&handled.sent);
         while round.notes.len() >= NOTES
             && let Some(noted) = round.notes.next().await
         {
@@ -145,15 +155,18 @@ impl Telling {
     /// Hands commands to the connections of their devices.
     fn hand_over<'a>(&self, commands: impl IntoIterator<Item = &'a Command>) -> Handled {
         let mut handled = Handled::default();
+        let now = self.clock.now();
         for command in commands {
-            // Who has just come gets this with what waited longer.
-            if self.came.has(command.device) {
+            // For whom more waits, this comes after that.
+            let waits = command.deadline <= now || self.came.has(command.device);
+            if !waits && self.send(command) {
+                handled.sent.push(command.id);
                 continue;
             }
-            if self.send(command) {
-                handled.sent.push(command.id);
-            } else {
-                handled.waiting.push(command.id);
+            handled.waiting.push(command.id);
+            // It is there, and has no room.
+            if !waits && self.sessions.listens(command.device) {
+                self.came.fall_behind(command.device);
             }
         }
         handled
@@ -178,43 +191,59 @@ impl Telling {
         }
     }
 
-    /// Hands those who came what waits for them.
+    /// Hands those who came what waits for them, and those who are behind what comes next.
     async fn welcome(&self, round: &mut Round) -> Result<(), StoreError> {
-        let mut coming = self.came.take().into_iter();
+        let (came, next) = self.came.take();
+        let next = next.difference(&came).copied().collect::<Vec<_>>();
+        let mut coming = came.into_iter().map(|device| (device, true));
+        let mut coming = coming.by_ref().chain(next.into_iter().map(|device| (device, false)));
         let mut under_way = FuturesUnordered::new();
         let mut outcome = Ok(());
         loop {
             while under_way.len() < COMING
                 && outcome.is_ok()
-                && let Some(device) = coming.next()
+                && let Some((device, came)) = coming.next()
             {
-                under_way.push(async move { (device, self.welcome_one(device).await) });
+                under_way.push(async move { (device, self.welcome_one(device, came).await) });
             }
             let Some((device, done)) = under_way.next().await else { break };
             match done {
-                Ok(told) => round.told.extend(told),
+                Ok(handled) => self.note(handled, round).await,
                 Err(error) => {
                     self.came.add([device]);
                     outcome = Err(error);
                 }
             }
         }
-        self.came.add(coming);
+        self.came.add(coming.map(|(device, _)| device));
         outcome
     }
 
-    async fn welcome_one(&self, device: DeviceId) -> Result<Vec<CommandId>, StoreError> {
-        let Some(reporter) = self.registry.view().reporter(device) else { return Ok(Vec::new()) };
-        match self.store.twin(reporter.organization, device).await {
-            Ok(twin) if twin.desired.version > 0 => self.wish(&twin, true),
-            Ok(_) | Err(StoreError::NotFound) => {}
-            Err(error) => return Err(error),
+    async fn welcome_one(&self, device: DeviceId, came: bool) -> Result<Handled, StoreError> {
+        let Some(reporter) = self.registry.view().reporter(device) else { return Ok(Handled::default()) };
+        if came {
+            match self.store.twin(reporter.organization, device).await {
+                Ok(twin) if twin.desired.version > 0 => self.wish(&twin, true),
+                Ok(_) | Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
         }
-        let claimed = self.orders.claim(device).await?;
-        for command in &claimed {
-            self.send(command);
+        if !self.sessions.listens(device) {
+            return Ok(Handled::default());
         }
-        Ok(claimed.iter().map(|command| command.id).collect())
+        let claimed = self.orders.claim(device, came).await?;
+        let mut handled = Handled::default();
+        for command in &claimed.commands {
+            if self.send(command) {
+                handled.sent.push(command.id);
+            } else {
+                handled.waiting.push(command.id);
+            }
+        }
+        if claimed.more || !handled.waiting.is_empty() {
+            self.came.fall_behind(device);
+        }
+        Ok(handled)
     }
 
     async fn end_overdue(&self) -> Result<(), StoreError> {

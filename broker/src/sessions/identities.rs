@@ -1,13 +1,16 @@
 //! All sessions of one device or key: what is meant for a device, and the end of credentials.
 
-use protocol::{DeviceId, GrantId, KeyId};
+use std::sync::Arc;
+
+use protocol::{CommandId, DeviceId, GrantId, KeyId, Topic};
+use uuid::Uuid;
 
 use super::{Entry, Sessions};
 use crate::access::Identity;
 use crate::codec::Qos;
 use crate::filter;
 use crate::message::Message;
-use crate::session::{How, SessionKey, State};
+use crate::session::{How, Session, SessionKey, State};
 use crate::sign_in::Credential;
 
 impl Sessions {
@@ -115,6 +118,16 @@ impl Sessions {
     /// connection do not get it.
     pub(crate) fn reach_device(&self, device: DeviceId, message: &Message) -> bool {
         self.deliver_to(device, message, |state| state.link.is_some())
+    }
+
+    /// Whether a connection of the device has subscribed to its commands.
+    pub(crate) fn listens(&self, device: DeviceId) -> bool {
+        let topic = Topic::Command { device, command: CommandId::from_uuid(Uuid::nil()) }.to_string();
+        let listens = |session: &Arc<Session>| {
+            let state = session.state();
+            state.link.is_some() && state.how(&topic).is_some()
+        };
+        self.lock().of(Identity::Device(device)).any(listens)
     }
 
     /// Whether any connection of the identity is open.

@@ -123,6 +123,10 @@ impl From<StoreError> for Refusal {
             StoreError::Invalid(_) => {
                 Self::invalid_request("a parameter is too long or holds what it must not")
             }
+            error @ StoreError::Full(_) => {
+                tracing::warn!(%error, "a request found no room");
+                Self::new(ErrorCode::TemporarilyUnavailable, "try again later")
+            }
             StoreError::Unavailable(cause) => {
                 tracing::error!(%cause, "the database does not answer");
                 Self::new(ErrorCode::TemporarilyUnavailable, "try again in a moment")

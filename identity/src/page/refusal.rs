@@ -100,6 +100,7 @@ impl From<StoreError> for PageRefusal {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(_) => Self::Invalid(words::CHANGED_MEANWHILE.to_owned()),
             StoreError::Invalid(why) => Self::Invalid(why),
+            StoreError::Full(_) => Self::Busy,
             StoreError::Unavailable(cause) => {
                 tracing::error!(%cause, "the database does not answer");
                 Self::Busy

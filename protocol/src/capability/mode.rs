@@ -1,6 +1,6 @@
 //! Things of a device that are one of several settings: a wash programme, a fan's speed, heating or cooling.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,10 @@ impl Mode {
         let settings: BTreeMap<_, _> = self.settings.iter().map(|setting| (&setting.key, setting)).collect();
         if settings.len() != self.settings.len() {
             return Err(Fault::new("/settings", "each key once"));
+        }
+        let names: BTreeSet<_> = self.settings.iter().map(|setting| setting.name.to_lowercase()).collect();
+        if names.len() != self.settings.len() {
+            return Err(Fault::new("/settings", "each name once: people choose by it"));
         }
         check_keys("setting", settings.into_iter(), |setting| check_name(&setting.name))
             .map_err(|fault| fault.within("settings"))

@@ -63,6 +63,13 @@ reasons! {
     DeviceDeleted = "device_deleted",
 }
 
+impl CommandReason {
+    /// Whether a device can give it; the others are the platform's.
+    pub const fn is_of_devices(self) -> bool {
+        !matches!(self, Self::Undelivered | Self::Unanswered | Self::Cancelled | Self::DeviceDeleted)
+    }
+}
+
 /// A word that is no reason of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown reason of a command")]

@@ -1,13 +1,14 @@
 //! One order to many devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{BulkCommandId, CommandStatus, OrganizationId, Timestamp};
+use protocol::{BulkCommandId, CommandStatus, DeviceId, OrganizationId, Timestamp};
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
+use uuid::Uuid;
 
-use super::{Author, check_args, check_name};
+use super::{Author, check_args, check_name, check_request};
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::random;
@@ -45,6 +46,8 @@ pub struct NewBulkCommand {
     pub author: Author,
     /// See [`BulkCommand::total`].
     pub total: u64,
+    /// See [`NewCommand::request`](crate::NewCommand::request).
+    pub request: Option<String>,
 }
 
 impl Store {
@@ -56,10 +59,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<BulkCommandId> {
         const SQL: &str =
-            "INSERT INTO bulk_commands (id, organization, name, args, author, total, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+            "INSERT INTO bulk_commands (id, organization, name, args, author, total, created_at, request)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         check_name(&new.name)?;
         check_args(&new.args)?;
+        check_request(new.request.as_deref())?;
         let id = BulkCommandId::new(now, random::bytes()?);
         let mut tx = self.begin().await?;
         within!(&mut tx, |db| sqlx::query(SQL)
@@ -70,11 +74,36 @@ impl Store {
             .bind(new.author.to_string())
             .bind(new.total as i64)
             .bind(now.0)
+            .bind(new.request.as_deref())
             .execute(db)
             .await
             .map(drop))?;
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// The order to many devices that came from that request since then, if one did, and the devices that have its command.
+    pub async fn bulk_command_of_request(
+        &self,
+        organization: OrganizationId,
+        request: &str,
+        since: Timestamp,
+    ) -> Result<Option<(BulkCommandId, BTreeSet<DeviceId>)>> {
+        const SQL: &str =
+            "SELECT id FROM bulk_commands WHERE request = $1 AND organization = $2 AND created_at >= $3";
+        const DEVICES: &str = "SELECT device FROM commands WHERE bulk = $1";
+        let mut tx = self.snapshot().await?;
+        let id: Option<Uuid> = within!(&mut tx, |db| sqlx::query_scalar(SQL)
+            .bind(request)
+            .bind(organization.as_uuid())
+            .bind(since.0)
+            .fetch_optional(db)
+            .await?);
+        let Some(id) = id else { return Ok(None) };
+        let devices: Vec<Uuid> =
+            within!(&mut tx, |db| sqlx::query_scalar(DEVICES).bind(id).fetch_all(db).await?);
+        let devices = devices.into_iter().map(DeviceId::from_uuid).collect();
+        Ok(Some((BulkCommandId::from_uuid(id), devices)))
     }
 
     /// One order to many devices, with how far it got.

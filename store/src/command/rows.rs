@@ -14,8 +14,8 @@ use crate::error::{Result, StoreError};
 macro_rules! select_commands {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization, device, name, args, signed, author, bulk, created_at, deadline, status, outbox_due,
-                reason, detail, result, late_ack, sent_at, accepted_at, ended_at FROM commands ",
+            "SELECT id, organization, device, name, args, signed, author, bulk, request, created_at, deadline, status,
+                outbox_due, reason, detail, result, late_ack, sent_at, accepted_at, ended_at FROM commands ",
             $rest
         )
     };
@@ -34,26 +34,28 @@ impl Tx {
         rows.into_iter().map(CommandRow::read).collect()
     }
 
-    /// What is due and waits for these devices, or was sent to them and not answered.
+    /// What is due and waits for a device, or was sent to it and not answered: the oldest of it.
     pub(crate) async fn lock_waiting_commands(
         &mut self,
-        devices: &[Uuid],
+        device: DeviceId,
         now: Timestamp,
+        limit: usize,
     ) -> Result<Vec<Command>> {
         const SQLITE: &str = select_commands!(
-            "WHERE device IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND ended_at IS NULL
-                AND (outbox_due IS NULL OR outbox_due <= $2) AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id"
+            "WHERE device = $1 AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
+                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id LIMIT $3"
         );
         const POSTGRES: &str = select_commands!(
-            "WHERE device = ANY($1) AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
-                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id FOR UPDATE"
+            "WHERE device = $1 AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
+                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id LIMIT $3 FOR UPDATE"
         );
+        let (device, limit) = (device.as_uuid(), limit as i64);
         let rows: Vec<CommandRow> = match self {
             Self::Sqlite(tx) => {
-                sqlx::query_as(SQLITE).bind(hex_list(devices)).bind(now.0).fetch_all(&mut **tx).await?
+                sqlx::query_as(SQLITE).bind(device).bind(now.0).bind(limit).fetch_all(&mut **tx).await?
             }
             Self::Postgres(tx) => {
-                sqlx::query_as(POSTGRES).bind(devices).bind(now.0).fetch_all(&mut **tx).await?
+                sqlx::query_as(POSTGRES).bind(device).bind(now.0).bind(limit).fetch_all(&mut **tx).await?
             }
         };
         rows.into_iter().map(CommandRow::read).collect()
@@ -77,18 +79,21 @@ impl Tx {
 
     pub(crate) async fn insert_commands(&mut self, commands: &[&Command]) -> Result<()> {
         const SQLITE: &str = "INSERT INTO commands
-                (id, organization, device, name, args, signed, author, bulk, created_at, deadline, status, outbox_due)
+                (id, organization, device, name, args, signed, author, bulk, created_at, deadline, status, outbox_due,
+                request)
             SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3,
                 CAST(unhex(value ->> 4) AS TEXT), CAST(unhex(value ->> 5) AS TEXT), value ->> 6, unhex(value ->> 7),
-                value ->> 8, value ->> 9, 'queued', value ->> 10
+                value ->> 8, value ->> 9, 'queued', value ->> 10, value ->> 11
             FROM json_each($1)";
         const POSTGRES: &str = "INSERT INTO commands
-                (id, organization, device, name, args, signed, author, bulk, created_at, deadline, status, outbox_due)
+                (id, organization, device, name, args, signed, author, bulk, created_at, deadline, status, outbox_due,
+                request)
             SELECT row.id, row.organization, row.device, row.name, row.args::JSONB, row.signed, row.author, row.bulk,
-                row.created_at, row.deadline, 'queued', row.outbox_due
+                row.created_at, row.deadline, 'queued', row.outbox_due, row.request
             FROM UNNEST($1::UUID[], $2::UUID[], $3::UUID[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[],
-                $8::UUID[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[])
-                AS row (id, organization, device, name, args, signed, author, bulk, created_at, deadline, outbox_due)";
+                $8::UUID[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::TEXT[])
+                AS row (id, organization, device, name, args, signed, author, bulk, created_at, deadline, outbox_due,
+                    request)";
         for commands in portions(commands, |command| command.args.to_string().len()) {
             match self {
                 Self::Sqlite(tx) => {
@@ -103,6 +108,7 @@ impl Tx {
                             row.optional_bytes(command.bulk.map(|bulk| bulk.as_uuid()).as_ref().map(bytes));
                             row.number(command.created_at.0).number(command.deadline.0);
                             row.optional(command.outbox_due.map(|at| at.0));
+                            row.optional_word(command.request.as_deref());
                         });
                     }
                     sqlx::query(SQLITE).bind(rows.finish()).execute(&mut **tx).await?;
@@ -120,6 +126,7 @@ impl Tx {
                     let query = query.bind(column(commands, |command| command.created_at.0));
                     let query = query.bind(column(commands, |command| command.deadline.0));
                     let query = query.bind(column(commands, |command| command.outbox_due.map(|at| at.0)));
+                    let query = query.bind(column(commands, |command| command.request.clone()));
                     query.execute(&mut **tx).await?;
                 }
             }
@@ -234,6 +241,7 @@ pub(crate) struct CommandRow {
     signed: Option<String>,
     author: String,
     bulk: Option<Uuid>,
+    request: Option<String>,
     created_at: i64,
     deadline: i64,
     status: String,
@@ -259,6 +267,7 @@ impl CommandRow {
             signed: self.signed,
             author: self.author.parse()?,
             bulk: self.bulk.map(BulkCommandId::from_uuid),
+            request: self.request,
             created_at: Timestamp(self.created_at),
             deadline: Timestamp(self.deadline),
             status: self.status.parse().map_err(|_| StoreError::Corrupt("status of a command"))?,

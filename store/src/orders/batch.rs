@@ -10,7 +10,8 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::request::{Handled, Outcome, Said, Step};
+use super::CLAIMED;
+use super::request::{Claimed, Handled, Outcome, Said, Step};
 use crate::command::Command;
 use crate::command::rows::hex_list;
 use crate::engine::Tx;
@@ -21,7 +22,7 @@ use crate::twin::{Side, Twin, TwinChange};
 /// What a group works on, and what it changed of it.
 pub(super) struct Batch {
     now: Timestamp,
-    devices: HashMap<DeviceId, (OrganizationId, Option<Profile>)>,
+    devices: HashMap<DeviceId, Declared>,
     commands: BTreeMap<CommandId, Command>,
     twins: BTreeMap<DeviceId, Twin>,
     new: Vec<Arc<Command>>,
@@ -29,6 +30,14 @@ pub(super) struct Batch {
     changed_twins: BTreeSet<DeviceId>,
     changes: Vec<(OrganizationId, DeviceId, TwinChange)>,
     overdue: Vec<CommandId>,
+}
+
+/// A device that there is.
+pub(super) struct Declared {
+    organization: OrganizationId,
+    profile: Option<Profile>,
+    /// How many of its commands have not come to their end.
+    open: usize,
 }
 
 /// What has to be told once it is committed.
@@ -74,7 +83,7 @@ impl Batch {
                     commands.extend(sent.iter().chain(waiting).map(CommandId::as_uuid));
                     twins.extend(told.iter().map(|(device, _)| device.as_uuid()));
                 }
-                Step::Claim(_) => {}
+                Step::Claim { .. } => {}
                 Step::Expire => expires = true,
             }
         }
@@ -119,41 +128,30 @@ impl Batch {
         Ok(())
     }
 
-    /// Hands out what waits for devices that are there now.
+    /// Hands out what waits for devices that are there.
     pub(super) async fn claim(
-        &mut self,
+        &self,
         tx: &mut Tx,
         steps: &[Step],
         outcomes: &mut [Result<Outcome>],
     ) -> Result<()> {
-        let claims = || {
-            steps.iter().enumerate().filter_map(|(index, step)| match step {
-                Step::Claim(device) => Some((index, *device)),
-                _ => None,
-            })
-        };
-        let devices: BTreeSet<Uuid> = claims().map(|(_, device)| device.as_uuid()).collect();
-        if devices.is_empty() {
-            return Ok(());
-        }
-        let devices: Vec<_> = devices.into_iter().collect();
-        let mut waiting = tx.lock_waiting_commands(&devices, self.now).await?;
-        for command in &mut waiting {
-            if command.status == CommandStatus::Queued {
-                command.send(self.now);
-                command.outbox_due = None;
-                self.changed.insert(command.id);
-                self.commands.insert(command.id, command.clone());
+        for (step, outcome) in steps.iter().zip(outcomes) {
+            let Step::Claim { device, again } = step else { continue };
+            let mut commands = tx.lock_waiting_commands(*device, self.now, CLAIMED).await?;
+            let more = commands.len() == CLAIMED;
+            commands.retain(|command| *again || command.status == CommandStatus::Queued);
+            let waits = |command: &&mut Command| {
+                command.status == CommandStatus::Queued && command.outbox_due.is_none()
+            };
+            for command in commands.iter_mut().filter(waits) {
+                command.outbox_due = Some(self.now);
             }
-        }
-        let sent: Vec<&Command> =
-            waiting.iter().filter(|command| command.sent_at == Some(self.now)).collect();
-        if !sent.is_empty() {
-            tx.update_commands(&sent).await?;
-        }
-        for (index, device) in claims() {
-            let of_device = waiting.iter().filter(|command| command.device == device).cloned().collect();
-            outcomes[index] = Ok(Outcome::Claimed(of_device));
+            let due: Vec<_> =
+                commands.iter().filter(|command| command.outbox_due == Some(self.now)).collect();
+            if !due.is_empty() {
+                tx.update_commands(&due).await?;
+            }
+            *outcome = Ok(Outcome::Claimed(Claimed { commands, more }));
         }
         Ok(())
     }
@@ -177,22 +175,25 @@ impl Batch {
 }
 
 impl Tx {
-    /// The organizations of some devices that there are, and what they have declared.
-    async fn declared(
-        &mut self,
-        devices: &[Uuid],
-    ) -> Result<Vec<(DeviceId, (OrganizationId, Option<Profile>))>> {
-        const SQLITE: &str = "SELECT id, organization, profile FROM devices
-            WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND deleted_at IS NULL";
-        const POSTGRES: &str = "SELECT id, organization, profile FROM devices
-            WHERE id = ANY($1) AND deleted_at IS NULL";
+    /// Those of some devices that there are, kept from being deleted until the end.
+    async fn declared(&mut self, devices: &[Uuid]) -> Result<Vec<(DeviceId, Declared)>> {
+        const SQLITE: &str = "SELECT id, organization, profile,
+                (SELECT count(*) FROM commands WHERE device = devices.id AND ended_at IS NULL) AS open
+            FROM devices WHERE id IN (SELECT unhex(value ->> 0) FROM json_each($1)) AND deleted_at IS NULL";
+        const POSTGRES: &str = "SELECT id, organization, profile,
+                (SELECT count(*) FROM commands WHERE device = devices.id AND ended_at IS NULL) AS open
+            FROM devices WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR SHARE";
         let rows: Vec<DeclaredRow> = match self {
             Self::Sqlite(tx) => sqlx::query_as(SQLITE).bind(hex_list(devices)).fetch_all(&mut **tx).await?,
             Self::Postgres(tx) => sqlx::query_as(POSTGRES).bind(devices).fetch_all(&mut **tx).await?,
         };
         let read = |row: DeclaredRow| {
-            let profile = row.profile.map(|Json(profile)| profile);
-            (DeviceId::from_uuid(row.id), (OrganizationId::from_uuid(row.organization), profile))
+            let declared = Declared {
+                organization: OrganizationId::from_uuid(row.organization),
+                profile: row.profile.map(|Json(profile)| profile),
+                open: row.open as usize,
+            };
+            (DeviceId::from_uuid(row.id), declared)
         };
         Ok(rows.into_iter().map(read).collect())
     }
@@ -203,4 +204,5 @@ struct DeclaredRow {
     id: Uuid,
     organization: Uuid,
     profile: Option<Json<Profile>>,
+    open: i64,
 }

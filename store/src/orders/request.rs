@@ -58,6 +58,15 @@ impl Giving {
     }
 }
 
+/// What is to be sent to a device that is there: the oldest of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claimed {
+    /// In the order in which it was given. What is queued is in the outbox until it is [`Handled`].
+    pub commands: Vec<Command>,
+    /// There may be more once some of these are answered.
+    pub more: bool,
+}
+
 /// What was said and is committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heard {
@@ -105,7 +114,11 @@ pub(super) enum Step {
         author: Author,
     },
     Handled(Handled),
-    Claim(DeviceId),
+    Claim {
+        device: DeviceId,
+        /// What was sent and not answered, too.
+        again: bool,
+    },
     Expire,
 }
 
@@ -132,7 +145,7 @@ pub(super) enum Outcome {
     Answered(Answered, Option<Arc<Twin>>),
     /// And whether it changed.
     Twin(Arc<Twin>, bool),
-    Claimed(Vec<Command>),
+    Claimed(Claimed),
     Count(u64),
 }
 
@@ -148,8 +161,8 @@ impl Outcome {
         if let Self::Twin(twin, _) = self { Ok(twin) } else { Err(MIXED_UP) }
     }
 
-    pub(super) fn into_claimed(self) -> Vec<Command> {
-        if let Self::Claimed(commands) = self { commands } else { Vec::new() }
+    pub(super) fn into_claimed(self) -> Claimed {
+        if let Self::Claimed(claimed) = self { claimed } else { Claimed::default() }
     }
 
     pub(super) fn into_count(self) -> u64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::{
     Ack, AckStatus, CommandId, CommandReason, CommandStatus, DeviceId, OrganizationId, Timestamp,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use store::{
     ANSWER_GRACE_MS, Answered, Author, Clock, Command, CommandFilter, DevicePatch, Handled, Live,
     NewBulkCommand, NewCommand, Orders, Page, Store, StoreError,
@@ -33,7 +33,7 @@ impl Desk {
         hand.store(now.0, Ordering::SeqCst);
     }
 
-    fn order(&self, organization: OrganizationId, device: DeviceId, name: &str) -> NewCommand {
+    pub(crate) fn order(&self, organization: OrganizationId, device: DeviceId, name: &str) -> NewCommand {
         NewCommand {
             id: self.orders.new_id().unwrap(),
             organization,
@@ -43,29 +43,30 @@ impl Desk {
             signed: None,
             author: Author::Device,
             bulk: None,
+            request: None,
             due_at: self.clock.now(),
             deadline: self.clock.now().plus(MINUTE),
         }
     }
 
-    async fn give(&self, shop: &Shop, name: &str) -> Arc<Command> {
+    pub(crate) async fn give(&self, shop: &Shop, name: &str) -> Arc<Command> {
         self.orders.give(self.order(shop.organization, shop.door, name)).await.unwrap()
     }
 
-    async fn say(&self, shop: &Shop, id: CommandId, ack: Ack) -> Answered {
+    pub(crate) async fn say(&self, shop: &Shop, id: CommandId, ack: Ack) -> Answered {
         self.orders.answer(shop.organization, shop.door, id, ack).await.unwrap()
     }
 
-    async fn send(&self, sent: &[CommandId]) {
+    pub(crate) async fn send(&self, sent: &[CommandId]) {
         self.orders.handled(Handled { sent: sent.to_vec(), ..Handled::default() }).await.unwrap();
     }
 }
 
-fn ids(commands: &[Command]) -> Vec<CommandId> {
+pub(crate) fn ids(commands: &[Command]) -> Vec<CommandId> {
     commands.iter().map(|command| command.id).collect()
 }
 
-async fn outbox(store: &Store, now: Timestamp) -> Vec<CommandId> {
+pub(crate) async fn outbox(store: &Store, now: Timestamp) -> Vec<CommandId> {
     ids(&store.outbox(now, 100).await.unwrap())
 }
 
@@ -197,78 +198,6 @@ async fn what_a_device_has_declared_it_cannot_do_is_not_ordered() {
 }
 
 #[tokio::test]
-async fn what_waits_is_handed_out_when_its_device_comes() {
-    each_engine(async |store| {
-        let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
-        let waits = desk.give(&shop, "first").await;
-        let done = desk.give(&shop, "second").await;
-        desk.turn(NOON.plus(1));
-        let in_outbox = desk.give(&shop, "third").await;
-        let later = NewCommand { due_at: NOON.plus(2), ..desk.order(shop.organization, shop.door, "fourth") };
-        let later = desk.orders.give(later).await.unwrap();
-        let waiting = vec![waits.id, done.id];
-        desk.orders.handled(Handled { waiting, ..Handled::default() }).await.unwrap();
-        desk.say(&shop, done.id, Ack::new(AckStatus::Done)).await;
-        assert_eq!(desk.orders.claim(shop.shelf).await.unwrap(), []);
-        let claimed = desk.orders.claim(shop.door).await.unwrap();
-        // With what nobody looked at yet, in the order in which it was given.
-        assert_eq!(ids(&claimed), [waits.id, in_outbox.id]);
-        for claimed in &claimed {
-            assert_eq!((claimed.status, claimed.outbox_due), (CommandStatus::Sent, None));
-            assert_eq!(store.command(shop.organization, claimed.id).await.unwrap(), *claimed);
-        }
-        // Again until it is answered, and not beyond its deadline.
-        assert_eq!(desk.orders.claim(shop.door).await.unwrap(), claimed);
-        desk.turn(waits.deadline);
-        assert_eq!(desk.orders.claim(shop.door).await.unwrap(), []);
-        assert_eq!(outbox(&store, NOON.plus(1)).await, []);
-        assert_eq!(outbox(&store, NOON.plus(2)).await, [later.id]);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_is_due_is_told_to_whoever_tells_devices() {
-    each_engine(async |store| {
-        let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
-        assert_eq!(desk.live.take_ordered(), Some(vec![]));
-        let order = |name| desk.order(shop.organization, shop.door, name);
-        let (first, second) = (order("first"), order("second"));
-        let later = NewCommand { due_at: NOON.plus(1), ..order("later") };
-        let expected = [first.id, second.id];
-        let (one, other) = (desk.orders.begin(first).await.unwrap(), desk.orders.begin(later).await.unwrap());
-        let given = desk.orders.give(second).await.unwrap();
-        for giving in [one, other] {
-            giving.committed().await.unwrap();
-        }
-        desk.live.ordered().await;
-        let told = desk.live.take_ordered().unwrap();
-        assert_eq!(
-            (told.iter().map(|command| command.id).collect::<Vec<_>>(), &told[1]),
-            (expected.into(), &given)
-        );
-        assert_eq!(desk.live.take_ordered(), Some(vec![]));
-        // Wishes are in the database alone.
-        let patch = Map::from_iter([("a".to_owned(), json!(1))]);
-        desk.orders.desire(shop.organization, shop.door, patch, None, Author::Device).await.unwrap();
-        assert_eq!(desk.live.take_ordered(), None);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_was_sent_is_noted_without_another_to_come() {
-    each_engine(async |store| {
-        let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
-        let given = desk.give(&shop, "x").await;
-        desk.send(&[given.id]).await;
-        let read = store.command(shop.organization, given.id).await.unwrap();
-        assert_eq!(read.status, CommandStatus::Sent);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn only_what_cannot_be_on_its_way_is_called_back() {
     each_engine(async |store| {
         let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
@@ -351,7 +280,13 @@ async fn whoever_waits_is_told_and_others_hear_of_it() {
 async fn commands_are_listed_newest_first() {
     each_engine(async |store| {
         let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
-        let new = NewBulkCommand { name: "x".into(), args: json!({}), author: Author::Device, total: 2 };
+        let new = NewBulkCommand {
+            name: "x".into(),
+            args: json!({}),
+            author: Author::Device,
+            total: 2,
+            request: None,
+        };
         let bulk = store.create_bulk_command(shop.organization, &new, NOON).await.unwrap();
         let mut ids = Vec::new();
         for (minute, device) in [shop.door, shop.shelf, shop.door].into_iter().enumerate() {

@@ -36,4 +36,5 @@ mod tokens;
 mod twins;
 mod upstream;
 mod venues;
+mod waiting_commands;
 mod zones;

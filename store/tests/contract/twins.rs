@@ -130,6 +130,30 @@ async fn what_cannot_be_is_refused() {
 }
 
 #[tokio::test]
+async fn what_was_said_before_a_device_was_declared_keeps_nothing_else_out() {
+    each_engine(async |store| {
+        let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
+        let report = async |patch: Value| {
+            desk.orders
+                .report(shop.organization, shop.door, object(patch))
+                .await
+                .map(|twin| twin.reported.state.clone())
+        };
+        report(json!({"brightness": "bright", "note": 1})).await.unwrap();
+        let profile = json!({"type": "light", "capabilities": {"brightness": {}, "on_off": {}}});
+        let profile = Some(Some(serde_json::from_value(profile).unwrap()));
+        let patch = DevicePatch { profile, ..DevicePatch::default() };
+        store.patch_device(shop.organization, shop.door, &patch, NOON).await.unwrap();
+        let on = report(json!({"on_off": {"on": true}})).await.unwrap();
+        assert_eq!(on, object(json!({"brightness": "bright", "note": 1, "on_off": {"on": true}})));
+        assert!(matches!(report(json!({"brightness": {"percent": 200}})).await, Err(StoreError::Invalid(_))));
+        let bright = report(json!({"brightness": {"percent": 20}})).await.unwrap();
+        assert_eq!(bright["brightness"], json!({"percent": 20}));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_ack_brings_what_it_changed_once() {
     each_engine(async |store| {
         let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
@@ -142,6 +166,7 @@ async fn an_ack_brings_what_it_changed_once() {
             signed: None,
             author: Author::Device,
             bulk: None,
+            request: None,
             due_at: NOON,
             deadline: NOON.plus(MINUTE),
         };

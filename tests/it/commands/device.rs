@@ -40,15 +40,28 @@ impl Light {
         world.api().post(&self.path("commands"), body).await
     }
 
+    /// How it signs in.
+    pub(crate) fn hello(&self, level: u8) -> Connect {
+        Connect::new(level, "light").user(self.id.to_string()).password(&self.secret)
+    }
+
     /// Connects, and says nothing yet.
     pub(crate) async fn open(&self, world: &World) -> anyhow::Result<Client> {
-        let hello = Connect::new(5, "light").user(self.id.to_string()).password(&self.secret);
-        Client::connect(world, hello).await
+        Client::connect(world, self.hello(5)).await
     }
 
     /// Connects and listens.
     pub(crate) async fn connect(&self, world: &World) -> anyhow::Result<Connected> {
-        let mut client = self.open(world).await?;
+        self.listen(self.open(world).await?).await
+    }
+
+    /// Comes back to a session in which it listens.
+    pub(crate) fn resume(&self, client: Client) -> Connected {
+        Connected { client, device: self.id }
+    }
+
+    /// Listens on a connection.
+    pub(crate) async fn listen(&self, mut client: Client) -> anyhow::Result<Connected> {
         let filters = [Topic::commands_filter(self.id), Topic::TwinDesired(self.id).to_string()];
         let codes = client.subscribe(&[(&filters[0], 1), (&filters[1], 1)]).await?;
         ensure!(codes == [1, 1], "{codes:?}");
@@ -59,10 +72,18 @@ impl Light {
 impl Connected {
     /// The next command.
     pub(crate) async fn command(&mut self) -> anyhow::Result<(CommandId, Command)> {
-        let Delivery { topic, payload, .. } = self.client.delivery().await?;
+        let delivery = self.client.delivery().await?;
+        self.command_in(&delivery)
+    }
+
+    /// The command that was delivered.
+    pub(crate) fn command_in(
+        &self,
+        Delivery { topic, payload, .. }: &Delivery,
+    ) -> anyhow::Result<(CommandId, Command)> {
         let Topic::Command { device, command } = topic.parse()? else { anyhow::bail!("{topic}") };
         ensure!(device == self.device, "{topic}");
-        Ok((command, serde_json::from_slice(&payload)?))
+        Ok((command, serde_json::from_slice(payload)?))
     }
 
     /// What it should be, and whether it was told as retained.

@@ -166,6 +166,66 @@ async fn who_is_away_gets_it_when_it_comes_and_until_it_answers() -> anyhow::Res
 }
 
 #[tokio::test]
+async fn who_comes_back_to_a_kept_session_need_not_subscribe_again() -> anyhow::Result<()> {
+    let mut world = World::new().await?;
+    let light = Light::register(&world).await?;
+    for level in [4, 5] {
+        let hello = || light.hello(level).lasting(600);
+        let mut device = light.listen(Client::connect(&world, hello()).await?).await?;
+        device.client.quiet().await?;
+        device.client.reset()?;
+        eventually("it is gone", async || {
+            Ok((world.api().get(&format!("/devices/{}", light.id)).await?["connected"] == false)
+                .then_some(()))
+        })
+        .await?;
+        let given = light.order(&world, switch_on()).await?;
+        let wish = json!({"on_off": {"on": level == 4}});
+        world.api().patch(&light.path("twin"), json!({"desired": wish})).await?;
+        let client = Client::connect(&world, hello()).await?;
+        ensure!(client.is_resumed());
+        let mut device = light.resume(client);
+        let (desired, _) = device.desired().await?;
+        ensure!(Value::Object(desired.state) == wish);
+        // It may have come just when the wish was told anyway.
+        let other = device.client.delivery().await?;
+        let (id, _) = if other.topic.ends_with("/twin/desired") {
+            device.command().await?
+        } else {
+            device.command_in(&other)?
+        };
+        ensure!(given["id"] == id.to_string(), "{given}");
+        ensure!(device.say(id, &Ack::new(AckStatus::Done)).await? == 0);
+        device.client.leave(None).await?;
+    }
+    world.stop().await
+}
+
+#[tokio::test]
+async fn much_that_waits_comes_in_its_order_as_it_is_answered() -> anyhow::Result<()> {
+    const COMMANDS: usize = 150;
+    let mut world = World::new().await?;
+    let light = Light::register(&world).await?;
+    let mut ordered = Vec::new();
+    for _ in 0..COMMANDS {
+        ordered.push(light.order(&world, json!({"name": "polish"})).await?["id"].clone());
+    }
+    let mut device = light.connect(&world).await?;
+    let (first, _) = device.command().await?;
+    ensure!(ordered[0] == first.to_string());
+    // What is given now comes after what waits.
+    ordered.push(light.order(&world, json!({"name": "dust"})).await?["id"].clone());
+    ensure!(device.say(first, &Ack::new(AckStatus::Done)).await? == 0);
+    for expected in &ordered[1..] {
+        let (id, command) = device.command().await?;
+        ensure!(*expected == id.to_string(), "{command:?}");
+        ensure!(device.say(id, &Ack::new(AckStatus::Accepted)).await? == 0);
+    }
+    device.client.quiet().await?;
+    world.stop().await
+}
+
+#[tokio::test]
 async fn what_is_late_is_not_sent() -> anyhow::Result<()> {
     let mut world = World::new().await?;
     let light = Light::register(&world).await?;

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::Batch;
 use crate::command::{Author, Command, NewCommand};
 use crate::error::{Result, StoreError};
-use crate::orders::ANSWER_GRACE_MS;
 use crate::orders::request::{Answered, Handled, Outcome, Said, Step};
+use crate::orders::{ANSWER_GRACE_MS, MAX_OPEN};
 use crate::twin::{Side, Twin, TwinChange};
 
 impl Batch {
@@ -42,14 +42,14 @@ impl Batch {
                 self.handled(handled);
                 Ok(Outcome::Nothing)
             }
-            Step::Claim(_) => Ok(Outcome::Nothing),
+            Step::Claim { .. } => Ok(Outcome::Nothing),
             Step::Expire => Ok(Outcome::Count(self.expire())),
         }
     }
 
     fn profile(&self, organization: OrganizationId, device: DeviceId) -> Result<Option<&Profile>> {
         match self.devices.get(&device) {
-            Some((owner, profile)) if *owner == organization => Ok(profile.as_ref()),
+            Some(declared) if declared.organization == organization => Ok(declared.profile.as_ref()),
             _ => Err(StoreError::NotFound),
         }
     }
@@ -68,6 +68,7 @@ impl Batch {
             signed: new.signed.clone(),
             author: new.author,
             bulk: new.bulk,
+            request: new.request.clone(),
             created_at: self.now,
             deadline: new.deadline,
             status: CommandStatus::Queued,
@@ -82,6 +83,12 @@ impl Batch {
         };
         if self.commands.contains_key(&command.id) {
             return Err(StoreError::Conflict("id"));
+        }
+        if let Some(declared) = self.devices.get_mut(&new.device) {
+            if declared.open >= MAX_OPEN {
+                return Err(StoreError::Full("commands of the device"));
+            }
+            declared.open += 1;
         }
         let given = Arc::new(command.clone());
         self.new.push(Arc::clone(&given));
@@ -136,9 +143,17 @@ impl Batch {
             command.accepted_at = command.accepted_at.or(Some(now));
         }
         let (reason, detail) = ack.cause();
-        let fits = |result: &&Value| result.to_string().len() <= MAX_ARGS_BYTES;
-        command.result = ack.result.as_ref().filter(fits).cloned();
         command.detail = detail;
+        if let Some(result) = &ack.result {
+            let bytes = result.to_string().len();
+            if bytes <= MAX_ARGS_BYTES {
+                command.result = Some(result.clone());
+            } else {
+                let lost = format!("its result had {bytes} bytes, and {MAX_ARGS_BYTES} are kept");
+                command.detail =
+                    Some(command.detail.take().map_or(lost.clone(), |said| format!("{said} ({lost})")));
+            }
+        }
         command.outbox_due = None;
         if next.is_final() {
             command.end(next, reason, now);
@@ -192,7 +207,14 @@ impl Batch {
         let invalid = |fault: Fault| StoreError::Invalid(fault.to_string());
         twin::check(&part.state).map_err(invalid)?;
         if let Some(profile) = profile {
-            profile.capabilities.holds(&part.state).map_err(invalid)?;
+            if side == Side::Desired {
+                profile.capabilities.has_parts_of(patch).map_err(invalid)?;
+            }
+            // What was said before the device was declared otherwise is no fault of this.
+            let is_touched = |(name, _): &(&String, &Value)| patch.contains_key(*name);
+            let touched = part.state.iter().filter(is_touched);
+            let touched = touched.map(|(name, value)| (name.clone(), value.clone())).collect();
+            profile.capabilities.holds(&touched).map_err(invalid)?;
         }
         part.version += 1;
         part.changed_at = Some(self.now);
