@@ -11,10 +11,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use protocol::{BulkCommandId, DeviceId, OrganizationId, Timestamp};
+use protocol::{BulkCommandId, CommandStatus, DeviceId, OrganizationId, Timestamp};
 use serde_json::Value;
-use store::{Author, Device, NewBulkCommand, NewCommand, Orders, StoreError};
+use store::{
+    Author, BulkRefusal, CommandFilter, Device, NewBulkCommand, NewCommand, Orders, Page, StoreError,
+};
 use tracing::Instrument;
 
 use crate::App;
@@ -23,14 +26,18 @@ use crate::caller::Caller;
 use crate::commands::order;
 use crate::fields::Mistakes;
 use crate::idempotency::Origin;
+use crate::paging::{self, Items, List};
 use crate::path::Ids;
 use crate::problem::{Kind, Problem};
+use crate::query::Query;
 use crate::scopes;
 
-pub(crate) use shape::{BulkCommand, BulkCommandToGive, GivenBulkCommand, Refusal};
+pub(crate) use shape::{BulkCommand, BulkCommandToGive};
 
 /// Commands that are given at the same time: what queues up is written together.
 const AT_ONCE: usize = 256;
+/// Commands that are called back together.
+const CANCELLED: u32 = 500;
 /// Commands that become due in a second when nobody says.
 const DEFAULT_PER_SECOND: u32 = 50;
 /// The most of them.
@@ -47,7 +54,7 @@ const MAX_PER_SECOND: u32 = 1_000;
     summary = "Give many devices a command",
     security(("key" = ["commands:write"])),
     request_body = BulkCommandToGive,
-    responses((status = 202, description = "The order; `Location` is where to see how far it got", body = GivenBulkCommand))
+    responses((status = 202, description = "The order; `Location` is where to see how far it got", body = BulkCommand))
 )]
 pub(crate) async fn give(
     caller: Caller<scopes::CommandsWrite>,
@@ -91,8 +98,8 @@ pub(crate) async fn give(
     // In a task of its own: a client that hangs up must not leave it half done.
     let work = tokio::spawn(async move { work.give(&orders, devices).await }.in_current_span());
     let refusals = work.await.map_err(|error| Problem::internal(&error))??;
-    let known = app.store.bulk_command(organization, id).await?;
-    Ok(Given(GivenBulkCommand::new(known.into(), refusals)))
+    app.store.note_bulk_refusals(organization, id, refusals.len() as u64, &refusals).await?;
+    Ok(Given(app.store.bulk_command(organization, id).await?.into()))
 }
 
 /// Answers with one order to many devices, and how many of its commands are how far.
@@ -114,6 +121,68 @@ pub(crate) async fn read(
     Ok(Json(app.store.bulk_command(caller.organization(), bulk).await?.into()))
 }
 
+/// Lists the orders to many devices, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bulk-commands",
+    operation_id = "list_bulks",
+    tag = "commands",
+    summary = "List orders to many devices",
+    security(("key" = ["devices:read"])),
+    params(
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "Items at most, 1 to 500; 50 unless given")
+    ),
+    responses((status = 200, description = "A page of orders", body = Items<BulkCommand>))
+)]
+pub(crate) async fn list(
+    caller: Caller<scopes::DevicesRead>,
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> Result<Json<Items<BulkCommand>>, Problem> {
+    let page = paging::only_page(query, List::BulkCommands)?;
+    let listed = app.store.bulk_commands(caller.organization(), page).await?;
+    Ok(Json(Items::of(List::BulkCommands, listed, BulkCommand::listed)))
+}
+
+/// Calls back every command of an order that still waits for its turn or its device. What was sent, or is just being sent, goes on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bulk-commands/{bulk}/cancel",
+    operation_id = "cancel_bulk",
+    tag = "commands",
+    summary = "Call an order to many devices back",
+    security(("key" = ["commands:write"])),
+    params(("bulk" = String, Path, description = "The order's id")),
+    responses((status = 200, description = "The order, and how far it got", body = BulkCommand))
+)]
+pub(crate) async fn cancel(
+    caller: Caller<scopes::CommandsWrite>,
+    State(app): State<Arc<App>>,
+    Ids(bulk): Ids<BulkCommandId>,
+) -> Result<Json<BulkCommand>, Problem> {
+    let organization = caller.organization();
+    app.store.bulk_command(organization, bulk).await?;
+    let filter =
+        CommandFilter { bulk: Some(bulk), status: Some(CommandStatus::Queued), ..CommandFilter::default() };
+    let mut page = Page::first(CANCELLED);
+    loop {
+        let waiting = app.store.commands(organization, filter, page).await?;
+        let cancelling = waiting.items.iter().map(|command| app.orders.cancel(organization, command.id));
+        for cancelled in join_all(cancelling).await {
+            match cancelled {
+                // It was sent, or ended, in between.
+                Ok(_) | Err(StoreError::Conflict("status")) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        page.cursor = waiting.next;
+        if page.cursor.is_none() {
+            return Ok(Json(app.store.bulk_command(organization, bulk).await?.into()));
+        }
+    }
+}
+
 /// What is ordered, of whom it does not depend.
 struct Work {
     organization: OrganizationId,
@@ -128,7 +197,7 @@ struct Work {
 
 impl Work {
     /// Gives each device its command, and answers with those that refuse.
-    async fn give(&self, orders: &Orders, devices: Vec<Device>) -> Result<Vec<Refusal>, Problem> {
+    async fn give(&self, orders: &Orders, devices: Vec<Device>) -> Result<Vec<BulkRefusal>, Problem> {
         let total = devices.len();
         let giving = devices.into_iter().enumerate().map(async |(index, device)| {
             let id = device.id;
@@ -139,12 +208,12 @@ impl Work {
         while let Some((device, outcome)) = giving.next().await {
             match outcome {
                 Ok(()) => given += 1,
-                Err(StoreError::Invalid(detail)) => refusals.push(Refusal { device, detail }),
+                Err(StoreError::Invalid(detail)) => refusals.push(BulkRefusal { device, detail }),
                 Err(StoreError::Full(what)) => {
-                    refusals.push(Refusal { device, detail: format!("no more {what} fit") });
+                    refusals.push(BulkRefusal { device, detail: format!("no more {what} fit") });
                 }
                 Err(StoreError::NotFound) => {
-                    refusals.push(Refusal { device, detail: "it was just deleted".to_owned() });
+                    refusals.push(BulkRefusal { device, detail: "it was just deleted".to_owned() });
                 }
                 Err(error) => return Err(self.cut_short(given, total, error)),
             }
@@ -200,7 +269,7 @@ fn per_second(given: Option<u32>) -> Result<u32, String> {
 }
 
 /// 202 with the order and where it is.
-pub(crate) struct Given(GivenBulkCommand);
+pub(crate) struct Given(BulkCommand);
 
 impl IntoResponse for Given {
     fn into_response(self) -> Response {

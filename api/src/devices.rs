@@ -176,7 +176,10 @@ pub(crate) async fn delete(
     Ids(device): Ids<DeviceId>,
 ) -> Result<StatusCode, Problem> {
     let before = app.store.device(caller.organization(), device).await?;
-    app.store.delete_device(caller.organization(), device, app.clock.now()).await?;
+    let ended = app.store.delete_device(caller.organization(), device, app.clock.now()).await?;
+    for command in ended {
+        app.live.progressed(&Arc::new(command));
+    }
     tell(&app, device, [place_of(&before), None]);
     Ok(StatusCode::NO_CONTENT)
 }

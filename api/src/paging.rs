@@ -44,6 +44,7 @@ pub(crate) enum List {
     Grants,
     Audit,
     Commands,
+    BulkCommands,
 }
 
 impl<T: ToSchema> Items<T> {

@@ -75,8 +75,9 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(commands::list))
         .routes(routes!(commands::read))
         .routes(routes!(commands::cancel))
-        .routes(routes!(bulk_commands::give))
+        .routes(routes!(bulk_commands::give, bulk_commands::list))
         .routes(routes!(bulk_commands::read))
+        .routes(routes!(bulk_commands::cancel))
         // /api/v1/venues/{venue}/…
         .routes(routes!(footfall::footfall))
         .routes(routes!(occupancy::occupancy))

@@ -42,6 +42,8 @@ CREATE TABLE bulk_commands (
     args         JSONB   NOT NULL,
     author       TEXT    NOT NULL,
     total        BIGINT  NOT NULL,
+    refused      JSONB,
+    refused_count BIGINT NOT NULL DEFAULT 0,
     request      TEXT,
     created_at   BIGINT  NOT NULL
 );

@@ -42,6 +42,8 @@ CREATE TABLE bulk_commands (
     args         TEXT    NOT NULL,
     author       TEXT    NOT NULL,
     total        INTEGER NOT NULL,
+    refused      TEXT,
+    refused_count INTEGER NOT NULL DEFAULT 0,
     request      TEXT,
     created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -120,6 +120,7 @@ impl Service {
             }
             error => anyhow::Error::new(error).context("the database cannot be claimed"),
         })?;
+        store.idempotency_release().await.context("requests that were cut short cannot be given back")?;
         let organization = store.default_organization(clock.now()).await?;
         let live = Live::memory();
         let (orders, writing) = Orders::start(store.clone(), live.clone(), clock.clone());

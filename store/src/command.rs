@@ -16,7 +16,7 @@ use crate::page::{Listed, Page};
 use crate::text;
 
 pub use author::Author;
-pub use bulk::{BulkCommand, NewBulkCommand};
+pub use bulk::{BULK_REFUSALS, BulkCommand, BulkRefusal, NewBulkCommand};
 
 use rows::{CommandRow, select_commands};
 
@@ -101,6 +101,20 @@ pub struct CommandFilter {
     pub bulk: Option<BulkCommandId>,
     /// Only those that are so far.
     pub status: Option<CommandStatus>,
+}
+
+impl Command {
+    pub(crate) fn send(&mut self, now: Timestamp) {
+        self.status = CommandStatus::Sent;
+        self.sent_at = Some(now);
+    }
+
+    pub(crate) fn end(&mut self, status: CommandStatus, reason: Option<CommandReason>, now: Timestamp) {
+        self.status = status;
+        self.reason = reason;
+        self.outbox_due = None;
+        self.ended_at = Some(now);
+    }
 }
 
 impl NewCommand {

@@ -8,6 +8,7 @@ use protocol::{
     ZoneId,
 };
 
+use crate::command::Command;
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
 use crate::history::EVER;
@@ -172,13 +173,13 @@ impl Store {
     }
 
     /// Deletes a device: its secret, its certificates and its identifier mean nothing any more, and its twin is gone. The pings that
-    /// it reported stay.
+    /// it reported stay. Answers with the commands that this ended.
     pub async fn delete_device(
         &self,
         organization: OrganizationId,
         id: DeviceId,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Vec<Command>> {
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, id, now).await?;
         let device = tx.device(organization, id).await?;
@@ -196,10 +197,11 @@ impl Store {
         }
         tx.revoke_certificates(organization, id, now).await?;
         tx.delete_facts(organization, id).await?;
-        tx.end_commands_of(organization, id, now).await?;
+        let ended = tx.end_commands_of(organization, id, now).await?;
         tx.delete_twin(organization, id).await?;
         tx.mark_device_deleted(organization, id, now).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(ended)
     }
 
     /// Gives a device another secret; the one before is void at once.

@@ -115,6 +115,16 @@ impl Store {
         tx.commit().await
     }
 
+    /// Gives back the keys of all requests that were not answered; gives how many. Nobody works on them when a program has just
+    /// claimed the database: the one before it died.
+    pub async fn idempotency_release(&self) -> Result<u64> {
+        const SQL: &str = "DELETE FROM idempotency WHERE status IS NULL";
+        let mut tx = self.begin().await?;
+        let released = within!(&mut tx, |db| sqlx::query(SQL).execute(db).await?.rows_affected());
+        tx.commit().await?;
+        Ok(released)
+    }
+
     /// Deletes the answers of the whole installation that are no longer given; gives how many.
     pub async fn idempotency_expire(&self, now: Timestamp) -> Result<u64> {
         const SQL: &str = "DELETE FROM idempotency WHERE begun_at <= $1";

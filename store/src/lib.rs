@@ -75,7 +75,9 @@ pub use claim::{Claim, Tenure};
 pub use client::{Client, ClientKind, ClientSettings, GrantType, Party};
 pub use clock::Clock;
 pub use code::{Code, CodeExchange};
-pub use command::{Author, BulkCommand, Command, CommandFilter, NewBulkCommand, NewCommand};
+pub use command::{
+    Author, BULK_REFUSALS, BulkCommand, BulkRefusal, Command, CommandFilter, NewBulkCommand, NewCommand,
+};
 pub use consent::{Consent, PRESENCE};
 pub use derived::{Checkpoint, SavedTracker};
 pub use device::{Device, DeviceFilter, DevicePatch, NewDevice, Owner};

@@ -9,9 +9,6 @@ use utoipa::ToSchema;
 
 use crate::instant::Instant;
 
-/// Refusals that an answer lists; it counts the rest.
-const LISTED: usize = 100;
-
 /// An order to many devices, and how far it got.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BulkCommand {
@@ -28,33 +25,28 @@ pub(crate) struct BulkCommand {
     /// Who ordered it: `key:`, `account:` or `client:` and an id.
     #[schema(example = "key:01890a5d-ac96-774b-bcce-b302099a8057")]
     author: String,
-    /// How many devices it was for; those that refused it have no command.
+    /// How many devices it was for; those that could not take it have no command.
     total: u64,
-    /// How many of its commands are how far, for every status of a command. `GET /commands?bulk=` lists them.
-    #[schema(value_type = BTreeMap<String, u64>, example = json!({"queued": 4, "done": 196}))]
-    statuses: BTreeMap<&'static str, u64>,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Instant,
-}
-
-/// An order to many devices that was just given.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct GivenBulkCommand {
-    #[serde(flatten)]
-    bulk: BulkCommand,
     /// How many devices could not take it.
     refused_count: u64,
     /// Which and why: the first 100.
     refused: Vec<Refusal>,
+    /// How many of its commands are how far, for every status of a command; together with `refused_count` they are `total`, once
+    /// all are ordered and until the oldest are forgotten. `GET /commands?bulk=` lists them. Not in lists of orders.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>, example = json!({"queued": 4, "done": 196}))]
+    statuses: BTreeMap<&'static str, u64>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Instant,
 }
 
 /// A device that could not take an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Refusal {
     #[schema(value_type = String, format = "uuid")]
-    pub(super) device: DeviceId,
+    device: DeviceId,
     /// Why, in words.
-    pub(super) detail: String,
+    detail: String,
 }
 
 /// A command to be given to many devices: `devices` or `filter` says to which.
@@ -79,16 +71,29 @@ pub(crate) struct BulkCommandToGive {
     pub(super) per_second: Option<u32>,
 }
 
-impl GivenBulkCommand {
-    pub(super) fn new(bulk: BulkCommand, mut refused: Vec<Refusal>) -> GivenBulkCommand {
-        let refused_count = refused.len() as u64;
-        refused.truncate(LISTED);
-        GivenBulkCommand { bulk, refused_count, refused }
-    }
-
+impl BulkCommand {
     /// Where it can be read.
     pub(super) fn location(&self) -> String {
-        format!("/api/v1/bulk-commands/{}", self.bulk.id)
+        format!("/api/v1/bulk-commands/{}", self.id)
+    }
+}
+
+impl BulkCommand {
+    /// One of a list.
+    pub(super) fn listed(bulk: store::BulkCommand) -> BulkCommand {
+        let refusal = |store::BulkRefusal { device, detail }: store::BulkRefusal| Refusal { device, detail };
+        BulkCommand {
+            id: bulk.id,
+            organization: bulk.organization,
+            name: bulk.name,
+            args: bulk.args,
+            author: bulk.author.to_string(),
+            total: bulk.total,
+            refused_count: bulk.refused_count,
+            refused: bulk.refused.into_iter().map(refusal).collect(),
+            statuses: BTreeMap::new(),
+            created_at: bulk.created_at.into(),
+        }
     }
 }
 
@@ -97,15 +102,7 @@ impl From<store::BulkCommand> for BulkCommand {
         let count = |status: &CommandStatus| {
             (status.as_str(), bulk.statuses.get(status).copied().unwrap_or_default())
         };
-        BulkCommand {
-            id: bulk.id,
-            organization: bulk.organization,
-            statuses: CommandStatus::ALL.iter().map(count).collect(),
-            name: bulk.name,
-            args: bulk.args,
-            author: bulk.author.to_string(),
-            total: bulk.total,
-            created_at: bulk.created_at.into(),
-        }
+        let statuses = CommandStatus::ALL.iter().map(count).collect();
+        BulkCommand { statuses, ..BulkCommand::listed(bulk) }
     }
 }

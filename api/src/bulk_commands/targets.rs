@@ -102,7 +102,8 @@ async fn meant(
         return Ok(found.items);
     }
     let detail = format!(
-        "more than {MAX_LOOKED_AT} devices would have to be looked at; ask for a `venue` or a `kind`, and order in parts"
+        "more than {MAX_LOOKED_AT} devices would have to be looked at; ask for one `venue` or another `kind` as well, or name \
+         the devices in `devices`, {MAX_NAMED} at a time"
     );
     Err(Problem::invalid_body(vec![Mistake::at("/filter", detail)]))
 }

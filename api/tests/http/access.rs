@@ -209,6 +209,7 @@ async fn things_of_others_are_not_there() {
         ("GET", format!("/api/v1/commands/{command}"), None),
         ("POST", format!("/api/v1/commands/{command}/cancel"), None),
         ("GET", format!("/api/v1/bulk-commands/{bulk}"), None),
+        ("POST", format!("/api/v1/bulk-commands/{bulk}/cancel"), None),
         ("GET", format!("/api/v1/devices/{device}/twin"), None),
         ("PATCH", format!("/api/v1/devices/{device}/twin"), Some(&desired)),
         ("GET", format!("/api/v1/devices/{device}/twin/changes"), None),
@@ -232,7 +233,8 @@ async fn things_of_others_are_not_there() {
         let answer = Answer::to(request).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{method} {path}");
     }
-    for list in ["venues", "devices", "members", "invitations", "clients", "grants", "audit", "commands"] {
+    let lists = ["venues", "devices", "members", "invitations", "clients", "grants", "audit", "commands"];
+    for list in lists.into_iter().chain(["bulk-commands"]) {
         let answer = Answer::to(world.request("GET", &format!("/api/v1/{list}")).bearer_auth(&foreign)).await;
         assert_eq!(answer.json()["items"], json!([]), "{list}");
     }

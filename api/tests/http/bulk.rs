@@ -56,9 +56,33 @@ async fn many_get_it_a_few_at_a_time() {
         let read = world.get(&format!("{PATH}/{id}")).await.json();
         assert_eq!((&read["statuses"]["queued"], &read["statuses"]["done"]), (&json!(2), &json!(1)));
         assert_eq!((&read["total"], &read["args"]), (&json!(5), &json!({"on": true})));
+        assert_eq!((&read["refused_count"], &read["refused"]), (&order["refused_count"], &order["refused"]));
         assert!(read["author"].as_str().unwrap().starts_with("key:"), "{read}");
         let request = world.request("GET", &format!("{PATH}/{id}")).bearer_auth(world.foreign_key().await);
         Answer::to(request).await.refused(404, "not-found");
+        world.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_still_waits_of_an_order_is_called_back() {
+    each_engine(async |world| {
+        let mut devices = Vec::new();
+        for _ in 0..3 {
+            devices.push(lamp(&world).await.0);
+        }
+        let body = json!({"name": "identify", "devices": devices, "per_second": 1});
+        let first = world.post(PATH, &json!({"name": "identify", "devices": devices[..1]})).await.json();
+        let id = world.post(PATH, &body).await.json()["id"].as_str().unwrap().to_owned();
+        let listed = world.get(PATH).await;
+        assert_eq!(listed.all("id"), [json!(id), first["id"].clone()]);
+        assert!(listed.json()["items"][0]["statuses"].is_null(), "{}", listed.text);
+        // The first is due, and may be on its way.
+        let cancelled = world.post(&format!("{PATH}/{id}/cancel"), &json!({})).await;
+        assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+        let statuses = &cancelled.json()["statuses"];
+        assert_eq!((&statuses["queued"], &statuses["cancelled"]), (&json!(1), &json!(2)), "{statuses}");
         world.stop().await;
     })
     .await;

@@ -152,6 +152,24 @@ async fn a_server_that_stops_answers_who_waits() {
 }
 
 #[tokio::test]
+async fn who_waits_hears_that_the_device_was_deleted() {
+    let world = World::new().await;
+    let (device, path) = lamp(&world).await;
+    let waiting = async { world.post(&format!("{path}?wait=30s"), &json!({"name": "identify"})).await };
+    let delete = async {
+        given(&world).await;
+        assert_eq!(world.delete(&format!("/api/v1/devices/{device}")).await.status, 204);
+    };
+    let ended = beside(waiting, delete).await;
+    let (status, command) = (ended.status, ended.json());
+    assert_eq!(
+        (status, &command["status"], &command["reason"]),
+        (200, &json!("cancelled"), &json!("device_deleted"))
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn so_many_wait_and_no_more() {
     const PLACES: usize = 256;
     let world = World::new().await;

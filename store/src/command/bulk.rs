@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{BulkCommandId, CommandStatus, DeviceId, OrganizationId, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use super::{Author, check_args, check_name, check_request};
 use crate::engine::Store;
 use crate::error::{Result, StoreError};
+use crate::page::{Listed, Page};
 use crate::random;
 
 /// One order to many devices, and how far it got with them.
@@ -30,10 +32,26 @@ pub struct BulkCommand {
     pub total: u64,
     /// When it was ordered.
     pub created_at: Timestamp,
-    /// How many of its commands are how far. Fewer than `total` in all where ordering was cut short, or older ones were
-    /// forgotten.
+    /// How many devices could not take it.
+    pub refused_count: u64,
+    /// Which and why: the first [`BULK_REFUSALS`].
+    pub refused: Vec<BulkRefusal>,
+    /// How many of its commands are how far. Fewer than `total` less those that refused where ordering was cut short, or older
+    /// ones were forgotten. Empty in lists.
     pub statuses: BTreeMap<CommandStatus, u64>,
 }
+
+/// A device that could not take an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkRefusal {
+    /// Which.
+    pub device: DeviceId,
+    /// Why, in words.
+    pub detail: String,
+}
+
+/// Refusals of one order to many that are kept; the rest is counted.
+pub const BULK_REFUSALS: usize = 100;
 
 /// An order to many devices, before the commands of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +66,15 @@ pub struct NewBulkCommand {
     pub total: u64,
     /// See [`NewCommand::request`](crate::NewCommand::request).
     pub request: Option<String>,
+}
+
+macro_rules! select_bulks {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, args, author, total, refused_count, refused, created_at FROM bulk_commands ",
+            $rest
+        )
+    };
 }
 
 impl Store {
@@ -108,8 +135,7 @@ impl Store {
 
     /// One order to many devices, with how far it got.
     pub async fn bulk_command(&self, organization: OrganizationId, id: BulkCommandId) -> Result<BulkCommand> {
-        const SQL: &str = "SELECT name, args, author, total, created_at FROM bulk_commands
-            WHERE id = $1 AND organization = $2";
+        const SQL: &str = select_bulks!("WHERE id = $1 AND organization = $2");
         const STATUSES: &str = "SELECT status, count(*) FROM commands WHERE bulk = $1 GROUP BY status";
         let mut tx = self.snapshot().await?;
         let row: Option<BulkRow> = within!(&mut tx, |db| sqlx::query_as(SQL)
@@ -117,31 +143,82 @@ impl Store {
             .bind(organization.as_uuid())
             .fetch_optional(db)
             .await?);
-        let row = row.ok_or(StoreError::NotFound)?;
+        let bulk = row.ok_or(StoreError::NotFound)?.read(organization)?;
         let statuses: Vec<(String, i64)> =
             within!(&mut tx, |db| sqlx::query_as(STATUSES).bind(id.as_uuid()).fetch_all(db).await?);
         let read = |(status, count): (String, i64)| match status.parse() {
             Ok(status) => Ok((status, count as u64)),
             Err(_) => Err(StoreError::Corrupt("status of a command")),
         };
-        Ok(BulkCommand {
-            id,
-            organization,
-            name: row.name,
-            args: row.args.0,
-            author: row.author.parse()?,
-            total: row.total as u64,
-            created_at: Timestamp(row.created_at),
-            statuses: statuses.into_iter().map(read).collect::<Result<_>>()?,
-        })
+        Ok(BulkCommand { statuses: statuses.into_iter().map(read).collect::<Result<_>>()?, ..bulk })
+    }
+
+    /// The orders to many devices, newest first; how far each got is not counted.
+    pub async fn bulk_commands(
+        &self,
+        organization: OrganizationId,
+        page: Page,
+    ) -> Result<Listed<BulkCommand>> {
+        const SQL: &str = select_bulks!("WHERE organization = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
+        let rows: Vec<BulkRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(organization.as_uuid())
+            .bind(page.before())
+            .bind(page.rows())
+            .fetch_all(db)
+            .await?);
+        let bulks = rows.into_iter().map(|row| row.read(organization)).collect::<Result<_>>()?;
+        Ok(Listed::cut(bulks, page, |bulk| bulk.id.as_uuid()))
+    }
+
+    /// Notes who could not take an order to many devices: so many, of which the first are named.
+    pub async fn note_bulk_refusals(
+        &self,
+        organization: OrganizationId,
+        id: BulkCommandId,
+        count: u64,
+        first: &[BulkRefusal],
+    ) -> Result<()> {
+        const SQL: &str = "UPDATE bulk_commands SET refused_count = $3, refused = $4
+            WHERE id = $1 AND organization = $2";
+        let first: Vec<_> = first.iter().take(BULK_REFUSALS).collect();
+        let mut tx = self.begin().await?;
+        within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(count as i64)
+            .bind(Json(&first))
+            .execute(db)
+            .await
+            .map(drop))?;
+        tx.commit().await
     }
 }
 
 #[derive(FromRow)]
 struct BulkRow {
+    id: Uuid,
     name: String,
     args: Json<Value>,
     author: String,
     total: i64,
+    refused_count: i64,
+    refused: Option<Json<Vec<BulkRefusal>>>,
     created_at: i64,
+}
+
+impl BulkRow {
+    fn read(self, organization: OrganizationId) -> Result<BulkCommand> {
+        Ok(BulkCommand {
+            id: BulkCommandId::from_uuid(self.id),
+            organization,
+            name: self.name,
+            args: self.args.0,
+            author: self.author.parse()?,
+            total: self.total as u64,
+            refused_count: self.refused_count as u64,
+            refused: self.refused.map(|Json(refused)| refused).unwrap_or_default(),
+            created_at: Timestamp(self.created_at),
+            statuses: BTreeMap::new(),
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! The statements behind commands. What comes in groups goes in one statement, however many there are.
 
-use protocol::{BulkCommandId, CommandId, CommandReason, DeviceId, OrganizationId, Timestamp};
+use protocol::{BulkCommandId, CommandId, CommandReason, CommandStatus, DeviceId, OrganizationId, Timestamp};
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -187,16 +187,23 @@ impl Tx {
         Ok(())
     }
 
-    /// What waits for a device that is being deleted comes to its end.
+    /// What waits for a device that is being deleted comes to its end; answers with it.
     pub(crate) async fn end_commands_of(
         &mut self,
         organization: OrganizationId,
         device: DeviceId,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Vec<Command>> {
         const SQL: &str =
             "UPDATE commands SET status = 'cancelled', reason = 'device_deleted', outbox_due = NULL,
             ended_at = $3 WHERE device = $1 AND organization = $2 AND ended_at IS NULL";
+        const OPEN: &str =
+            select_commands!("WHERE device = $1 AND organization = $2 AND ended_at IS NULL ORDER BY id");
+        let open: Vec<CommandRow> = within!(self, |db| sqlx::query_as(OPEN)
+            .bind(device.as_uuid())
+            .bind(organization.as_uuid())
+            .fetch_all(db)
+            .await?);
         within!(self, |db| sqlx::query(SQL)
             .bind(device.as_uuid())
             .bind(organization.as_uuid())
@@ -204,7 +211,12 @@ impl Tx {
             .execute(db)
             .await
             .map(drop))?;
-        Ok(())
+        let ended = |row: CommandRow| {
+            let mut command = row.read()?;
+            command.end(CommandStatus::Cancelled, Some(CommandReason::DeviceDeleted), now);
+            Ok(command)
+        };
+        open.into_iter().map(ended).collect()
     }
 }
 

@@ -226,6 +226,33 @@ async fn much_that_waits_comes_in_its_order_as_it_is_answered() -> anyhow::Resul
 }
 
 #[tokio::test]
+async fn a_request_that_was_cut_short_is_not_done_twice() -> anyhow::Result<()> {
+    let mut world = World::new().await?;
+    let light = Light::register(&world).await?;
+    let mut device = light.connect(&world).await?;
+    let path = light.path("commands?wait=20s");
+    let (api, body) = (world.api(), switch_on());
+    let ordering = tokio::spawn(async move { api.keyed("coffee", &path, body).await });
+    let (id, _) = device.command().await?;
+    world.kill().await?;
+    ensure!(ordering.await?.is_err(), "the server answered");
+    world.restart().await?;
+    let mut device = light.connect(&world).await?;
+    let (again, _) = device.command().await?;
+    ensure!(again == id);
+    let path = light.path("commands?wait=20s");
+    let (api, body) = (world.api(), switch_on());
+    let repeated = api.keyed("coffee", &path, body);
+    let answered = device.say(id, &Ack::new(AckStatus::Done));
+    let (ended, code) = tokio::try_join!(repeated, answered)?;
+    ensure!(ended["id"] == id.to_string() && ended["status"] == "done" && code == 0, "{ended}");
+    let all = world.api().get(&light.path("commands")).await?;
+    ensure!(all["items"].as_array().is_some_and(|items| items.len() == 1), "{all}");
+    device.client.quiet().await?;
+    world.stop().await
+}
+
+#[tokio::test]
 async fn what_is_late_is_not_sent() -> anyhow::Result<()> {
     let mut world = World::new().await?;
     let light = Light::register(&world).await?;

@@ -34,6 +34,16 @@ impl Api {
         self.done(Method::POST, path, Some(body)).await
     }
 
+    /// Posts with an idempotency key; whatever is no success is an error.
+    pub(crate) async fn keyed(&self, key: &str, path: &str, body: Value) -> anyhow::Result<Value> {
+        let url = format!("http://{}/api/v1{path}", self.server);
+        let request = self.client.post(url).bearer_auth(&self.token).header("Idempotency-Key", key);
+        let response = request.json(&body).send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "POST {path}: {status} {text}");
+        serde_json::from_str(&text).context(text)
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         self.done(Method::PATCH, path, Some(body)).await
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{
     Ack, Capabilities, CommandId, CommandReason, CommandStatus, DeviceId, Fault, MAX_ARGS_BYTES, Order,
-    OrganizationId, Profile, Timestamp, twin,
+    OrganizationId, Profile, twin,
 };
 use serde_json::{Map, Value};
 
@@ -268,20 +268,6 @@ impl Batch {
             }
         }
         ended
-    }
-}
-
-impl Command {
-    pub(super) fn send(&mut self, now: Timestamp) {
-        self.status = CommandStatus::Sent;
-        self.sent_at = Some(now);
-    }
-
-    fn end(&mut self, status: CommandStatus, reason: Option<CommandReason>, now: Timestamp) {
-        self.status = status;
-        self.reason = reason;
-        self.outbox_due = None;
-        self.ended_at = Some(now);
     }
 }
 
