@@ -94,7 +94,7 @@ pub(super) fn told(commands: &mut Commands) -> Vec<Value> {
 
 fn whole(on: bool, percent: u8) -> Value {
     json!({
-        "brightness": {"percent": percent}, "on_off": {"on": on},
+        "brightness": {"percent": percent}, "on_off": {"on": on}, "commands": {"signed_only": false},
         "firmware": {"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")},
     })
 }

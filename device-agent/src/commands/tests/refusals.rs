@@ -99,12 +99,37 @@ fn a_command_that_was_held_back_is_not_fresh() {
     bench.manual.advance(Duration::from_mins(5));
     let held_back = body("identify", &json!({}), Some(60_000));
     assert_eq!(answer(&mut device, &bench, 1, &held_back), refused(CommandReason::DeadlinePassed));
-    // A wall that was set back does not make it fresh either, as something newer was heard.
-    let newer = Command { now: NOW.plus(300_000), ..serde_json::from_slice(&held_back).unwrap() };
-    let newer = Command { deadline: None, ..newer };
-    assert_eq!(answer(&mut device, &bench, 2, &serde_json::to_vec(&newer).unwrap()), accepted());
+    // What waits is not begun by a wall that was set back either, once something newer was heard.
+    assert_eq!(answer(&mut device, &bench, 2, &sent_at(NOW.plus(300_000), Some(600_000))), accepted());
     bench.manual.set_wall(NOW);
-    assert_eq!(answer(&mut device, &bench, 3, &held_back), refused(CommandReason::ClockUnknown));
+    device.work(&bench.clock);
+    let refused_after_all = json!([id(2), {"status": "refused", "reason": "clock_unknown"}]);
+    assert_eq!(told(&mut device), [refused_after_all]);
+}
+
+/// A command that says it was sent then, due so long after the beginning.
+fn sent_at(now: Timestamp, ttl_ms: Option<i64>) -> Vec<u8> {
+    let sent = serde_json::from_slice::<Command>(&body("identify", &json!({}), ttl_ms)).unwrap();
+    serde_json::to_vec(&Command { now, ..sent }).unwrap()
+}
+
+#[test]
+fn a_server_that_was_ahead_for_a_while_is_obeyed_again() {
+    let bench = Bench::new();
+    let mut device = bench.start();
+    let ahead = sent_at(NOW.plus(60_000), Some(600_000));
+    let right = sent_at(NOW, Some(600_000));
+    assert_eq!(answer(&mut device, &bench, 1, &ahead), refused(CommandReason::ClockUnknown));
+    assert_eq!(answer(&mut device, &bench, 2, &right), accepted(), "its clock was mended");
+    device.work(&bench.clock);
+    bench.pass(&mut device, DELAY);
+    assert_eq!(told(&mut device).last(), Some(&json!([id(2), {"status": "done"}])));
+    assert_eq!(answer(&mut device, &bench, 3, &right), accepted());
+    assert_eq!(answer(&mut device, &bench, 4, &ahead), refused(CommandReason::ClockUnknown));
+    device.parted();
+    device.joined();
+    device.work(&bench.clock);
+    assert_eq!(device.running(), Some(id(3)), "what was said on another connection is of no account");
 }
 
 #[test]
@@ -236,4 +261,66 @@ fn what_is_signed_is_run_once_whatever_command_it_comes_in() {
         answer(&mut device, &bench, 5, &serde_json::to_vec(&again).unwrap()),
         refused(CommandReason::Replayed)
     );
+}
+
+/// Whoever holds the server can write any time into what nobody signs.
+#[test]
+fn no_lie_about_the_time_has_a_signed_order_run_again() {
+    let far = SignedOrder { deadline: NOW.plus(SignedOrder::LONGEST_MS), ..order("0123456789abcdef") };
+    let signed = sign(&far);
+    let carrying = |now: Timestamp, deadline: Option<Timestamp>| {
+        let carrier: Command = serde_json::from_slice(&beside(Some(signed.clone()))).unwrap();
+        serde_json::to_vec(&Command { now, deadline, ..carrier }).unwrap()
+    };
+    let in_2100 = Timestamp(4_102_444_800_000);
+    // It claims to be sent as late as it can be, so that hardly any time seems to be left.
+    for (first, then) in [(NOW, in_2100), (NOW.plus(500), in_2100), (Timestamp(0), Timestamp(i64::MAX))] {
+        for deadline in [None, Some(NOW.plus(1_000)), Some(in_2100)] {
+            let bench = strict();
+            let mut device = bench.start();
+            assert_eq!(answer(&mut device, &bench, 1, &carrying(first, deadline)), accepted());
+            device.work(&bench.clock);
+            bench.pass(&mut device, DELAY);
+            device.acknowledged(Receipt { command: id(1), status: AckStatus::Done });
+            device.take(id(2), &sent_at(then, None), &bench.clock);
+            bench.pass(&mut device, Duration::from_hours(1));
+            bench.pass(&mut device, FORGETTING);
+            rewrite(&mut device, &bench);
+            drop(device);
+            let mut device = bench.start();
+            let again = carrying(NOW.plus(3_650_000), None);
+            assert_eq!(answer(&mut device, &bench, 9, &again), refused(CommandReason::Replayed));
+            device.work(&bench.clock);
+            assert_eq!((device.running(), device.counters().done), (None, 0));
+        }
+    }
+}
+
+/// Has the journal written anew, so that what is forgotten is gone for good.
+fn rewrite(device: &mut Commands, bench: &Bench) {
+    let files = || {
+        let entries = std::fs::read_dir(bench.dir()).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter(|name| name.to_string_lossy().ends_with(".journal")).collect::<Vec<_>>()
+    };
+    let before = files();
+    device.journal.fail(0, 1);
+    device.take(id(3), &body("identify", &json!({}), None), &bench.clock);
+    assert_ne!(files(), before);
+}
+
+#[test]
+fn where_signatures_are_required_nothing_unsigned_that_waits_is_begun() {
+    let mut bench = strict();
+    bench.config.require_signature = false;
+    let mut device = bench.start();
+    assert_eq!(answer(&mut device, &bench, 1, &beside(None)), accepted());
+    assert_eq!(answer(&mut device, &bench, 2, &beside(Some(sign(&order("0123456789abcdef"))))), accepted());
+    drop(device);
+    bench.config.require_signature = true;
+    let mut device = bench.start();
+    told(&mut device);
+    device.work(&bench.clock);
+    let not_signed = json!([id(1), {"status": "refused", "reason": "not_signed"}]);
+    assert_eq!(told(&mut device)[0], not_signed);
+    assert_eq!(device.running(), Some(id(2)));
 }
