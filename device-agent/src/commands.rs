@@ -31,11 +31,13 @@ use running::Job;
 
 pub use outbox::{Message, Receipt};
 
-/// How many commands may wait to be run.
-pub const MOST_WAITING: usize = 64;
+/// How many commands may wait to be run: more than a platform has kept for a device that was away for a while, which hands
+/// them all over at once. Each is an order that was understood, so some hundred bytes. They are not held back in the
+/// connection instead, as receipts come behind them on it.
+pub const MOST_WAITING: usize = 1_024;
 
 /// How many refusals without an entry in the journal are remembered.
-const MOST_TURNED_AWAY: usize = 64;
+const MOST_TURNED_AWAY: usize = 1_024;
 
 /// How long to wait after the disk would not take something.
 const REST: Duration = Duration::from_secs(1);

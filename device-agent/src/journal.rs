@@ -31,8 +31,8 @@ use line::Line;
 
 pub use entry::{Entry, Nonce, Order, Terms};
 
-/// How many commands are remembered at once.
-pub const CAPACITY: usize = 1_000;
+/// How many commands are remembered at once: as many as may wait, and as many that are over.
+pub const CAPACITY: usize = 2_048;
 
 /// How long after its deadline a command is still remembered: no two clocks that both count are so far apart.
 pub const MARGIN: Duration = Duration::from_mins(10);

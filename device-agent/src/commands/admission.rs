@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::command::MAX_ARGS_BYTES;
 use protocol::{Command, CommandReason, DeviceId, SignedOrder, Timestamp};
+use serde_json::json;
 
 use crate::appliance::{Driver, Task};
 use crate::config::CommandsConfig;
@@ -70,6 +71,11 @@ impl Admission {
         }
         let task = Task::read(&name, &args).map_err(|(reason, detail)| Refusal { reason, detail })?;
         driver.plan(&task)?;
+        // It waits as it was understood, so that it is small whatever came with it.
+        let args = match &task {
+            Task::Identify => json!({}),
+            Task::Order(order) => order.write().1,
+        };
         Ok((Order { name, args }, Terms { deadline, came: None, nonce, arrived: Duration::ZERO }))
     }
 

@@ -147,6 +147,32 @@ fn too_many_that_wait_are_turned_away() {
     assert_eq!(answer(&mut device, &bench, most + 1, &identify), accepted());
 }
 
+/// A device comes back, and the platform hands over all that waited for it.
+#[test]
+fn what_waited_for_the_device_is_all_taken_and_small() {
+    let bench = Bench::new();
+    let mut device = bench.start();
+    let long = body("identify", &json!({"why": "y".repeat(10_000)}), None);
+    for number in 0..1_000 {
+        device.take(id(number), &long, &bench.clock);
+    }
+    assert_eq!(device.counters(), Counters { accepted: 1_000, ..Counters::default() });
+    let order = device.journal.next_waiting().unwrap().1.order.as_ref().unwrap();
+    assert_eq!(order.args, json!({}), "what means nothing does not wait with it");
+}
+
+#[test]
+fn a_platform_that_does_not_listen_is_not_answered_without_end() {
+    let bench = Bench::new();
+    let mut device = bench.start();
+    let identify = body("identify", &json!({}), None);
+    for _ in 0..10_000 {
+        device.take(id(1), &identify, &bench.clock);
+        device.take(id(2), b"nonsense", &bench.clock);
+    }
+    assert!((4_000..5_000).contains(&told(&mut device).len()));
+}
+
 fn order(nonce: &str) -> SignedOrder {
     SignedOrder {
         device: DEVICE.parse().unwrap(),
