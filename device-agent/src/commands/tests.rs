@@ -2,6 +2,7 @@
 
 mod once;
 mod refusals;
+mod signed;
 mod twin;
 
 use std::path::PathBuf;
