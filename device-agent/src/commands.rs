@@ -31,11 +31,13 @@ use running::Job;
 
 pub use outbox::{Message, Receipt};
 
-/// How many commands may wait to be run.
-pub const MOST_WAITING: usize = 64;
+/// How many commands may wait to be run: more than a platform has kept for a device that was away for a while, which hands
+/// them all over at once. Each is an order that was understood, so some hundred bytes. They are not held back in the
+/// connection instead, as receipts come behind them on it.
+pub const MOST_WAITING: usize = 1_024;
 
 /// How many refusals without an entry in the journal are remembered.
-const MOST_TURNED_AWAY: usize = 64;
+const MOST_TURNED_AWAY: usize = 1_024;
 
 /// How long to wait after the disk would not take something.
 const REST: Duration = Duration::from_secs(1);
@@ -53,6 +55,8 @@ pub struct Commands {
     job: Option<Job>,
     /// The newest desired twin that was not followed yet.
     desired: Option<Desired>,
+    /// Whether the log says already that desired twins are not followed, as nobody signs them.
+    passed_over: bool,
     outbox: Outbox,
     /// What was refused for want of room, newest last: it shall not be run if it comes again at once.
     turned_away: VecDeque<CommandId>,
@@ -106,6 +110,7 @@ impl Commands {
             admission: Admission::new(device, config),
             job: None,
             desired: None,
+            passed_over: false,
             outbox: Outbox::default(),
             turned_away: VecDeque::new(),
             rest_until: Duration::ZERO,
@@ -136,21 +141,17 @@ impl Commands {
         if self.turned_away.contains(&id) || self.journal.waiting() >= MOST_WAITING {
             return self.turn_away(id, CommandReason::Busy, None);
         }
+        let (came, arrived) = (self.reckoning.own(clock), clock.elapsed());
         let admitted = self.admission.admit(&command, &self.journal, &self.driver, self.reckoning.now(clock));
         let (taken, refused) = match admitted {
             Ok((order, terms)) => {
-                let terms = Terms { arrived: clock.elapsed(), ..terms };
+                let terms = Terms { came, arrived, ..terms };
                 info!(command = %id, name = order.name, "a command is accepted");
                 (self.journal.accept(id, order, terms), false)
             }
             Err(refusal) => {
                 info!(command = %id, reason = %refusal.reason, detail = refusal.detail, "a command is refused");
-                let terms = Terms {
-                    deadline: command.deadline,
-                    now: command.now,
-                    nonce: None,
-                    arrived: clock.elapsed(),
-                };
+                let terms = Terms { deadline: command.deadline, came, nonce: None, arrived };
                 let ack = Ack::because(AckStatus::Refused, refusal.reason, refusal.detail.map(cut));
                 (self.journal.refuse(id, terms, ack), true)
             }
@@ -166,8 +167,17 @@ impl Commands {
         }
     }
 
-    /// Takes the desired twin as it came. One that was followed, and what is no twin, is passed over.
+    /// Takes the desired twin as it came. One that was followed, and what is no twin, is passed over; so is every one where
+    /// only signed orders are run, as whoever holds the server could write it.
     pub fn desire(&mut self, body: &[u8]) {
+        if self.admission.requires_signature() {
+            if !std::mem::replace(&mut self.passed_over, true) {
+                warn!(
+                    "the desired twin is not followed: it is not signed, and only what is signed is run here"
+                );
+            }
+            return;
+        }
         let desired = match serde_json::from_slice::<Desired>(body) {
             Ok(desired) => desired,
             Err(error) => return warn!(%error, "a desired twin cannot be read"),
@@ -187,7 +197,7 @@ impl Commands {
         let now = clock.elapsed();
         if now >= self.forget_at {
             self.forget_at = now + FORGETTING;
-            self.journal.forget(now, self.reckoning.at_least(clock));
+            self.journal.forget(now, self.reckoning.own(clock));
         }
         if now >= self.rest_until && !self.journal.mend() {
             self.rest_until = now + REST;
@@ -208,8 +218,9 @@ impl Commands {
         self.outbox.join(self.journal.unacknowledged());
     }
 
-    /// The connection is lost, and what was handed to it with it.
+    /// The connection is lost, and what was handed to it with it; so is what the platform said of the time.
     pub fn parted(&mut self) {
+        self.reckoning.part();
         self.outbox.part();
     }
 
@@ -219,7 +230,8 @@ impl Commands {
             return None;
         }
         let state = self.driver.state();
-        self.outbox.next(&self.journal, &state, &whole(&state))
+        let whole = self.whole(&state);
+        self.outbox.next(&self.journal, &state, &whole)
     }
 
     /// The next message is on its way.
@@ -254,19 +266,21 @@ impl Commands {
         self.outbox.push(Post::TurnedAway(id, Ack::because(AckStatus::Refused, reason, detail)));
     }
 
+    /// The whole reported state: what the thing is like, what this program is, and whom it obeys.
+    fn whole(&self, state: &Map<String, Value>) -> Map<String, Value> {
+        let mut whole = state.clone();
+        whole.insert(
+            "firmware".to_owned(),
+            json!({"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")}),
+        );
+        // Also where it is not so: the platform merges, and would go on believing what was so before.
+        whole.insert("commands".to_owned(), json!({"signed_only": self.admission.requires_signature()}));
+        whole
+    }
+
     fn has_work(&self) -> bool {
         self.desired.is_some() || self.journal.waiting() > 0
     }
-}
-
-/// The whole reported state: what the thing is like, and what this program is.
-fn whole(state: &Map<String, Value>) -> Map<String, Value> {
-    let mut whole = state.clone();
-    whole.insert(
-        "firmware".to_owned(),
-        json!({"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")}),
-    );
-    whole
 }
 
 /// As much of a text as the platform keeps; it may quote all that somebody sent.

@@ -8,6 +8,9 @@
 //!   what is forgotten of it is sent again.
 //! - Commands are remembered until their deadline is over for certain, and those without one for a week, or until
 //!   others need their room; see [`forget`](Journal::forget). Both are bounded, so that the journal is too.
+//! - When a nonce is forgotten, the deadline that was signed with it is noted instead (one for all), and nothing that is
+//!   signed until then is taken any more. So a clock that was ahead for a while, and had nonces forgotten too early, cannot
+//!   have an order run again.
 
 mod entry;
 mod file;
@@ -28,8 +31,8 @@ use line::Line;
 
 pub use entry::{Entry, Nonce, Order, Terms};
 
-/// How many commands are remembered at once.
-pub const CAPACITY: usize = 1_000;
+/// How many commands are remembered at once: as many as may wait, and as many that are over.
+pub const CAPACITY: usize = 2_048;
 
 /// How long after its deadline a command is still remembered: no two clocks that both count are so far apart.
 pub const MARGIN: Duration = Duration::from_mins(10);
@@ -48,6 +51,8 @@ pub struct Journal {
     next: u64,
     /// Version of the last desired twin that was followed.
     followed: Option<u64>,
+    /// The last deadline that was signed with a nonce that is forgotten.
+    spent: Option<Timestamp>,
 }
 
 /// Why the journal cannot do what it was asked.
@@ -85,8 +90,14 @@ impl Journal {
     /// journal is damaged: whether it had is then not known.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let (file, found) = LogFile::open(dir)?;
-        let mut journal =
-            Self { file, entries: BTreeMap::new(), waiting: BTreeMap::new(), next: 0, followed: None };
+        let mut journal = Self {
+            file,
+            entries: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            next: 0,
+            followed: None,
+            spent: None,
+        };
         for line in found.lines {
             journal.apply(line);
         }
@@ -177,9 +188,10 @@ impl Journal {
         self.file.is_sound()
     }
 
-    /// Whether an order with this nonce was accepted.
-    pub fn knows_nonce(&self, nonce: &str) -> bool {
-        self.entries.values().any(|entry| entry.terms.nonce.as_ref().is_some_and(|known| known.text == nonce))
+    /// Whether an order with this nonce and this signed deadline was accepted, or may have been as its like is forgotten.
+    pub fn may_have_run(&self, nonce: &str, until: Timestamp) -> bool {
+        let mut known = self.entries.values().filter_map(|entry| entry.terms.nonce.as_ref());
+        self.spent.is_some_and(|spent| until <= spent) || known.any(|known| known.text == nonce)
     }
 
     /// The commands whose last answer is not acknowledged, in the order in which they came.
@@ -200,14 +212,21 @@ impl Journal {
         self.file.is_sound()
     }
 
-    /// Forgets what is over for certain. `elapsed` counts since the journal was opened; `latest` is a time that it
-    /// certainly is by now on the server's clock.
+    /// Forgets what is over for certain. `elapsed` counts since the journal was opened; `own` is the device's own clock, if
+    /// it can be right. What anybody says of the time is no reason to forget.
     ///
-    /// A command arrived no earlier than it was sent, so its deadline is over when as much time has passed since as there
-    /// was between the two, whatever any clock says. Commands without a deadline count a week from their arrival.
-    pub fn forget(&mut self, elapsed: Duration, latest: Option<Timestamp>) {
+    /// A deadline is over when the own clock says so, or when as much time has passed since the command came as was left
+    /// then by the own clock. Commands without a deadline count a week from their arrival.
+    pub fn forget(&mut self, elapsed: Duration, own: Option<Timestamp>) {
         let before = self.entries.len();
-        self.entries.retain(|_, entry| !entry.is_over(elapsed, latest));
+        let spent = &mut self.spent;
+        self.entries.retain(|_, entry| {
+            let is_over = entry.is_over(elapsed, own);
+            if is_over {
+                *spent = (*spent).max(entry.terms.nonce.as_ref().map(|nonce| nonce.until));
+            }
+            !is_over
+        });
         if self.entries.len() < before {
             info!(commands = before - self.entries.len(), "commands are forgotten");
         }
@@ -252,6 +271,7 @@ impl Journal {
             .map(|line| line.to_json())
             .collect();
         bodies.extend(self.followed.map(|version| Line::Followed { version }.to_json()));
+        bodies.extend(self.spent.map(|until| Line::Spent { until }.to_json()));
         self.file.replace(&bodies)
     }
 
@@ -273,6 +293,7 @@ impl Journal {
                 self.change(command, |entry| entry.acknowledged |= entry.ack.status == status);
             }
             Line::Followed { version } => self.followed = Some(version),
+            Line::Spent { until } => self.spent = self.spent.max(Some(until)),
         }
     }
 

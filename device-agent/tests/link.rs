@@ -273,6 +273,30 @@ async fn commands_are_answered_and_the_state_is_reported() {
     assert_eq!((summary.commands.repeated, summary.commands.refused, summary.commands.followed), (1, 1, 1));
 }
 
+/// More than one connection's window, as from a platform that hands over at once what waited for its device.
+#[tokio::test]
+async fn hundreds_of_commands_at_once_are_all_run() {
+    const MANY: u64 = 300;
+    let world = World::start().await;
+    let mut orders = world.orders().await;
+    let agent = world.agent(|config| {
+        World::light(config);
+        config.appliance.as_mut().unwrap().delay_ms = 20;
+    });
+    orders.reported().await;
+    for number in 0..MANY {
+        orders.command(number, "on_off.set", json!({"on": number % 2 == 1})).await;
+    }
+    let mut done = 0;
+    while done < MANY {
+        let (id, ack) = orders.answer().await;
+        assert_ne!(ack["status"], "refused", "{id}: {ack}");
+        done += u64::from(ack["status"] == "done");
+    }
+    let summary = agent.stop().await;
+    assert_eq!((summary.commands.accepted, summary.commands.done), (MANY, MANY));
+}
+
 #[tokio::test]
 async fn a_command_that_a_power_cut_interrupted_is_not_run_again() {
     let world = World::start().await;

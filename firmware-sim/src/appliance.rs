@@ -52,14 +52,23 @@ pub struct Appliance {
 pub struct Deeds {
     /// Times it was connected and subscribed.
     pub connected: u64,
-    /// The commands it ran, those that failed too, in their order.
-    pub ran: Vec<CommandId>,
+    /// The commands it ran, or is running, those that failed too, in their order.
+    pub ran: Vec<Ran>,
     /// Commands that came again.
     pub repeated: u64,
-    /// Commands it refused.
+    /// Commands it refused, when they came or when it came to them.
     pub refused: u64,
     /// Desired twins it followed.
     pub followed: u64,
+}
+
+/// A command that was run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ran {
+    /// Which one.
+    pub command: CommandId,
+    /// When it was begun, on the device's own clock.
+    pub began_at: Timestamp,
 }
 
 /// Devices that run until this is dropped.

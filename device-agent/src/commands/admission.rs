@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::command::MAX_ARGS_BYTES;
 use protocol::{Command, CommandReason, DeviceId, SignedOrder, Timestamp};
+use serde_json::json;
 
 use crate::appliance::{Driver, Task};
 use crate::config::CommandsConfig;
@@ -33,6 +34,11 @@ impl From<CommandReason> for Refusal {
 impl Admission {
     pub(super) fn new(device: DeviceId, config: CommandsConfig) -> Self {
         Self { device, config }
+    }
+
+    /// Whether nothing is run that no operator signed.
+    pub(super) fn requires_signature(&self) -> bool {
+        self.config.require_signature
     }
 
     /// What is to be run, and on what terms. What is signed counts, and not what stands beside it; of two deadlines the
@@ -65,7 +71,12 @@ impl Admission {
         }
         let task = Task::read(&name, &args).map_err(|(reason, detail)| Refusal { reason, detail })?;
         driver.plan(&task)?;
-        Ok((Order { name, args }, Terms { deadline, now: command.now, nonce, arrived: Duration::ZERO }))
+        // It waits as it was understood, so that it is small whatever came with it.
+        let args = match &task {
+            Task::Identify => json!({}),
+            Task::Order(order) => order.write().1,
+        };
+        Ok((Order { name, args }, Terms { deadline, came: None, nonce, arrived: Duration::ZERO }))
     }
 
     /// The order that its operator signed, if there is one; where there is, it must be good, required or not.
@@ -111,7 +122,7 @@ fn check_signed(order: &SignedOrder, journal: &Journal, now: Option<Timestamp>) 
         let detail = Some("its deadline is too far ahead".to_owned());
         return Err(Refusal { reason: CommandReason::BadSignature, detail });
     }
-    if journal.knows_nonce(&order.nonce) {
+    if journal.may_have_run(&order.nonce, order.deadline) {
         return Err(CommandReason::Replayed.into());
     }
     Ok(Nonce { text: order.nonce.clone(), until: order.deadline })

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::journal::Journal;
 
+/// How many posts may wait when answers are added that can be left out.
+const MOST_POSTS: usize = 4_096;
+
 /// A message to the platform.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -64,8 +67,13 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Adds something; what only says what a new connection begins with anyway is left out without one.
+    ///
+    /// A platform that sends faster than it takes answers goes without those that are not in the journal or were given
+    /// before: such a command comes again with the next connection.
     pub(super) fn push(&mut self, post: Post) {
-        if self.joined || matches!(post, Post::Again(_) | Post::TurnedAway(..)) {
+        let can_be_left_out = matches!(post, Post::Again(_) | Post::TurnedAway(..));
+        let is_needed = if can_be_left_out { self.posts.len() < MOST_POSTS } else { self.joined };
+        if is_needed {
             self.posts.push_back(post);
         }
     }

@@ -71,7 +71,10 @@ impl Commands {
     fn begin_next(&mut self, clock: &Clock) -> bool {
         let Some((id, entry)) = self.journal.next_waiting() else { return false };
         let Some(order) = &entry.order else { return false };
-        let timely = check_deadline(entry.terms.deadline, self.reckoning.now(clock));
+        // It may have been accepted before signatures were required.
+        let is_signed = entry.terms.nonce.is_some() || !self.admission.requires_signature();
+        let obeyed = if is_signed { Ok(()) } else { Err(CommandReason::NotSigned) };
+        let timely = obeyed.and_then(|()| check_deadline(entry.terms.deadline, self.reckoning.now(clock)));
         let planned = timely.and_then(|()| {
             let task = Task::read(&order.name, &order.args).map_err(|(reason, _)| reason)?;
             self.driver.plan(&task)

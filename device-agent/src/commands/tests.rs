@@ -2,6 +2,7 @@
 
 mod once;
 mod refusals;
+mod signed;
 mod twin;
 
 use std::path::PathBuf;
@@ -94,7 +95,7 @@ pub(super) fn told(commands: &mut Commands) -> Vec<Value> {
 
 fn whole(on: bool, percent: u8) -> Value {
     json!({
-        "brightness": {"percent": percent}, "on_off": {"on": on},
+        "brightness": {"percent": percent}, "on_off": {"on": on}, "commands": {"signed_only": false},
         "firmware": {"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")},
     })
 }

@@ -18,7 +18,7 @@ pub struct CommandsConfig {
     pub dir: Option<PathBuf>,
     /// Whether the device's own clock is right.
     pub clock: ClockSetting,
-    /// Whether only commands are run that their operator signed.
+    /// Whether only commands are run that their operator signed; then no desired twin is followed.
     pub require_signature: bool,
     /// Whose signatures count: raw Ed25519 public keys (RFC 8032) in base64url without padding (RFC 4648 section 5).
     pub trusted_keys: Vec<TrustedKey>,

@@ -23,8 +23,10 @@ pub struct Terms {
     /// Never to be begun after this time on the server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// The server's clock when it was sent.
-    pub now: Timestamp,
+    /// The device's own clock when it came, if it could be right. What the command says of the time is not noted: anybody
+    /// who can send one could write anything there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came: Option<Timestamp>,
     /// What its operator signed it with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Nonce>,
@@ -86,19 +88,24 @@ impl Entry {
         self.ack.status == AckStatus::Running
     }
 
-    /// Whether it would be refused if it came again, or should have been forgotten by now.
-    pub(super) fn is_over(&self, elapsed: Duration, latest: Option<Timestamp>) -> bool {
+    /// Whether it would be refused if it came again, or should have been forgotten by now. `own` is the device's own clock,
+    /// if it can be right.
+    ///
+    /// What was signed is kept until its deadline is over, however long that takes; what was not is kept a week, if its
+    /// answer was not heard or the time was not known when it came (then it was not run).
+    pub(super) fn is_over(&self, elapsed: Duration, own: Option<Timestamp>) -> bool {
         if !self.ack.status.is_final() {
             return false;
         }
         let age = elapsed.saturating_sub(self.terms.arrived);
+        let is_old = age > WITHOUT_DEADLINE;
         let signed = self.terms.nonce.as_ref().map(|nonce| nonce.until);
-        let Some(deadline) = self.terms.deadline.max(signed).filter(|_| self.acknowledged) else {
-            return age > WITHOUT_DEADLINE;
-        };
-        let margin = MARGIN.as_millis() as i64;
-        let left = Duration::from_millis(u64::try_from(deadline.since(self.terms.now)).unwrap_or(0));
-        age > left.saturating_add(MARGIN) || latest.is_some_and(|latest| latest.since(deadline) > margin)
+        let Some(deadline) = self.terms.deadline.max(signed) else { return is_old };
+        let left = |came| Duration::from_millis(u64::try_from(deadline.since(came)).unwrap_or(0));
+        let is_past = own.is_some_and(|own| own.since(deadline) > MARGIN.as_millis() as i64)
+            || self.terms.came.is_some_and(|came| age > left(came).saturating_add(MARGIN));
+        let is_kept_a_week = signed.is_none() && (!self.acknowledged || self.terms.came.is_none());
+        is_past && (self.acknowledged || is_old) || is_kept_a_week && is_old
     }
 
     /// Whether it may be forgotten for the room: the platform knows how it ended, and it was not run or could be sent

@@ -1,6 +1,6 @@
 //! The journal's lines: JSON objects, each a change of what is known.
 
-use protocol::{Ack, AckStatus, CommandId};
+use protocol::{Ack, AckStatus, CommandId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Order, Terms};
@@ -21,6 +21,8 @@ pub(super) enum Line {
     Acknowledged { command: CommandId, status: AckStatus },
     /// The desired twin of this version was followed.
     Followed { version: u64 },
+    /// Of what is signed until then nonces are forgotten.
+    Spent { until: Timestamp },
 }
 
 impl Line {

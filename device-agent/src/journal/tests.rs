@@ -6,7 +6,7 @@ mod power;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use protocol::Timestamp;
+use protocol::{SignedOrder, Timestamp};
 use serde_json::{Map, json};
 use tempfile::TempDir;
 
@@ -26,7 +26,12 @@ fn order(number: u64) -> Order {
 }
 
 fn terms(ttl_s: Option<i64>) -> Terms {
-    Terms { deadline: ttl_s.map(|ttl| NOW.plus(ttl * 1_000)), now: NOW, nonce: None, arrived: Duration::ZERO }
+    Terms {
+        deadline: ttl_s.map(|ttl| NOW.plus(ttl * 1_000)),
+        came: Some(NOW),
+        nonce: None,
+        arrived: Duration::ZERO,
+    }
 }
 
 fn open(dir: &TempDir) -> Journal {
@@ -115,12 +120,70 @@ fn what_is_over_for_certain_is_forgotten_and_nothing_else() {
     assert_eq!(known(&journal), [0, 1, 2, 3, 4]);
     journal.forget(MINUTE + MARGIN + Duration::from_millis(1), None);
     assert_eq!(known(&journal), [1, 2, 3, 4], "1 is not over, 4 was not heard, 3 was signed for an hour");
-    assert!(journal.knows_nonce("0123456789abcdef"));
+    assert!(journal.may_have_run("0123456789abcdef", NOW.plus(1)));
     journal.forget(Duration::ZERO, Some(NOW.plus(3_600_000 + 600_001)));
     assert_eq!(known(&journal), [1, 2, 4]);
     journal.forget(WITHOUT_DEADLINE + Duration::from_millis(1), None);
     assert_eq!(known(&journal), [1]);
-    assert!(!journal.knows_nonce("0123456789abcdef"));
+    assert!(!journal.may_have_run("0123456789abcdef", NOW.plus(3_600_001)));
+}
+
+#[test]
+fn what_was_signed_is_kept_until_its_deadline_is_over_on_the_own_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir);
+    let week = Duration::from_millis(SignedOrder::LONGEST_MS as u64);
+    let until = NOW.plus(SignedOrder::LONGEST_MS);
+    let nonce = Nonce { text: "0123456789abcdef".into(), until };
+    journal.accept(id(0), order(0), Terms { nonce: Some(nonce.clone()), ..terms(Some(60)) }).unwrap();
+    journal.accept(id(1), order(1), Terms { nonce: Some(nonce), came: None, ..terms(Some(60)) }).unwrap();
+    for number in [0, 1] {
+        journal.end(id(number), done()).unwrap();
+    }
+    journal.forget(week + MARGIN, Some(until));
+    assert_eq!([0, 1].map(|number| status(&journal, number)), [Some(AckStatus::Done); 2]);
+    for number in [0, 1] {
+        journal.acknowledge(id(number), AckStatus::Done);
+    }
+    journal.forget(week + MARGIN, Some(until));
+    assert_eq!([0, 1].map(|number| status(&journal, number)), [Some(AckStatus::Done); 2]);
+    journal.forget(week + MARGIN + MINUTE, None);
+    assert_eq!([0, 1].map(|number| status(&journal, number)), [None, Some(AckStatus::Done)]);
+    journal.forget(week * 10, None);
+    assert_eq!(status(&journal, 1), Some(AckStatus::Done), "nobody knows how much was left when it came");
+}
+
+/// As after a day on which the device's clock was a year ahead.
+#[test]
+fn what_was_signed_is_not_taken_again_though_its_nonce_was_forgotten_too_early() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir);
+    let nonce = Nonce { text: "0123456789abcdef".into(), until: NOW.plus(3_600_000) };
+    journal.accept(id(0), order(0), Terms { nonce: Some(nonce), ..terms(Some(60)) }).unwrap();
+    journal.end(id(0), done()).unwrap();
+    journal.acknowledge(id(0), AckStatus::Done);
+    journal.forget(Duration::ZERO, Some(NOW.plus(365 * 86_400_000)));
+    assert_eq!(status(&journal, 0), None);
+    for _ in 0..2 {
+        assert!(journal.may_have_run("0123456789abcdef", NOW.plus(3_600_000)));
+        assert!(!journal.may_have_run("0123456789abcdef", NOW.plus(3_600_001)));
+        journal.rewrite().unwrap();
+        drop(journal);
+        journal = open(&dir);
+    }
+}
+
+/// An older agent noted what the command said of the time; that is not believed.
+#[test]
+fn what_an_older_agent_noted_is_kept_by_the_own_clock_alone() {
+    let line = json!({
+        "line": "closed", "command": id(0), "terms": {"deadline": NOW.plus(60_000), "now": NOW.plus(60_000)},
+        "ack": {"status": "done"},
+    });
+    let Line::Closed { terms: noted, .. } = serde_json::from_value(line).unwrap() else {
+        panic!("another line")
+    };
+    assert_eq!(noted, Terms { came: None, ..terms(Some(60)) });
 }
 
 #[test]

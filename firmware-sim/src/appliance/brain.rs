@@ -2,7 +2,7 @@
 
 mod beginning;
 
-use super::{Deeds, Manners};
+use super::{Deeds, Manners, Ran};
 use protocol::capability::Unit;
 use protocol::{
     Ack, AckStatus, Capabilities, Command, CommandId, CommandReason, Desired, Timestamp, capability, twin,
@@ -31,8 +31,10 @@ pub(super) struct Brain {
     known: BTreeMap<CommandId, Ack>,
     /// Those, oldest first.
     order: VecDeque<CommandId>,
-    /// What is being done or waits for it, and when it will be over.
-    jobs: VecDeque<(Duration, Job)>,
+    /// What is being done, and when it will be over.
+    doing: Option<(Duration, Job)>,
+    /// What waits for that, with the time that it will take.
+    waiting: VecDeque<(Duration, Job)>,
     followed: Option<u64>,
     measured: Duration,
 }
@@ -57,7 +59,7 @@ pub(super) enum Says {
 
 #[derive(Clone, Debug)]
 enum Job {
-    Command(CommandId, Option<capability::Order>),
+    Command { id: CommandId, order: Option<capability::Order>, deadline: Option<Timestamp> },
     Twin(Map<String, Value>),
 }
 
@@ -71,7 +73,8 @@ impl Brain {
             rng,
             known: BTreeMap::new(),
             order: VecDeque::new(),
-            jobs: VecDeque::new(),
+            doing: None,
+            waiting: VecDeque::new(),
             followed: None,
             measured: Duration::ZERO,
         }
@@ -108,11 +111,10 @@ impl Brain {
             return self.say(at, &Says::Ack(id, ack));
         }
         let ack = match self.admit(body, now) {
-            Ok(order) => {
-                let begins = self.jobs.back().map_or(at, |(until, _)| at.max(*until));
+            Ok((order, deadline)) => {
                 let [least, most] = self.manners.delay_ms;
                 let delay = Duration::from_millis(self.rng.random_range(least..=most.max(least)));
-                self.jobs.push_back((begins + delay, Job::Command(id, order)));
+                self.waiting.push_back((delay, Job::Command { id, order, deadline }));
                 Ack::new(AckStatus::Accepted)
             }
             Err(reason) => {
@@ -126,7 +128,7 @@ impl Brain {
     }
 
     /// Takes a desired twin.
-    pub(super) fn desire(&mut self, body: &[u8], at: Duration) {
+    pub(super) fn desire(&mut self, body: &[u8]) {
         let Ok(desired) = serde_json::from_slice::<Desired>(body) else { return };
         if self.followed.is_some_and(|followed| desired.version <= followed) {
             return;
@@ -139,33 +141,34 @@ impl Brain {
             let is_own = name != "sensor" && self.capabilities.names().any(|own| own == name);
             is_own && after.contains_key(name) && self.capabilities.holds(&after).is_ok()
         });
-        let begins = self.jobs.back().map_or(at, |(until, _)| at.max(*until));
         let delay = Duration::from_millis(self.manners.delay_ms[0]);
-        self.jobs.push_back((begins + delay, Job::Twin(patch)));
+        self.waiting.push_back((delay, Job::Twin(patch)));
     }
 
-    /// Ends what is over by now, and says what came of it.
-    pub(super) fn work(&mut self, at: Duration, deeds: &mut Deeds) -> Vec<Word> {
+    /// Ends what is over by now, begins what is next, and says what came of it.
+    pub(super) fn work(&mut self, at: Duration, now: Timestamp, deeds: &mut Deeds) -> Vec<Word> {
         let mut words = Vec::new();
-        while let Some((until, _)) = self.jobs.front()
-            && *until <= at
-        {
-            let Some((until, job)) = self.jobs.pop_front() else { break };
-            match job {
-                Job::Command(id, order) => {
-                    deeds.ran.push(id);
-                    let ack = self.run(order.as_ref());
-                    self.remember(id, ack.clone());
-                    words.extend(self.say(until, &Says::Ack(id, ack)));
-                }
-                Job::Twin(patch) => {
-                    deeds.followed += 1;
-                    twin::merge(&mut self.state, patch.clone());
-                    if !patch.is_empty() {
-                        words.push(Word { at: until, says: Says::Reported(patch) });
-                    }
-                }
+        loop {
+            if let Some((until, job)) = self.doing.take_if(|(until, _)| *until <= at) {
+                words.extend(self.finish(until, job, deeds));
             }
+            if self.doing.is_some() {
+                break;
+            }
+            let Some((delay, job)) = self.waiting.pop_front() else { break };
+            match job {
+                // Whatever made it wait, the others or a time away: it is looked at again before it begins.
+                Job::Command { id, deadline, .. } if is_past(deadline, now) => {
+                    deeds.refused += 1;
+                    let ack = Ack::because(AckStatus::Refused, CommandReason::DeadlinePassed, None);
+                    self.remember(id, ack.clone());
+                    words.extend(self.say(at, &Says::Ack(id, ack)));
+                    continue;
+                }
+                Job::Command { id, .. } => deeds.ran.push(Ran { command: id, began_at: now }),
+                Job::Twin(_) => {}
+            }
+            self.doing = Some((at + delay, job));
         }
         words.extend(self.measure(at));
         words
@@ -174,22 +177,43 @@ impl Brain {
     /// When something is over next.
     pub(super) fn due(&self) -> Option<Duration> {
         let measuring = self.climate().map(|_| self.measured + MEASURING);
-        self.jobs.front().map(|(until, _)| *until).into_iter().chain(measuring).min()
+        self.doing.as_ref().map(|(until, _)| *until).into_iter().chain(measuring).min()
     }
 
-    fn admit(&self, body: &[u8], now: Timestamp) -> Result<Option<capability::Order>, CommandReason> {
+    fn finish(&mut self, until: Duration, job: Job, deeds: &mut Deeds) -> Vec<Word> {
+        match job {
+            Job::Command { id, order, .. } => {
+                let ack = self.run(order.as_ref());
+                self.remember(id, ack.clone());
+                self.say(until, &Says::Ack(id, ack))
+            }
+            Job::Twin(patch) => {
+                deeds.followed += 1;
+                twin::merge(&mut self.state, patch.clone());
+                let is_news = !patch.is_empty();
+                is_news.then_some(Word { at: until, says: Says::Reported(patch) }).into_iter().collect()
+            }
+        }
+    }
+
+    /// What is to be done, and until when it may be begun.
+    fn admit(
+        &self,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(Option<capability::Order>, Option<Timestamp>), CommandReason> {
         let command: Command = serde_json::from_slice(body).map_err(|_| CommandReason::BadArguments)?;
-        if command.deadline.is_some_and(|deadline| now > deadline) {
+        if is_past(command.deadline, now) {
             return Err(CommandReason::DeadlinePassed);
         }
         if command.name == "identify" {
-            return Ok(None);
+            return Ok((None, command.deadline));
         }
         let order =
             capability::Order::read(&command.name, &command.args).map_err(|_| CommandReason::BadArguments)?;
         let order = order.ok_or(CommandReason::UnknownCommand)?;
         self.capabilities.after(&self.state, &order)?;
-        Ok(Some(order))
+        Ok((Some(order), command.deadline))
     }
 
     fn run(&mut self, order: Option<&capability::Order>) -> Ack {
@@ -250,6 +274,10 @@ impl Brain {
         let set = self.state.get("range")?.get(name)?.as_f64()?;
         Some((set, self.state.get("sensor")?.get("temperature")?.as_f64()?))
     }
+}
+
+fn is_past(deadline: Option<Timestamp>, now: Timestamp) -> bool {
+    deadline.is_some_and(|deadline| now > deadline)
 }
 
 #[cfg(test)]

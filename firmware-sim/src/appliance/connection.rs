@@ -98,7 +98,7 @@ impl Session<'_> {
     fn speak(&mut self, now: Duration) -> Result<(), String> {
         let words = {
             let mut deeds = self.device.deeds.lock().unwrap_or_else(PoisonError::into_inner);
-            self.device.brain.work(now, &mut deeds)
+            self.device.brain.work(now, self.device.clock.now(), &mut deeds)
         };
         self.device.words.extend(words);
         self.device.words.sort_by_key(|word| word.at);
@@ -143,7 +143,7 @@ impl Session<'_> {
                 match publish.topic.parse() {
                     Ok(Topic::Command { command, .. }) => self.command(command, &publish.payload),
                     Ok(Topic::TwinDesired(_)) => {
-                        self.device.brain.desire(&publish.payload, self.device.clock.elapsed());
+                        self.device.brain.desire(&publish.payload);
                     }
                     _ => {}
                 }

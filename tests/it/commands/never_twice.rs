@@ -5,7 +5,7 @@ mod agents;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, ensure};
-use firmware_sim::appliance::{Appliance, Appliances, Deeds, Manners};
+use firmware_sim::appliance::{Appliance, Appliances, Deeds, Manners, Ran};
 use firmware_sim::{Credentials, FleetOptions};
 use protocol::{Capabilities, CommandId, CommandReason, CommandStatus, DeviceId, Timestamp};
 use rand::{RngExt, SeedableRng};
@@ -99,7 +99,8 @@ fn capabilities() -> Value {
 /// Plain devices that go away, answer late and twice.
 async fn start_appliances(world: &World, count: usize) -> anyhow::Result<(Appliances, Vec<DeviceId>)> {
     let manners = Manners {
-        delay_ms: [1, 60],
+        // Slow enough that some have to wait until it is too late.
+        delay_ms: [1, 250],
         failure_rate: 0.05,
         duplicate_acks: 0.3,
         ack_delay_ms: [0, 500],
@@ -152,21 +153,18 @@ fn judge(
 ) -> anyhow::Result<()> {
     let deadlines: BTreeMap<CommandId, Timestamp> =
         commands.iter().map(|command| (command.id, command.deadline)).collect();
+    let by_agents = begun.iter().flat_map(|(&device, begun)| begun.iter().map(move |&begun| (device, begun)));
+    let by_appliances = deeds.iter().flat_map(|(device, deeds)| {
+        let begun = |&Ran { command, began_at }: &Ran| Begun { command, at: began_at };
+        deeds.ran.iter().map(move |ran| (*device, begun(ran)))
+    });
     let mut run = BTreeSet::new();
-    for (device, begun) in begun {
-        for Begun { command, at } in begun {
-            ensure!(run.insert(*command), "{device} began {command} twice");
-            let deadline = deadlines.get(command).with_context(|| format!("{command} was never given"))?;
-            ensure!(at <= deadline, "{device} began {command} at {at:?}, due {deadline:?}");
-        }
+    for (device, Begun { command, at }) in by_agents.chain(by_appliances) {
+        ensure!(run.insert(command), "{device} began {command} twice");
+        let deadline = *deadlines.get(&command).with_context(|| format!("{command} was never given"))?;
+        ensure!(at <= deadline, "{device} began {command} at {at:?}, due {deadline:?}");
     }
-    let mut repeated = 0;
-    for (device, deeds) in deeds {
-        repeated += deeds.repeated;
-        for command in &deeds.ran {
-            ensure!(run.insert(*command), "{device} ran {command} twice");
-        }
-    }
+    let repeated: u64 = deeds.iter().map(|(_, deeds)| deeds.repeated).sum();
     let mut statuses: BTreeMap<CommandStatus, usize> = BTreeMap::new();
     for command in commands {
         *statuses.entry(command.status).or_default() += 1;

@@ -63,6 +63,33 @@ fn what_fails_is_tried_again_when_it_comes_again() {
     assert_eq!(told(&mut device).last(), Some(&json!({"on_off": {"on": true}})));
 }
 
+/// Nobody signs what is desired: whoever holds the server writes it.
+#[test]
+fn where_signatures_are_required_nothing_that_is_desired_is_done() {
+    let mut bench = Bench::new();
+    bench.config.require_signature = true;
+    let mut device = bench.start();
+    let reported = told(&mut device).remove(0);
+    assert_eq!(reported["commands"], json!({"signed_only": true}));
+    for version in [7, 8] {
+        device.desire(&desired(version, &json!({"on_off": {"on": true}})));
+        assert_eq!(device.work(&bench.clock), None);
+        bench.pass(&mut device, DELAY);
+    }
+    assert_eq!(told(&mut device), Vec::<Value>::new());
+    assert_eq!(device.driver.state()["on_off"], json!({"on": false}));
+    assert_eq!((device.journal.followed(), device.counters().followed), (None, 0));
+    drop(device);
+    // It was passed over and not followed, so it is followed when nothing need be signed any more.
+    bench.config.require_signature = false;
+    let mut device = bench.start();
+    device.desire(&desired(7, &json!({"on_off": {"on": true}})));
+    device.work(&bench.clock);
+    assert_eq!(told(&mut device).remove(0)["commands"], json!({"signed_only": false}));
+    bench.pass(&mut device, DELAY);
+    assert_eq!(told(&mut device), [json!({"on_off": {"on": true}})]);
+}
+
 #[test]
 fn only_the_newest_of_several_is_followed() {
     let bench = Bench::new();
