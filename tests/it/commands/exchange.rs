@@ -243,7 +243,8 @@ async fn a_request_that_was_cut_short_is_not_done_twice() -> anyhow::Result<()> 
     let path = light.path("commands?wait=20s");
     let (api, body) = (world.api(), switch_on());
     let repeated = api.keyed("coffee", &path, body);
-    let answered = device.say(id, &Ack::new(AckStatus::Done));
+    let done = Ack::new(AckStatus::Done);
+    let answered = device.say(id, &done);
     let (ended, code) = tokio::try_join!(repeated, answered)?;
     ensure!(ended["id"] == id.to_string() && ended["status"] == "done" && code == 0, "{ended}");
     let all = world.api().get(&light.path("commands")).await?;
