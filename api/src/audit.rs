@@ -42,6 +42,8 @@ pub(crate) enum What {
     ConsentWithdrawn,
     PinSet,
     PinRemoved,
+    HomeAssistantEnabled,
+    HomeAssistantDisabled,
 }
 
 /// Something that happened.
@@ -87,6 +89,8 @@ impl What {
             What::ConsentWithdrawn => "consent_withdrawn",
             What::PinSet => "pin_set",
             What::PinRemoved => "pin_removed",
+            What::HomeAssistantEnabled => "home_assistant_enabled",
+            What::HomeAssistantDisabled => "home_assistant_disabled",
         }
     }
 }

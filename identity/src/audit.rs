@@ -89,6 +89,8 @@ happenings! {
     "pin_set", "Set the PIN of a device";
     "pin_removed", "Removed the PIN of a device";
     "pin_locked", "A device takes no PIN for a while, after too many wrong ones";
+    "home_assistant_enabled", "Switched Home Assistant on";
+    "home_assistant_disabled", "Switched Home Assistant off";
     "key_made", "Made an API key";
     "key_deleted", "Deleted an API key";
 }
