@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::scopes;
 
-/// What is written down of the requests to this interface. Words are for ever; `identity` writes others.
+/// What is written down of the requests to this interface. Words are for ever; `identity` and `voice` write others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     MemberChanged,
@@ -40,6 +40,10 @@ pub(crate) enum What {
     PhoneRemoved,
     ConsentGiven,
     ConsentWithdrawn,
+    PinSet,
+    PinRemoved,
+    HomeAssistantEnabled,
+    HomeAssistantDisabled,
 }
 
 /// Something that happened.
@@ -83,6 +87,10 @@ impl What {
             What::PhoneRemoved => "phone_removed",
             What::ConsentGiven => "consent_given",
             What::ConsentWithdrawn => "consent_withdrawn",
+            What::PinSet => "pin_set",
+            What::PinRemoved => "pin_removed",
+            What::HomeAssistantEnabled => "home_assistant_enabled",
+            What::HomeAssistantDisabled => "home_assistant_disabled",
         }
     }
 }

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::{Change, StoreError};
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::audit::{self, What};
 use crate::body::Optional;
 use crate::caller::Caller;
 use crate::instant::Instant;
@@ -89,6 +91,8 @@ pub(crate) async fn enable_home_assistant(
     }
     let known = app.store.enable_home_assistant(organization, prefix, app.clock.now()).await?;
     app.live.changed(Change::HomeAssistant(organization));
+    let detail = json!({"prefix": known.prefix});
+    audit::record(&app, &caller, What::HomeAssistantEnabled, caller.account(), detail).await;
     Ok(Json(known.into()))
 }
 
@@ -111,6 +115,7 @@ pub(crate) async fn disable_home_assistant(
     let organization = caller.organization();
     app.store.disable_home_assistant(organization).await.map_err(switched_off)?;
     app.live.changed(Change::HomeAssistant(organization));
+    audit::record(&app, &caller, What::HomeAssistantDisabled, caller.account(), json!({})).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

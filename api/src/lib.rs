@@ -5,6 +5,7 @@
 //! refusal becomes a problem document in [`problem`].
 
 mod app;
+mod assistants;
 mod audit;
 pub mod authority;
 mod body;

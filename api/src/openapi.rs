@@ -35,7 +35,7 @@ const SCOPES: [(&str, &str); 12] = [
     info(
         title = "Promenade",
         description = "Beacons, gateways, kiosks and phones report what they hear; Promenade counts visits.\n\n\
-            Every request under `/api/v1` needs an API key, or an access token of the OAuth2 server, as \
+            Every request under `/api/v1` and `/voice` needs an API key, or an access token of the OAuth2 server, as \
             `Authorization: Bearer …` with the scope its operation names. Bodies are JSON of at most 64 KiB, batches \
             of pings JSON or CBOR of at most 256 KiB; times are RFC 3339, positions metres. Refusals are problem \
             documents (RFC 9457) with a stable `type`.\n\n\
@@ -59,6 +59,7 @@ const SCOPES: [(&str, &str); 12] = [
         (name = "invitations", description = "How people come into the organization."),
         (name = "clients", description = "Applications that ask people for access: assistants, phones, kiosks, services."),
         (name = "grants", description = "Linked services: what a client was allowed, by whom, and how it does."),
+        (name = "voice", description = "What people linked to voice assistants, and the PINs of devices. `docs/voice.md` describes them."),
         (name = "integrations", description = "Other systems that are told of what there is."),
         (name = "audit", description = "What happened in the organization."),
         (name = "server", description = "The server itself."),
@@ -80,12 +81,12 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     components.security_schemes.insert("key".to_owned(), SecurityScheme::Http(key).into());
     components.security_schemes.insert("oauth".to_owned(), SecurityScheme::OAuth2(oauth()).into());
     for (path, item) in &mut openapi.paths.paths {
-        let versioned = path.starts_with("/api/v1/");
+        let is_ours = path.starts_with("/api/v1/") || path.starts_with("/voice/");
         for operation in operations(item) {
             name(operation);
             also_by_oauth(operation);
         }
-        if versioned || path == "/metrics" {
+        if is_ours || path == "/metrics" {
             item.get.iter_mut().for_each(|operation| refusals::add(operation, false));
             for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
                 // Batches of pings have numbers of their own.

@@ -17,9 +17,9 @@ use crate::body::MAX_BODY_BYTES;
 use crate::commands::wait::Waiting;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, audit, bulk_commands, clients, commands, consents, devices, explain, footfall, grants, headers,
-    home_assistant, idempotency, invitations, keys, live, members, occupancy, pages, phones, pings, probes,
-    problem, roles, stays, telemetry, twins, venues, zones,
+    App, assistants, audit, bulk_commands, clients, commands, consents, devices, explain, footfall, grants,
+    headers, home_assistant, idempotency, invitations, keys, live, members, occupancy, pages, phones, pings,
+    probes, problem, roles, stays, telemetry, twins, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -111,6 +111,9 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
             home_assistant::enable_home_assistant,
             home_assistant::disable_home_assistant
         ))
+        // /voice/…
+        .routes(routes!(assistants::links))
+        .routes(routes!(assistants::set_pin, assistants::remove_pin))
         // /api/v1/audit
         .routes(routes!(audit::list))
         // /healthz, /readyz, /metrics

@@ -83,6 +83,14 @@ happenings! {
     "client_secret_renewed", "Made a new secret for a service";
     "client_disabled", "Disabled a service";
     "phone_registered", "An application registered a phone";
+    "assistant_linked", "Linked a voice assistant";
+    "assistant_link_broken", "A voice assistant no longer knows its link";
+    "assistant_unlinked", "A voice assistant was unlinked";
+    "pin_set", "Set the PIN of a device";
+    "pin_removed", "Removed the PIN of a device";
+    "pin_locked", "A device takes no PIN for a while, after too many wrong ones";
+    "home_assistant_enabled", "Switched Home Assistant on";
+    "home_assistant_disabled", "Switched Home Assistant off";
     "key_made", "Made an API key";
     "key_deleted", "Deleted an API key";
 }

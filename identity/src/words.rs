@@ -1,11 +1,17 @@
 //! Every text that people read, in one place and in English.
 
+mod assistants;
+
 use store::Scope;
 
 use crate::mail::WaysIn;
 use crate::oauth::scope::IdentityScope;
 use crate::passkey::Refused;
 use crate::password::{LONGEST, PasswordMistake, SHORTEST};
+
+pub(crate) use assistants::{
+    ASSISTANTS, assistant, assistant_broken, assistant_linked, assistant_unlinked, assistant_untold,
+};
 
 pub(crate) const PRODUCT: &str = "Promenade";
 pub(crate) const GOOGLE: &str = "Google";

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use voice::{Pace, Voice};
+use voice::{Pace, Voice, VoiceMetrics};
 
 use crate::config::{Address, Config};
 
@@ -156,6 +156,7 @@ impl Service {
             identity: Arc::clone(&identity),
             config: config.voice.clone(),
             pace: Pace::default(),
+            metrics: VoiceMetrics::register(&mut registry),
         })
         .context("assistants cannot be served")?;
         let metrics = api::HttpMetrics::register(&mut registry);

@@ -1,5 +1,7 @@
 //! Links to voice assistants: whom they were given by, and how it is with them.
 
+mod missed;
+
 use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -46,10 +48,17 @@ pub struct AssistantLink {
     pub state: LinkState,
     /// What the assistant gave to be told of changes, sealed.
     pub tokens: Option<Vec<u8>>,
-    /// Since when.
+    /// When it was linked.
     pub linked_at: Timestamp,
-    /// When its state last changed.
+    /// When it ended. While it is linked: as of when the assistant knows what there is.
     pub changed_at: Timestamp,
+}
+
+impl AssistantLink {
+    /// Since when it is with it as it is.
+    pub fn since(&self) -> Timestamp {
+        if self.state == LinkState::Linked { self.linked_at } else { self.changed_at }
+    }
 }
 
 macro_rules! select_links {
@@ -63,7 +72,8 @@ macro_rules! select_links {
 }
 
 impl Store {
-    /// Notes that an assistant came for a person: it is linked from now on, whatever it was before. What it gave is kept.
+    /// Notes that an assistant came for a person and asked what there is: it is linked from now on, whatever it was before. What
+    /// it gave is kept. Whether it was not linked until now.
     pub async fn link_assistant(
         &self,
         organization: OrganizationId,
@@ -72,28 +82,37 @@ impl Store {
         grant: GrantId,
         venues: bool,
         now: Timestamp,
-    ) -> Result<()> {
-        const SQL: &str = "INSERT INTO assistant_links
+    ) -> Result<bool> {
+        const MAKE: &str = "INSERT INTO assistant_links
                 (organization, account, assistant, grant_id, venues, state, linked_at, changed_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
-            ON CONFLICT (organization, account, assistant) DO UPDATE
-            SET grant_id = excluded.grant_id, venues = excluded.venues, state = excluded.state,
-                changed_at = excluded.changed_at,
-                linked_at = CASE WHEN assistant_links.state = excluded.state
-                    THEN assistant_links.linked_at ELSE excluded.linked_at END";
+            VALUES ($1, $2, $3, $4, $5, 'linked', $6, $6)
+            ON CONFLICT (organization, account, assistant) DO NOTHING";
+        const AGAIN: &str = "UPDATE assistant_links
+            SET grant_id = $4, venues = $5, state = 'linked', linked_at = $6, changed_at = $6
+            WHERE organization = $1 AND account = $2 AND assistant = $3 AND state <> 'linked'";
+        const STILL: &str = "UPDATE assistant_links SET grant_id = $4, venues = $5, changed_at = $6
+            WHERE organization = $1 AND account = $2 AND assistant = $3";
         let mut tx = self.begin().await?;
-        within!(&mut tx, |db| sqlx::query(SQL)
-            .bind(organization.as_uuid())
-            .bind(account.as_uuid())
-            .bind(assistant.as_str())
-            .bind(grant.as_uuid())
-            .bind(venues)
-            .bind(LinkState::Linked.as_str())
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))?;
-        tx.commit().await
+        let mut is_new = false;
+        // Each in its turn, so that of two that come at once one is the first.
+        for (statement, makes) in [(MAKE, true), (AGAIN, true), (STILL, false)] {
+            let rows = within!(&mut tx, |db| sqlx::query(statement)
+                .bind(organization.as_uuid())
+                .bind(account.as_uuid())
+                .bind(assistant.as_str())
+                .bind(grant.as_uuid())
+                .bind(venues)
+                .bind(now.0)
+                .execute(db)
+                .await?
+                .rows_affected());
+            if rows > 0 {
+                is_new = makes;
+                break;
+            }
+        }
+        tx.commit().await?;
+        Ok(is_new)
     }
 
     /// Keeps what an assistant gave, sealed. [`StoreError::NotFound`] where nothing is linked.
@@ -121,7 +140,28 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended.
+    /// Forgets what an assistant gave: it cannot be told of changes then, until it gives something anew.
+    pub async fn forget_assistant_tokens(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+        assistant: Assistant,
+    ) -> Result<()> {
+        const SQL: &str = "UPDATE assistant_links SET tokens = NULL
+            WHERE organization = $1 AND account = $2 AND assistant = $3";
+        let mut tx = self.begin().await?;
+        within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(organization.as_uuid())
+            .bind(account.as_uuid())
+            .bind(assistant.as_str())
+            .execute(db)
+            .await
+            .map(drop))?;
+        tx.commit().await
+    }
+
+    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended; whether
+    /// this one had not.
     pub async fn end_assistant_link(
         &self,
         organization: OrganizationId,
@@ -129,23 +169,24 @@ impl Store {
         assistant: Assistant,
         state: LinkState,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         const SQL: &str = "UPDATE assistant_links SET state = $4, tokens = NULL, changed_at = $5
             WHERE organization = $1 AND account = $2 AND assistant = $3 AND state = 'linked'";
         let mut tx = self.begin().await?;
-        within!(&mut tx, |db| sqlx::query(SQL)
+        let ended = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(organization.as_uuid())
             .bind(account.as_uuid())
             .bind(assistant.as_str())
             .bind(state.as_str())
             .bind(now.0)
             .execute(db)
-            .await
-            .map(drop))?;
-        tx.commit().await
+            .await?
+            .rows_affected());
+        tx.commit().await?;
+        Ok(ended > 0)
     }
 
-    /// The links of a person, those that ended included.
+    /// The links of a person in one organization, those that ended included.
     pub async fn assistant_links_of(
         &self,
         organization: OrganizationId,
@@ -157,6 +198,14 @@ impl Store {
             .bind(account.as_uuid())
             .fetch_all(db)
             .await?);
+        rows.into_iter().map(AssistantLink::try_from).collect()
+    }
+
+    /// The links of a person in every organization, those that ended included, for the person alone.
+    pub async fn assistant_links_of_account(&self, account: AccountId) -> Result<Vec<AssistantLink>> {
+        const SQL: &str = select_links!("WHERE account = $1 ORDER BY assistant, organization");
+        let rows: Vec<LinkRow> =
+            on!(self, |db| sqlx::query_as(SQL).bind(account.as_uuid()).fetch_all(db).await?);
         rows.into_iter().map(AssistantLink::try_from).collect()
     }
 

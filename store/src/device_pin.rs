@@ -19,30 +19,35 @@ pub enum PinTry {
     NoPin,
     /// Wrong ones were said too often; none counts until then.
     Locked(Timestamp),
-    /// It may be compared with this. The try is counted as a wrong one until [`Store::pin_was_right`].
-    Counted(Vec<u8>),
+    /// It may be compared. The try is counted as a wrong one until [`Store::pin_was_right`].
+    Counted {
+        /// With this.
+        pin: Vec<u8>,
+        /// Whether it is the last: if it is wrong, the device takes none for a while.
+        is_last: bool,
+    },
 }
 
 impl Store {
-    /// Gives a device a PIN, or takes it away; what was counted is forgotten.
+    /// Gives a device a PIN, or takes it away; what was counted is forgotten. Whether it had one before.
     pub async fn set_device_pin(
         &self,
         organization: OrganizationId,
         device: DeviceId,
         pin: Option<&[u8]>,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         const DELETE: &str = "DELETE FROM device_pins WHERE device = $1 AND organization = $2";
         const INSERT: &str = "INSERT INTO device_pins (device, organization, pin, failures, changed_at)
             VALUES ($1, $2, $3, 0, $4)";
         let mut tx = self.change(organization).await?;
         tx.device(organization, device).await?;
-        within!(&mut tx, |db| sqlx::query(DELETE)
+        let before = within!(&mut tx, |db| sqlx::query(DELETE)
             .bind(device.as_uuid())
             .bind(organization.as_uuid())
             .execute(db)
-            .await
-            .map(drop))?;
+            .await?
+            .rows_affected());
         if let Some(pin) = pin {
             within!(&mut tx, |db| sqlx::query(INSERT)
                 .bind(device.as_uuid())
@@ -53,7 +58,8 @@ impl Store {
                 .await
                 .map(drop))?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(before > 0)
     }
 
     /// Counts a try of a PIN before it is compared, so that many at once are no more than as many in a row.
@@ -81,7 +87,7 @@ impl Store {
             .await
             .map(drop))?;
         tx.commit().await?;
-        Ok(PinTry::Counted(row.pin))
+        Ok(PinTry::Counted { pin: row.pin, is_last })
     }
 
     /// Forgets what was counted.

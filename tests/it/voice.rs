@@ -3,6 +3,7 @@
 
 mod assistants;
 mod house;
+mod lambda;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -106,6 +107,11 @@ async fn turn_on_the_window_display() -> anyhow::Result<()> {
     assistants.wait_after(EVENTS, before.0, &changed).await.context("Alexa goes on")?;
     let reports = &assistants.calls(REPORT)[before.1..];
     ensure!(reports.is_empty(), "Google was told after it was unlinked: {reports:?}");
+    ensure!(house.counted("requests_total{assistant=\"google\",intent=\"SYNC\"}").await? >= 1.0);
+    ensure!(
+        house.counted("requests_total{assistant=\"alexa\",intent=\"Alexa.PowerController\"}").await? >= 4.0
+    );
+    ensure!(house.counted("reports_total{assistant=\"alexa\",outcome=\"sent\"}").await? >= 1.0);
     house.unlink(&alexa).await?;
     let refused = house.alexa_turns(&alexa, "TurnOn").await?;
     ensure!(refused["event"]["payload"]["type"] == "INVALID_AUTHORIZATION_CREDENTIAL", "{refused}");

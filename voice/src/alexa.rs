@@ -17,5 +17,6 @@ pub use directive::{Directive, Intent, Unreadable};
 pub(crate) use discovery::described as description;
 pub use discovery::{MAX_ENDPOINTS, discovered, sees};
 pub use event::{Stamp, add_scope};
+pub(crate) use failure::refusal;
 pub use failure::{ErrorType, Failure};
 pub use report::{Cause, add_or_update_report, change_report, delete_report};

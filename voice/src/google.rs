@@ -15,6 +15,7 @@ mod traits;
 use protocol::{AccountId, OrganizationId};
 use serde_json::{Value, json};
 
+pub(crate) use error::refusals;
 pub use error::{Challenge, ErrorCode, Refusal};
 pub use execute::{Answer, Step, executed, plan};
 pub use query::query;

@@ -3,27 +3,24 @@
 mod alexa;
 mod bearer;
 mod google;
-mod links;
-mod pins;
-mod problem;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post, put};
+use axum::routing::post;
 
 use crate::Voice;
+
+pub(crate) use bearer::sees_venues;
 
 /// The largest body: EXECUTE for a few hundred devices is far below.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Every route, at the root. It has no fallback and can be merged into another router. An assistant that is not enabled
-/// has none.
+/// What assistants come to, at the root. It has no fallback and can be merged into another router. An assistant that is not
+/// enabled has no route. What people come to is in `api`.
 pub fn router(voice: Arc<Voice>) -> Router {
-    let mut router = Router::new()
-        .route("/voice/links", get(links::list))
-        .route("/voice/devices/{device}/pin", put(pins::set).delete(pins::remove));
+    let mut router = Router::new();
     if voice.config.google.enabled {
         router = router.route("/voice/google", post(google::fulfil));
     }

@@ -6,6 +6,7 @@
 
 pub mod alexa;
 mod amount;
+mod audit;
 mod config;
 pub mod endpoint;
 mod error;
@@ -15,6 +16,8 @@ pub mod google;
 mod handlers;
 mod home_graph;
 mod language;
+mod linking;
+mod metrics;
 mod outcome;
 mod parameters;
 mod pin;
@@ -28,6 +31,9 @@ pub use config::{AlexaConfig, Config, GoogleConfig, Pace, Region};
 pub use endpoint::{Endpoint, EndpointId, Endpoints};
 pub use error::VoiceError;
 pub use handlers::router;
+pub use linking::Link;
+pub use metrics::VoiceMetrics;
 pub use outcome::Outcome;
+pub use pin::can_be_pin;
 pub use secret::Secret;
 pub use service::{Parts, Voice};

@@ -5,12 +5,13 @@
 //! through a line of its own for each link, so that one that does not answer holds up nobody else.
 
 mod line;
+mod missed;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use protocol::{AccountId, DeviceId, OrganizationId};
-use store::{Assistant, AssistantLink, Change, LinkState, Side, StoreError, TwinNotice};
+use store::{Assistant, AssistantLink, Change, Side, StoreError, TwinNotice};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use crate::Voice;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 
 use line::Line;
+use missed::Missed;
 
 /// What a handler wants to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,8 @@ struct Reporter {
     /// What changed since, by organization: what it was before is in `told`.
     changed: HashMap<OrganizationId, Endpoints>,
     again: BTreeSet<(OrganizationId, EndpointId)>,
+    /// Whether everything was looked at since this server began: who links later has missed nothing.
+    has_looked: bool,
 }
 
 impl Voice {
@@ -55,6 +59,7 @@ impl Voice {
             lines: HashMap::new(),
             changed: HashMap::new(),
             again: BTreeSet::new(),
+            has_looked: false,
         };
         let mut look_at = Instant::now();
         let mut flush_at: Option<Instant> = None;
@@ -177,19 +182,23 @@ impl Reporter {
         let organizations: BTreeSet<OrganizationId> = links.iter().map(|link| link.organization).collect();
         self.told.retain(|organization, _| organizations.contains(organization));
         for organization in organizations {
+            let at = self.voice.now();
             let with_venues = links.iter().any(|link| link.organization == organization && link.venues);
             let now = self.voice.sight(organization, with_venues).await?;
             let before = self.told.insert(organization, now.clone());
             for link in links.iter().filter(|link| link.organization == organization) {
                 if let (Some(line), Some(before)) = (self.lines.get(&key(link)), &before) {
-                    line.differs(before, &now);
+                    line.differs(before, &now, at);
                 } else {
+                    let missed =
+                        if self.has_looked { Missed::default() } else { self.voice.missed(link).await? };
                     let line = Line::open(&self.voice, link);
-                    line.begin(&now);
+                    line.begin(&now, missed, at);
                     self.lines.insert(key(link), line);
                 }
             }
         }
+        self.has_looked = true;
         Ok(())
     }
 
@@ -202,9 +211,7 @@ impl Reporter {
             if standing.is_some_and(|standing| standing.is_good()) {
                 good.push(link);
             } else {
-                let AssistantLink { organization, account, assistant, .. } = link;
-                let now = self.voice.now();
-                store.end_assistant_link(organization, account, assistant, LinkState::Unlinked, now).await?;
+                self.voice.end_link_with_its_grant(&link).await?;
             }
         }
         Ok(good)

@@ -14,6 +14,7 @@ use crate::config::{Config, Pace};
 use crate::error::VoiceError;
 use crate::event_gateway::EventGateway;
 use crate::home_graph::HomeGraph;
+use crate::metrics::VoiceMetrics;
 use crate::reporter::Wish;
 
 /// All that a handler may reach; there are no statics.
@@ -25,6 +26,7 @@ pub struct Voice {
     pub(crate) identity: Arc<Identity>,
     pub(crate) config: Config,
     pub(crate) pace: Pace,
+    pub(crate) metrics: VoiceMetrics,
     /// None where Google is told nothing.
     pub(crate) home_graph: Option<HomeGraph>,
     /// None where Alexa is told nothing.
@@ -51,12 +53,14 @@ pub struct Parts {
     pub config: Config,
     /// How long is waited for what.
     pub pace: Pace,
+    /// Make them with [`VoiceMetrics::register`] before the registry is shared.
+    pub metrics: VoiceMetrics,
 }
 
 impl Voice {
     /// Checks the settings and reads the key of the service account.
     pub fn open(parts: Parts) -> Result<Arc<Self>, VoiceError> {
-        let Parts { store, live, orders, clock, identity, config, pace } = parts;
+        let Parts { store, live, orders, clock, identity, config, pace, metrics } = parts;
         config.validate().map_err(VoiceError::Config)?;
         let home_graph = match &config.google {
             google if google.enabled => {
@@ -80,6 +84,7 @@ impl Voice {
             identity,
             config,
             pace,
+            metrics,
             home_graph,
             event_gateway,
             behind,

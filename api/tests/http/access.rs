@@ -39,7 +39,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 69, "routes that need a key");
+    assert_eq!(operations.len(), 72, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -195,6 +195,8 @@ async fn things_of_others_are_not_there() {
         ("GET", format!("/api/v1/venues/{venue}/occupancy"), None),
         ("GET", format!("/api/v1/venues/{venue}/stays?{range}"), None),
         ("GET", format!("/api/v1/venues/{venue}/live"), None),
+        ("PUT", format!("/voice/devices/{device}/pin"), Some(&json!({"pin": "7301"}))),
+        ("DELETE", format!("/voice/devices/{device}/pin"), None),
         ("GET", format!("/api/v1/devices/{device}"), None),
         ("PATCH", format!("/api/v1/devices/{device}"), Some(&name)),
         ("DELETE", format!("/api/v1/devices/{device}"), None),

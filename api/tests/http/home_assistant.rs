@@ -31,6 +31,21 @@ async fn the_switch_is_put_moved_and_taken_away() {
         assert_eq!(world.get(PATH).await.json(), moved);
         assert_eq!(world.delete(PATH).await.status, 204);
         assert_eq!(world.get(PATH).await.status, 404);
+        let log = world.get("/api/v1/audit").await;
+        let mut words = log.all("what");
+        words.sort_by_key(ToString::to_string);
+        let on = "home_assistant_enabled";
+        assert_eq!(
+            words,
+            [json!("home_assistant_disabled"), json!(on), json!(on), json!(on)],
+            "{}",
+            log.text
+        );
+        let items = log.json()["items"].clone();
+        let prefixes =
+            items.as_array().unwrap().iter().filter(|entry| entry["detail"]["prefix"] == "ha/home");
+        assert_eq!(prefixes.count(), 1, "{}", log.text);
+        assert!(items.as_array().unwrap().iter().all(|entry| entry["detail"]["by"]["key"].is_string()));
         world.stop().await;
     })
     .await;

@@ -2,6 +2,7 @@
 
 mod access;
 mod analytics;
+mod assistants;
 mod audit;
 mod authors;
 mod bulk;

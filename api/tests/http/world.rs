@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use voice::Voice;
+use voice::{Voice, VoiceMetrics};
 
 /// 2026-03-02T12:00:00Z, a Monday.
 pub(crate) const NOW: i64 = 1_772_452_800_000;
@@ -114,6 +114,7 @@ impl World {
             identity: Arc::clone(&identity),
             config: voice::Config::default(),
             pace: voice::Pace::default(),
+            metrics: VoiceMetrics::register(&mut registry),
         });
         let voice = voice.unwrap();
         let app = Arc::new(App {

@@ -1,6 +1,7 @@
 //! A person's own pages: who they are, how they sign in, and what they allowed.
 
 pub(crate) mod activity;
+mod assistants;
 pub(crate) mod email;
 pub(crate) mod passkeys;
 pub(crate) mod password;

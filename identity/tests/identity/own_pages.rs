@@ -1,7 +1,7 @@
 //! A person's own pages.
 
 use protocol::Timestamp;
-use store::{BuiltInRole, Change, ClientKind, Owner};
+use store::{Assistant, BuiltInRole, Change, ClientKind, LinkState, Owner};
 
 use crate::browser::Browser;
 use crate::world::{MINUTE, PASSWORD, World};
@@ -105,6 +105,62 @@ async fn a_service_is_tested_and_unlinked() {
     assert!(browser.get("/account/services").await.text.contains("No service is linked"));
     let activity = browser.get("/account/activity").await.text;
     assert!(activity.contains("Linked a service: Lamp") && activity.contains("Unlinked a service: Lamp"));
+}
+
+#[tokio::test]
+async fn how_it_is_with_each_assistant_is_shown() {
+    let world = World::new().await;
+    let ann = world.member("ann@example.com", BuiltInRole::Operator).await.id;
+    let eve = world.member("eve@example.com", BuiltInRole::Operator).await.id;
+    let app = world.app(ClientKind::Assistant).await;
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let code = browser.code(&app).await;
+    world.exchange(&app, &code).await;
+    let grant = world.store.grants_of(ann).await.unwrap()[0].id;
+    assert!(!browser.get("/account/services").await.text.contains("Voice assistants"));
+    let (organization, google, alexa) = (world.organization, Assistant::Google, Assistant::Alexa);
+    let link = async |account, assistant| {
+        world.store.link_assistant(organization, account, assistant, grant, false, world.now()).await.unwrap()
+    };
+    let end = async |assistant, state| {
+        world.store.end_assistant_link(organization, ann, assistant, state, world.now()).await.unwrap()
+    };
+    assert!(link(ann, google).await && link(ann, alexa).await && link(eve, google).await);
+    let page = browser.get("/account/services").await.text;
+    assert!(page.contains("Voice assistants") && !page.contains("<script"), "{page}");
+    assert_eq!(page.matches("Linked since").count(), 2, "{page}");
+    assert_eq!(page.matches("it is not told of changes").count(), 1, "Alexa gave nothing yet: {page}");
+    world.store.keep_assistant_tokens(organization, ann, alexa, b"sealed").await.unwrap();
+    assert!(!browser.get("/account/services").await.text.contains("it is not told of changes"));
+
+    world.pass(DAY);
+    assert!(!link(ann, google).await, "it came again");
+    assert!(end(alexa, LinkState::Unlinked).await);
+    world.pass(DAY);
+    let mut browser = Browser::signed_in(&world, "ann@example.com").await;
+    let page = browser.get("/account/services").await.text;
+    let day = |days: i64| {
+        let at = jiff::Timestamp::from_millisecond(world.now().0 - days * DAY).unwrap();
+        at.strftime("%-d %B %Y").to_string()
+    };
+    assert!(page.contains(&format!("Linked since {}", day(2))), "not since it came last: {page}");
+    assert!(page.contains(&format!("Unlinked since {}", day(1))), "{page}");
+    assert!(end(google, LinkState::Broken).await);
+    let page = browser.get("/account/services").await.text;
+    let broken = format!("Since {}", day(0));
+    assert!(page.contains(&broken) && page.contains("Google Home no longer knows this link"), "{page}");
+    assert!(page.contains("Link again in the app of Google Home"), "{page}");
+
+    let entry = |what| store::NewAuditEntry {
+        organization: Some(organization),
+        account: Some(ann),
+        what,
+        detail: serde_json::json!({"assistant": "google"}),
+        address: None,
+    };
+    world.store.record_audit(&entry("assistant_link_broken"), world.now()).await.unwrap();
+    let activity = browser.get("/account/activity").await.text;
+    assert!(activity.contains("A voice assistant no longer knows its link: Google Home"), "{activity}");
 }
 
 #[tokio::test]

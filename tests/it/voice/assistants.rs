@@ -1,5 +1,6 @@
 //! The servers of Google and Amazon, as far as Promenade calls them, on this machine.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -37,6 +38,11 @@ impl Assistants {
         Ok(Self { address, calls })
     }
 
+    /// Where they are.
+    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.address.trim_start_matches("http://").parse()?)
+    }
+
     /// The bodies of what came on a path, in order.
     pub(super) fn calls(&self, path: &str) -> Vec<Value> {
         let calls = self.calls.borrow();
@@ -71,7 +77,12 @@ async fn take(
         AMAZON_TOKEN => json!({"access_token": "Atza|1", "refresh_token": "Atzr|1", "expires_in": 3600}),
         _ => json!({}),
     };
-    let status = if path == EVENTS { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = match path.as_str() {
+        EVENTS => StatusCode::ACCEPTED,
+        // They are no Promenade.
+        "/voice/alexa" => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::OK,
+    };
     calls.send_modify(|calls| calls.push((path, serde_json::from_str(&body).unwrap_or(Value::String(body)))));
     (status, axum::Json(answer))
 }

@@ -1,5 +1,6 @@
 //! A house with a display in its window, a person who lives there, and what assistants say to it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -82,6 +83,16 @@ impl House {
         })
         .await?;
         Ok(house)
+    }
+
+    /// Where its server is.
+    pub(super) fn http(&self) -> SocketAddr {
+        self.world.http()
+    }
+
+    /// A counter of `/metrics`, below `promenade_voice_`.
+    pub(super) async fn counted(&self, name: &str) -> anyhow::Result<f64> {
+        self.world.metric(&format!("promenade_voice_{name}")).await
     }
 
     pub(super) fn api(&self) -> Api {
@@ -234,6 +245,13 @@ impl House {
         let token = store.create_link(&link, now).await?.text();
         store.close().await;
         Ok(format!("http://{}/set-up?token={token}", self.world.http()))
+    }
+}
+
+impl Linked {
+    /// Its access token.
+    pub(super) fn access(&self) -> &str {
+        &self.access
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::directive::{Directive, Unreadable};
 use super::discovery::sees;
 use super::event::{Event, Stamp, time};
-use super::failure::{ErrorType, Failure};
+use super::failure::{ACCEPT_GRANT_FAILED, ErrorType, Failure};
 use super::interfaces;
 use crate::endpoint::{self, Endpoint, Endpoints};
 use crate::outcome::Outcome;
@@ -105,7 +105,7 @@ pub fn grant_accepted(stamp: &Stamp) -> Value {
 
 /// The answer to `AcceptGrant` when it was not.
 pub fn grant_refused(stamp: &Stamp, message: &str) -> Value {
-    let payload = json!({"type": "ACCEPT_GRANT_FAILED", "message": message});
+    let payload = json!({"type": ACCEPT_GRANT_FAILED, "message": message});
     Event::new("Alexa.Authorization", "ErrorResponse", payload).stamped(stamp)
 }
 

@@ -99,6 +99,28 @@ impl Directive {
         }
     }
 
+    /// The word that it is counted under: what it is about, and of an order the interface; `other` where that is not known
+    /// here.
+    pub(crate) fn word(&self) -> &'static str {
+        const INTERFACES: [&str; 7] = [
+            "Alexa.PowerController",
+            "Alexa.BrightnessController",
+            "Alexa.Speaker",
+            "Alexa.ToggleController",
+            "Alexa.ModeController",
+            "Alexa.RangeController",
+            "Alexa.SceneController",
+        ];
+        match self.intent() {
+            Intent::Discover => "Discover",
+            Intent::AcceptGrant { .. } => "AcceptGrant",
+            Intent::ReportState => "ReportState",
+            Intent::Control => {
+                INTERFACES.into_iter().find(|interface| self.namespace == *interface).unwrap_or("other")
+            }
+        }
+    }
+
     pub(super) fn parameters(&self) -> Parameters<'_> {
         Parameters::of(&self.payload)
     }

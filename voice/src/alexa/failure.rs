@@ -54,6 +54,19 @@ types! {
     InternalError = "INTERNAL_ERROR",
 }
 
+/// The `type` of the answer to `AcceptGrant` when its code is worth nothing.
+pub(super) const ACCEPT_GRANT_FAILED: &str = "ACCEPT_GRANT_FAILED";
+
+/// The word for what an answer refuses; none where it refuses nothing.
+pub(crate) fn refusal(answer: &Value) -> Option<&'static str> {
+    let event = &answer["event"];
+    if event["header"]["name"] != "ErrorResponse" {
+        return None;
+    }
+    let types = ErrorType::ALL.iter().map(|kind| kind.as_str()).chain([ACCEPT_GRANT_FAILED]);
+    types.into_iter().find(|word| event["payload"]["type"] == *word)
+}
+
 /// Why nothing is done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {

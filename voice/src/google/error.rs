@@ -1,6 +1,7 @@
 //! Why Google is refused something.
 
 use protocol::CommandReason;
+use serde_json::{Map, Value};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
@@ -80,6 +81,9 @@ pub enum Refusal {
 }
 
 impl Challenge {
+    /// Every one of them.
+    pub const ALL: &[Self] = &[Self::Ack, Self::Pin, Self::PinAgain];
+
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -88,6 +92,22 @@ impl Challenge {
             Self::PinAgain => "challengeFailedPinNeeded",
         }
     }
+}
+
+/// The words for everything that an answer refuses: of the request as a whole, and of each device. That a device which was only
+/// asked about is not connected is no refusal.
+pub(crate) fn refusals(answer: &Value) -> Vec<&'static str> {
+    let payload = &answer["payload"];
+    let commands = payload["commands"].as_array().into_iter().flatten();
+    let asked = payload["devices"].as_object().into_iter().flat_map(Map::values);
+    let asked = asked.filter(|device| device["status"] == "ERROR");
+    let word = |one: &Value| {
+        let challenge = one["challengeNeeded"]["type"].as_str();
+        let word = challenge.or_else(|| one["errorCode"].as_str())?;
+        let challenges = Challenge::ALL.iter().map(|challenge| challenge.as_str());
+        ErrorCode::ALL.iter().map(|code| code.as_str()).chain(challenges).find(|known| *known == word)
+    };
+    commands.chain(asked).chain([payload]).filter_map(word).collect()
 }
 
 impl From<ErrorCode> for Refusal {

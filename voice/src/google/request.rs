@@ -28,6 +28,18 @@ pub enum Intent {
     Disconnect,
 }
 
+impl Intent {
+    /// The word for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sync => "SYNC",
+            Self::Query(_) => "QUERY",
+            Self::Execute(_) => "EXECUTE",
+            Self::Disconnect => "DISCONNECT",
+        }
+    }
+}
+
 /// Some devices, and what each of them shall do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {

@@ -18,6 +18,7 @@ use crate::Voice;
 use crate::alexa::{self, Directive, ErrorType, Failure, Intent, Stamp};
 use crate::endpoint::Endpoint;
 use crate::giving::Given;
+use crate::metrics::Told;
 use crate::outcome::Outcome;
 use crate::reporter::Wish;
 use crate::secret::Secret;
@@ -33,7 +34,9 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
         }
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let answer = match Directive::read(&body) {
+    let read = Directive::read(&body);
+    let word = read.as_ref().map_or("other", Directive::word);
+    let answer = match read {
         Ok(directive) => {
             let until = Instant::now() + voice.pace.alexa_patience;
             let answer = voice.answered(&stamp, &directive, until);
@@ -45,6 +48,10 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
         }
         Err(unreadable) => alexa::unreadable(&stamp, &unreadable),
     };
+    voice.metrics.requested(Assistant::Alexa, word);
+    if let Some(cause) = alexa::refusal(&answer) {
+        voice.metrics.refused(Assistant::Alexa, cause);
+    }
     Json(answer).into_response()
 }
 
@@ -103,7 +110,7 @@ impl Voice {
         };
         match directive.intent() {
             Intent::Discover => {
-                self.link(bearer, account).await.map_err(|error| ours(&error))?;
+                self.link(bearer, account, Assistant::Alexa).await.map_err(|error| ours(&error))?;
                 self.wish(Wish::Look);
                 let endpoints = self.sight(organization, venues).await.map_err(|error| ours(&error))?;
                 Ok(alexa::discovered(stamp, directive, &endpoints))
@@ -121,12 +128,6 @@ impl Voice {
         }
     }
 
-    async fn link(&self, bearer: &Bearer, account: AccountId) -> Result<(), StoreError> {
-        let (organization, grant, venues) = (bearer.organization, bearer.grant, sees_venues(bearer));
-        let (assistant, now) = (Assistant::Alexa, self.now());
-        self.store.link_assistant(organization, account, assistant, grant, venues, now).await
-    }
-
     /// Exchanges the code with which Alexa allows to be told of changes.
     async fn accepted(
         &self,
@@ -138,11 +139,16 @@ impl Voice {
         let code = code.ok_or_else(|| refused("there is no code"))?;
         let gateway = self.event_gateway.as_ref();
         let gateway = gateway.ok_or_else(|| refused("this server tells Alexa nothing"))?;
-        self.link(bearer, account).await.map_err(|error| ours(&error))?;
-        gateway.accept(bearer.organization, account, code).await.map_err(|untold| {
-            tracing::warn!(?untold, "a grant of Alexa could not be accepted");
-            refused("Login with Amazon did not take the code")
-        })?;
+        self.link(bearer, account, Assistant::Alexa).await.map_err(|error| ours(&error))?;
+        if let Err(untold) = gateway.accept(bearer.organization, account, code).await {
+            tracing::warn!(?untold, "a grant of Alexa could not be accepted; it is told of no changes");
+            // What it gave before was for the link before: kept, the person would see a link that reports, and would be unlinked
+            // by the first report.
+            let forgotten =
+                self.store.forget_assistant_tokens(bearer.organization, account, Assistant::Alexa).await;
+            forgotten.map_err(|error| ours(&error))?;
+            return Err(refused("Login with Amazon did not take the code"));
+        }
         self.wish(Wish::Look);
         Ok(())
     }
@@ -203,13 +209,13 @@ impl Voice {
             alexa::add_scope(&mut message, token);
             message
         };
-        match gateway.tell(organization, account, write).await {
+        let told = gateway.tell(organization, account, write).await;
+        self.metrics.reported(Assistant::Alexa, if told.is_ok() { Told::Sent } else { Told::Failed });
+        match told {
             Ok(()) => {}
             Err(Untold::Gone) => {
-                let (assistant, state) = (Assistant::Alexa, LinkState::Unlinked);
-                let ended =
-                    self.store.end_assistant_link(organization, account, assistant, state, self.now()).await;
-                if let Err(error) = ended {
+                let link = (organization, account, Assistant::Alexa);
+                if let Err(error) = self.end_link(link, LinkState::Unlinked).await {
                     tracing::error!(%error, "that a link has ended could not be written");
                 }
                 self.wish(Wish::Look);

@@ -28,7 +28,7 @@ impl Voice {
 }
 
 /// Whether venues may be asked how many people are in them.
-pub(super) fn sees_venues(bearer: &Bearer) -> bool {
+pub(crate) fn sees_venues(bearer: &Bearer) -> bool {
     bearer.scopes.allows(&Scope::AnalyticsRead)
 }
 

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use identity::{Bearer, BearerError};
-use protocol::{AccountId, Order};
+use protocol::{AccountId, Order, OrganizationId};
 use serde_json::Value;
 use store::{Assistant, Author, LinkState, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
@@ -26,19 +26,25 @@ use crate::secret::Secret;
 
 const CHALLENGE: &str = "Bearer realm=\"promenade\", error=\"invalid_token\"";
 
+/// Counts what is no request that is known.
+const OTHER: &str = "other";
+
 pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, body: Bytes) -> Response {
-    let Some(token) = shown(&headers) else { return unauthenticated() };
+    let Some(token) = shown(&headers) else { return unauthenticated(&voice) };
     let checked = voice.bearer(&token).await;
     if matches!(checked, Err(BearerError::Invalid)) {
-        return unauthenticated();
+        return unauthenticated(&voice);
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
-        let answer = google::refused("", ErrorCode::ProtocolError);
+        let answer = voice.counted(OTHER, google::refused("", ErrorCode::ProtocolError));
         return (StatusCode::BAD_REQUEST, Json(answer)).into_response();
     };
     let request = match Request::read(&body) {
         Ok(request) => request,
-        Err(unreadable) => return Json(google::refused(&unreadable.id, unreadable.error)).into_response(),
+        Err(unreadable) => {
+            let answer = google::refused(&unreadable.id, unreadable.error);
+            return Json(voice.counted(OTHER, answer)).into_response();
+        }
     };
     let answer = match checked {
         Ok(bearer) => {
@@ -49,7 +55,8 @@ pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, 
         Err(BearerError::Store(error)) => Err(Unfulfilled::Store(error)),
         Err(BearerError::Invalid) => Err(Unfulfilled::Refused(ErrorCode::AuthFailure)),
     };
-    Json(answer.unwrap_or_else(|why| google::refused(&request.id, why.code()))).into_response()
+    let answer = answer.unwrap_or_else(|why| google::refused(&request.id, why.code()));
+    Json(voice.counted(request.intent.as_str(), answer)).into_response()
 }
 
 /// Why a request as a whole is not carried out.
@@ -82,6 +89,15 @@ impl From<StoreError> for Unfulfilled {
 }
 
 impl Voice {
+    /// Counts a request that was read, and what of it is refused.
+    fn counted(&self, intent: &'static str, answer: Value) -> Value {
+        self.metrics.requested(Assistant::Google, intent);
+        for cause in google::refusals(&answer) {
+            self.metrics.refused(Assistant::Google, cause);
+        }
+        answer
+    }
+
     async fn fulfilled(
         self: &Arc<Self>,
         bearer: &Bearer,
@@ -99,8 +115,7 @@ impl Voice {
         };
         let organization = bearer.organization;
         if request.intent == Intent::Disconnect {
-            let (assistant, state) = (Assistant::Google, LinkState::Unlinked);
-            self.store.end_assistant_link(organization, account, assistant, state, self.now()).await?;
+            self.end_link((organization, account, Assistant::Google), LinkState::Unlinked).await?;
             self.wish(Wish::Look);
             return Ok(google::disconnected());
         }
@@ -108,10 +123,7 @@ impl Voice {
         Ok(match &request.intent {
             Intent::Sync => {
                 let endpoints = self.sight(organization, venues).await?;
-                let (grant, now) = (bearer.grant, self.now());
-                self.store
-                    .link_assistant(organization, account, Assistant::Google, grant, venues, now)
-                    .await?;
+                self.link(bearer, account, Assistant::Google).await?;
                 self.wish(Wish::Look);
                 google::sync(&request.id, &google::agent_user(organization, account), &endpoints)
             }
@@ -142,7 +154,8 @@ impl Voice {
             let answer = match step {
                 Step::Refuse(refusal) => Answer::Refused(refusal),
                 Step::Give { endpoint, orders, pin } => {
-                    match self.may(bearer, endpoint, pin.as_ref()).await {
+                    let may = self.may((bearer.organization, account), &endpoints[&endpoint], pin.as_ref());
+                    match may.await {
                         Err(refusal) => Answer::Refused(refusal),
                         Ok(()) => Answer::Came(
                             endpoint,
@@ -157,9 +170,14 @@ impl Voice {
     }
 
     /// Whether a PIN that had to be said is right.
-    async fn may(&self, bearer: &Bearer, endpoint: EndpointId, pin: Option<&Secret>) -> Result<(), Refusal> {
-        let (EndpointId::Device(device), Some(pin)) = (endpoint, pin) else { return Ok(()) };
-        match self.said(bearer.organization, device, pin).await {
+    async fn may(
+        &self,
+        whose: (OrganizationId, AccountId),
+        endpoint: &Endpoint,
+        pin: Option<&Secret>,
+    ) -> Result<(), Refusal> {
+        let (EndpointId::Device(device), Some(pin)) = (endpoint.id, pin) else { return Ok(()) };
+        match self.said(whose, (device, &endpoint.name), pin).await {
             Ok(Said::Right) => Ok(()),
             Ok(Said::Wrong) => Err(Refusal::Challenge(Challenge::PinAgain)),
             Ok(Said::TooOften) => Err(ErrorCode::TooManyFailedAttempts.into()),
@@ -206,7 +224,8 @@ impl Voice {
     }
 }
 
-fn unauthenticated() -> Response {
+fn unauthenticated(voice: &Voice) -> Response {
+    voice.metrics.refused(Assistant::Google, "unauthenticated");
     let answer = google::refused("", ErrorCode::AuthFailure);
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, CHALLENGE)], Json(answer)).into_response()
 }

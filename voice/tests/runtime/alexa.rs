@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use store::Clock;
+use store::{Assistant, LinkState};
 
 use crate::assistants::{AMAZON_TOKEN, EVENTS};
 use crate::world::{NOW, World};
@@ -52,8 +52,10 @@ async fn a_token_that_is_over_is_told_from_one_that_is_not_good() {
     assert_eq!(kind(&world.alexa(&discover("x")).await), invalid);
     assert_eq!(kind(&world.alexa(&about("Alexa.Discovery", "Discover", &json!({}))).await), invalid);
     assert_eq!(kind(&world.alexa(&json!([])).await), ("ErrorResponse", "INVALID_DIRECTIVE"));
-    let Clock::Manual(hand) = &world.clock else { unreachable!("tests set the time") };
-    hand.store(NOW.plus(3_600_000).0, std::sync::atomic::Ordering::SeqCst);
+    let requests =
+        |intent: &str| world.counted(&format!("requests_total{{assistant=\"alexa\",intent=\"{intent}\"}}"));
+    assert_eq!((requests("Discover"), requests("other")), (3, 1));
+    world.set_time(NOW.plus(3_600_000));
     let over = world.alexa(&control(&world, &lamp, "Alexa", "ReportState")).await;
     assert_eq!(kind(&over), ("ErrorResponse", "EXPIRED_AUTHORIZATION_CREDENTIAL"));
     world.stop().await;
@@ -74,6 +76,14 @@ async fn what_a_device_does_in_time_is_answered_at_once() {
     assert_eq!(kind(&world.alexa(&directive).await), ("ErrorResponse", "ENDPOINT_UNREACHABLE"));
     let foreign = control(&world, "01999999-0000-7000-8000-00000000000a", "Alexa.PowerController", "TurnOn");
     assert_eq!(kind(&world.alexa(&foreign).await), ("ErrorResponse", "NO_SUCH_ENDPOINT"));
+    world.alexa(&control(&world, &lamp.to_string(), "Alexa.Invented", "Explode")).await;
+    let requests =
+        |intent: &str| world.counted(&format!("requests_total{{assistant=\"alexa\",intent=\"{intent}\"}}"));
+    assert_eq!((requests("Alexa.PowerController"), requests("other")), (3, 1));
+    assert_eq!(requests("Alexa.Invented"), 0, "labels are a closed set");
+    let refused =
+        |cause: &str| world.counted(&format!("refusals_total{{assistant=\"alexa\",cause=\"{cause}\"}}"));
+    assert_eq!((refused("ENDPOINT_UNREACHABLE"), refused("NO_SUCH_ENDPOINT")), (1, 1));
     world.stop().await;
 }
 
@@ -108,8 +118,24 @@ async fn what_takes_longer_is_deferred_and_answered_with_the_same_correlation_to
 #[tokio::test]
 async fn a_code_that_is_worth_nothing_is_refused() {
     let world = World::new().await;
+    world.lamp("Lamp").await;
+    let link = async || {
+        let link = world.link(Assistant::Alexa).await;
+        (link.state, link.reports)
+    };
+    for (status, body) in [(400, json!({"error": "invalid_grant"})), (503, json!({}))] {
+        world.assistants.will_answer(AMAZON_TOKEN, status, body);
+        assert_eq!(kind(&accept_grant(&world).await), ("ErrorResponse", "ACCEPT_GRANT_FAILED"));
+        assert_eq!(link().await, (LinkState::Linked, false), "it may ask, and is told nothing");
+    }
+    let refused = "refusals_total{assistant=\"alexa\",cause=\"ACCEPT_GRANT_FAILED\"}";
+    assert_eq!(world.counted(refused), 2);
+    assert_eq!(kind(&accept_grant(&world).await), ("AcceptGrant.Response", ""));
+    assert_eq!(link().await, (LinkState::Linked, true));
+    // What it gave for the link before is not taken for what it did not give for this one.
     world.assistants.will_answer(AMAZON_TOKEN, 400, json!({"error": "invalid_grant"}));
-    assert_eq!(kind(&accept_grant(&world).await), ("ErrorResponse", "ACCEPT_GRANT_FAILED"));
+    accept_grant(&world).await;
+    assert_eq!(link().await, (LinkState::Linked, false));
     world.stop().await;
 }
 
@@ -158,8 +184,8 @@ async fn a_refused_token_is_renewed_once_and_a_disabled_skill_is_unlinked() {
         world.assistants.will_answer(EVENTS, 403, refusal("SKILL_DISABLED_EXCEPTION"));
     }
     world.lamp("Second").await;
-    while world.link("alexa").await["state"] != "unlinked" {
-        tokio::task::yield_now().await;
-    }
+    world.wait_for_link(Assistant::Alexa, LinkState::Unlinked).await;
+    let alexa = |what: &str| (what.to_owned(), "alexa".to_owned());
+    assert_eq!(world.wait_for_written(2).await, [alexa("assistant_linked"), alexa("assistant_unlinked")]);
     world.stop().await;
 }

@@ -56,6 +56,11 @@ impl Assistants {
         self.shared.scripts.lock().unwrap().entry(path.to_owned()).or_default().push_back((status, body));
     }
 
+    /// From now on all is well.
+    pub(crate) fn will_answer_no_more(&self) {
+        self.shared.scripts.lock().unwrap().clear();
+    }
+
     pub(crate) fn calls(&self, path: &str) -> Vec<Call> {
         self.shared.calls.borrow().iter().filter(|call| call.path == path).cloned().collect()
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use presence::Occupancy;
 use protocol::{Ack, AckStatus, CommandReason, ZoneKind};
 use serde_json::{Value, json};
-use store::{NewZone, RevokedWhy};
+use store::{Assistant, LinkState, NewZone, RevokedWhy};
+use voice::Secret;
 
 use crate::assistants::REPORT;
 use crate::world::{NOW, World};
@@ -30,6 +30,16 @@ async fn a_bad_token_is_401_and_a_bad_body_is_400() {
     let execute = json!({"inputs": [{"intent": "action.devices.EXECUTE", "payload": {"commands": []}}]});
     let answer = world.request("POST", "/voice/google", &narrow, execute.to_string()).await;
     assert_eq!(answer.body["payload"]["errorCode"], "authFailure");
+    let dance = json!({"inputs": [{"intent": "action.devices.DANCE"}]}).to_string();
+    world.request("POST", "/voice/google", &narrow, dance).await;
+    let requests =
+        |intent: &str| world.counted(&format!("requests_total{{assistant=\"google\",intent=\"{intent}\"}}"));
+    assert_eq!((requests("SYNC"), requests("EXECUTE"), requests("other")), (1, 1, 6));
+    assert_eq!(requests("action.devices.DANCE"), 0, "labels are a closed set");
+    let refused =
+        |cause: &str| world.counted(&format!("refusals_total{{assistant=\"google\",cause=\"{cause}\"}}"));
+    assert_eq!((refused("unauthenticated"), refused("protocolError")), (3, 5));
+    assert_eq!((refused("authFailure"), refused("functionNotSupported")), (1, 1));
     world.stop().await;
 }
 
@@ -118,16 +128,12 @@ async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
         json!({"type": "other", "voice": true, "capabilities": {"on_off": {}}, "confirm": {"on_off": "pin"}});
     let gate = world.device("Gate", profile).await;
     let id = gate.to_string();
-    let path = format!("/voice/devices/{id}/pin");
-    let set = async |body: Value| world.request("PUT", &path, &world.token, body.to_string()).await.status;
-    for wrong in [json!({}), json!({"pin": "12"}), json!({"pin": "abcd"}), json!({"pin": 1234})] {
-        assert_eq!(set(wrong).await, 422);
-    }
+    let set = async |pin: Option<&Secret>| world.voice.set_pin(world.organization, gate, pin).await.unwrap();
     let open = async |challenge: Value| world.execute(&id, "OnOff", &json!({"on": true}), &challenge).await;
     let asked = async |challenge: Value| open(challenge).await["challengeNeeded"]["type"].clone();
     let said = |pin: &str| json!({"pin": pin});
     assert_eq!(open(said("7301")).await["errorCode"], "securityRestriction", "without a PIN none is right");
-    assert_eq!(set(json!({"pin": "7301"})).await, 204);
+    assert!(!set(Some(&Secret::new("7301"))).await, "it had none");
     assert_eq!(asked(json!(null)).await, "pinNeeded");
     assert_eq!(asked(said("1111")).await, "challengeFailedPinNeeded");
     let (result, _) = tokio::join!(open(said("7301")), world.obeys(gate, json!({"on_off": {"on": true}})));
@@ -136,10 +142,12 @@ async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
         assert_eq!(asked(said("2222")).await, "challengeFailedPinNeeded");
     }
     assert_eq!(open(said("7301")).await["errorCode"], "tooManyFailedAttempts", "even the right one");
-    assert_eq!(world.request("DELETE", &path, &world.token, Body::empty()).await.status, 204);
-    let narrow = world.token("openid devices:read").await;
-    assert_eq!(world.request("DELETE", &path, &narrow, Body::empty()).await.status, 403);
-    assert_eq!(world.request("DELETE", &path, "x", Body::empty()).await.status, 401);
+    assert_eq!(world.written().await, [("pin_locked".to_owned(), "Gate".to_owned())], "once");
+    let refused =
+        |cause: &str| world.counted(&format!("refusals_total{{assistant=\"google\",cause=\"{cause}\"}}"));
+    assert_eq!((refused("pinNeeded"), refused("challengeFailedPinNeeded")), (1, 6));
+    assert_eq!((refused("tooManyFailedAttempts"), refused("securityRestriction")), (1, 1));
+    assert!(set(None).await, "it had one");
     world.stop().await;
 }
 
@@ -189,16 +197,12 @@ async fn a_link_ends_with_what_allowed_it() {
     world.lamp("Lamp").await;
     world.linked_with_google().await;
     let grant = world.store.assistant_links().await.unwrap()[0].grant;
-    let other = world.token("openid devices:read").await;
     world.store.revoke_grant(world.organization, grant, RevokedWhy::Unlinked, NOW).await.unwrap();
     world.live.changed(store::Change::Grant(grant));
-    let state = async || {
-        let links = world.request("GET", "/voice/links", &other, Body::empty()).await.body;
-        links["items"][0]["state"].clone()
-    };
-    while state().await != "unlinked" {
-        tokio::task::yield_now().await;
-    }
+    world.wait_for_link(Assistant::Google, LinkState::Unlinked).await;
+    let linked = [("assistant_linked".to_owned(), "google".to_owned())];
+    assert_eq!(world.written().await, linked, "whoever ended the grant has written that down");
+    world.wait_for_count("links_ended_total{assistant=\"google\",state=\"unlinked\"}", 1).await;
     world.stop().await;
 }
 
@@ -207,9 +211,16 @@ async fn whoever_unlinks_is_told_nothing_more() {
     let world = World::new().await;
     let lamp = world.lamp("Lamp").await;
     world.linked_with_google().await;
-    assert_eq!(world.link("google").await["state"], "linked");
-    assert_eq!(world.google("DISCONNECT", json!({})).await, json!({}));
-    assert_eq!(world.link("google").await["state"], "unlinked");
+    let link = world.link(Assistant::Google).await;
+    assert_eq!((link.state, link.reports, link.venues), (LinkState::Linked, true, true));
+    for _ in 0..2 {
+        assert_eq!(world.google("DISCONNECT", json!({})).await, json!({}));
+    }
+    let link = world.link(Assistant::Google).await;
+    assert_eq!((link.state, link.reports), (LinkState::Unlinked, false));
+    let written = world.written().await;
+    let words: Vec<&str> = written.iter().map(|(what, _)| what.as_str()).collect();
+    assert_eq!(words, ["assistant_linked", "assistant_unlinked"], "each once, however often it came");
     world.reports(lamp, json!({"on_off": {"on": false}})).await;
     world.reports(lamp, json!({"on_off": {"on": true}})).await;
     // What is told when the person links again would come after whatever else was told.

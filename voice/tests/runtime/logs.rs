@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
+use store::Page;
 use tracing_subscriber::fmt::MakeWriter;
+use voice::Secret;
 
 use crate::alexa::{accept_grant, control};
-use crate::assistants::{EVENTS, REPORT};
+use crate::assistants::{AMAZON_TOKEN, EVENTS, REPORT};
 use crate::world::World;
 
 /// Everything that was logged.
@@ -46,10 +48,8 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
         "confirm": {"brightness": "pin"}});
     let gate = world.device("Gate", profile).await;
     let id = gate.to_string();
-    let path = format!("/voice/devices/{id}/pin");
-    world.request("PUT", &path, &world.token, json!({"pin": PIN}).to_string()).await;
-    world.request("PUT", &path, &world.token, json!({"pin": [PIN]}).to_string()).await;
-    for pin in [WRONG, PIN] {
+    world.voice.set_pin(world.organization, gate, Some(&Secret::new(PIN))).await.unwrap();
+    for pin in [WRONG, PIN, WRONG, WRONG, WRONG, WRONG, WRONG] {
         world.execute(&id, "BrightnessAbsolute", &json!({"brightness": 4}), &json!({"pin": pin})).await;
     }
     world.linked_with_google().await;
@@ -57,6 +57,8 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
     world.assistants.will_answer(REPORT, 400, json!({"error": "no"}));
     world.reports(gate, json!({"brightness": {"percent": 9}})).await;
     world.assistants.wait(REPORT, 2).await;
+    world.assistants.will_answer(AMAZON_TOKEN, 400, json!({"error": "invalid_grant"}));
+    accept_grant(&world).await;
     accept_grant(&world).await;
     world.assistants.will_answer(EVENTS, 400, json!({"payload": {"code": "INVALID_REQUEST_EXCEPTION"}}));
     world.alexa(&control(&world, &id, "Alexa.PowerController", "TurnOn")).await;
@@ -64,6 +66,9 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
     world.obeys(gate, json!({"on_off": {"on": true}})).await;
     world.assistants.wait(EVENTS, 1).await;
     let token = world.token.clone();
+    assert!(world.written().await.iter().any(|(what, _)| what == "pin_locked"), "it is written down");
+    let written = world.store.audit_of_organization(world.organization, Page::first(100)).await.unwrap();
+    let written = format!("{written:?}");
     world.stop().await;
     drop(logging);
 
@@ -73,5 +78,6 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
         [&token, PIN, WRONG, "c0rr", "the code", "Atza|1", "Atzr|r", "ya29.google1", "amazon secret"]
     {
         assert!(!log.contains(secret), "`{secret}` is in the log");
+        assert!(!written.contains(secret), "`{secret}` is in the audit log");
     }
 }

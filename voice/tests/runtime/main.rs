@@ -4,5 +4,6 @@ mod alexa;
 mod assistants;
 mod google;
 mod logs;
+mod missed;
 mod reports;
 mod world;

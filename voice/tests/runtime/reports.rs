@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use store::DevicePatch;
+use store::{Assistant, DevicePatch, LinkState};
 
 use crate::assistants::{GOOGLE_TOKEN, REPORT, SYNC};
 use crate::world::{NOW, World};
@@ -83,6 +83,13 @@ async fn a_refused_token_is_renewed_once_and_a_busy_server_is_asked_again() {
         json!({"online": true, "on": true, "brightness": 7}),
         "it is told in the end"
     );
+    let outcome = |outcome: &str| {
+        world.counted(&format!("reports_total{{assistant=\"google\",outcome=\"{outcome}\"}}"))
+    };
+    assert_eq!(outcome("retried"), 3);
+    // The answer to the last is read a moment after it was given.
+    world.wait_for_count("reports_total{assistant=\"google\",outcome=\"sent\"}", 3).await;
+    assert_eq!(outcome("failed"), 0);
     world.stop().await;
 }
 
@@ -96,18 +103,21 @@ async fn a_person_whom_google_does_not_know_is_asked_for_once_and_then_sees_the_
     // Google had forgotten the device only.
     world.assistants.wait(REPORT, 3).await;
     assert_eq!(world.assistants.calls(SYNC).len(), 1);
-    assert_eq!(world.link("google").await["state"], "linked");
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
 
     world.assistants.will_answer(REPORT, 404, json!({}));
     world.assistants.will_answer(REPORT, 404, json!({}));
     world.reports(lamp, json!({"on_off": {"on": false}})).await;
     world.assistants.wait(REPORT, 5).await;
-    while world.link("google").await["state"] != "broken" {
-        tokio::task::yield_now().await;
-    }
+    world.wait_for_link(Assistant::Google, LinkState::Broken).await;
+    world.wait_for_count("links_ended_total{assistant=\"google\",state=\"broken\"}", 1).await;
+    world.wait_for_count("reports_total{assistant=\"google\",outcome=\"failed\"}", 1).await;
     assert_eq!(world.assistants.calls(SYNC).len(), 2, "once for each");
     // The person links again.
     world.google("SYNC", json!({})).await;
-    assert_eq!(world.link("google").await["state"], "linked");
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+    let written = world.wait_for_written(3).await;
+    let words: Vec<&str> = written.iter().map(|(what, _)| what.as_str()).collect();
+    assert_eq!(words, ["assistant_link_broken", "assistant_linked", "assistant_linked"]);
     world.stop().await;
 }

@@ -1,5 +1,7 @@
 //! A platform with a person in it, without a broker: the test answers for the devices.
 
+mod seen;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use voice::{AlexaConfig, Config, GoogleConfig, Pace, Parts, Secret, Voice};
+use voice::{AlexaConfig, Config, GoogleConfig, Pace, Parts, Secret, Voice, VoiceMetrics};
 
 use crate::assistants::{AMAZON_TOKEN, Assistants, EVENTS, GOOGLE_TOKEN};
 
@@ -43,10 +45,20 @@ pub(crate) struct World {
     pub(crate) account: AccountId,
     /// Of the person, for everything that an assistant asks.
     pub(crate) token: String,
+    pub(crate) voice: Arc<Voice>,
+    parts: Kept,
+    registry: Registry,
     router: Router,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
     _directory: TempDir,
+}
+
+/// What the next server is made of, too.
+struct Kept {
+    identity: Arc<Identity>,
+    config: Config,
+    pace: Pace,
 }
 
 /// What came back.
@@ -108,19 +120,22 @@ impl World {
             looked: Duration::from_mins(10),
             backed_off: Duration::from_millis(10),
         };
+        let mut registry = Registry::default();
         let voice = Voice::open(Parts {
             store: store.clone(),
             live: live.clone(),
             orders: orders.clone(),
             clock: clock.clone(),
             identity: Arc::clone(&identity),
-            config,
+            config: config.clone(),
             pace,
+            metrics: VoiceMetrics::register(&mut registry),
         });
         let voice = voice.unwrap();
-        let router = voice::router(Arc::clone(&voice)).merge(identity::router(Arc::clone(&identity)));
+        let parts = Kept { identity, config, pace };
+        let router = voice::router(Arc::clone(&voice)).merge(identity::router(Arc::clone(&parts.identity)));
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(voice.run(shutdown.clone()));
+        let running = tokio::spawn(Arc::clone(&voice).run(shutdown.clone()));
         let account = person(&store, organization).await;
         let mut world = Self {
             store,
@@ -131,6 +146,9 @@ impl World {
             organization,
             account,
             token: String::new(),
+            voice,
+            parts,
+            registry,
             router,
             shutdown,
             running,
@@ -225,11 +243,36 @@ impl World {
         answer.body
     }
 
-    /// What the person is shown of a link.
-    pub(crate) async fn link(&self, assistant: &str) -> Value {
-        let answer = self.request("GET", "/voice/links", &self.token, Body::empty()).await;
-        let items = answer.body["items"].as_array().unwrap().clone();
-        items.into_iter().find(|link| link["assistant"] == assistant).unwrap_or_default()
+    /// Turns the clock.
+    pub(crate) fn set_time(&self, now: Timestamp) {
+        let Clock::Manual(hand) = &self.clock else { unreachable!("tests set the time") };
+        hand.store(now.0, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Tells assistants nothing any more.
+    pub(crate) async fn halt(&mut self) {
+        self.shutdown.cancel();
+        (&mut self.running).await.unwrap();
+    }
+
+    /// Begins again after [`World::halt`], as the next server does: it knows only what is written.
+    pub(crate) fn begin_again(&mut self) {
+        let Kept { identity, config, pace } = &self.parts;
+        self.registry = Registry::default();
+        let voice = Voice::open(Parts {
+            store: self.store.clone(),
+            live: self.live.clone(),
+            orders: self.orders.clone(),
+            clock: self.clock.clone(),
+            identity: Arc::clone(identity),
+            config: config.clone(),
+            pace: *pace,
+            metrics: VoiceMetrics::register(&mut self.registry),
+        });
+        self.voice = voice.unwrap();
+        self.router = voice::router(Arc::clone(&self.voice)).merge(identity::router(Arc::clone(identity)));
+        self.shutdown = CancellationToken::new();
+        self.running = tokio::spawn(Arc::clone(&self.voice).run(self.shutdown.clone()));
     }
 
     /// A device that is there, with a profile that may be used by voice.

@@ -46,8 +46,10 @@ pub(crate) async fn get(
     Ok(Page::new(words::ACTIVITY, body).show(&identity, &person.visitor))
 }
 
-/// Which service, passkey or provider an entry is about.
+/// Which service, passkey, provider, device or assistant an entry is about.
 fn subject(detail: &Value) -> String {
+    let assistant = || detail["assistant"].as_str()?.parse().ok().map(words::assistant);
     let named = ["name", "client", "passkey", "provider"].into_iter().find_map(|kind| detail[kind].as_str());
+    let named = named.or_else(assistant);
     named.map(|name| format!(": {name}")).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use store::{Change, Client, Grant, GrantStanding, GrantType, StoreError};
 
 use super::super::consent::scope_list;
 use super::super::{Page, PageRefusal, form};
-use super::when;
+use super::{assistants, when};
 use crate::Identity;
 use crate::audit::What;
 use crate::bearer::BearerError;
@@ -35,9 +35,11 @@ pub(crate) async fn get(
             rows.push(row(&person.visitor.csrf, &client, &grant));
         }
     }
+    let of_assistants = assistants::part(&identity, person.account.id).await?;
     let body = html! {
         @if rows.is_empty() { p { (words::NO_SERVICES) } }
         ul.rows { @for row in rows { li { (row) } } }
+        (of_assistants)
     };
     Ok(Page::new(words::SERVICES, body).show(&identity, &person.visitor))
 }

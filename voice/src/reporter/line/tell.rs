@@ -9,6 +9,7 @@ use crate::error::VoiceError;
 use crate::event_gateway::EventGateway;
 use crate::google;
 use crate::home_graph::HomeGraph;
+use crate::metrics::Told;
 use crate::service::unique;
 use crate::telling::Untold;
 
@@ -18,7 +19,7 @@ const TOGETHER: usize = 100;
 pub(super) async fn tell(voice: &Voice, link: &AssistantLink, waiting: &mut Waiting) -> Result<(), Untold> {
     match link.assistant {
         Assistant::Google => match &voice.home_graph {
-            Some(home_graph) => to_google(home_graph, link, waiting).await,
+            Some(home_graph) => to_google(voice, home_graph, link, waiting).await,
             None => Ok(()),
         },
         Assistant::Alexa => match &voice.event_gateway {
@@ -31,13 +32,19 @@ pub(super) async fn tell(voice: &Voice, link: &AssistantLink, waiting: &mut Wait
 }
 
 async fn to_google(
+    voice: &Voice,
     home_graph: &HomeGraph,
     link: &AssistantLink,
     waiting: &mut Waiting,
 ) -> Result<(), Untold> {
+    // As of when Google knows is noted when it asks.
+    waiting.as_of = None;
+    let sent = || voice.metrics.reported(Assistant::Google, Told::Sent);
     let agent_user = google::agent_user(link.organization, link.account);
-    if !waiting.described.is_empty() || !waiting.gone.is_empty() {
+    if waiting.missed || !waiting.described.is_empty() || !waiting.gone.is_empty() {
         home_graph.request_sync(&google::request_sync(&agent_user)).await?;
+        sent();
+        waiting.missed = false;
         waiting.described.clear();
         waiting.gone.clear();
     }
@@ -48,9 +55,11 @@ async fn to_google(
         if told == Err(Untold::Gone) {
             // Google may only have forgotten the devices: it is asked once to ask for them.
             home_graph.request_sync(&google::request_sync(&agent_user)).await?;
+            sent();
             told = home_graph.report(&body).await;
         }
         told?;
+        sent();
         for endpoint in &some {
             waiting.states.remove(&endpoint.id);
         }
@@ -65,12 +74,14 @@ async fn to_alexa(
     waiting: &mut Waiting,
 ) -> Result<(), Untold> {
     let (organization, account) = (link.organization, link.account);
+    let sent = || voice.metrics.reported(Assistant::Alexa, Told::Sent);
     while !waiting.gone.is_empty() {
         let some: Vec<_> = waiting.gone.iter().copied().take(TOGETHER).collect();
         let stamp = voice.stamp().map_err(unstamped)?;
         gateway
             .tell(organization, account, |token| alexa::delete_report(&stamp, token, some.iter().copied()))
             .await?;
+        sent();
         waiting.gone.retain(|id| !some.contains(id));
     }
     while !waiting.described.is_empty() {
@@ -79,9 +90,16 @@ async fn to_alexa(
         gateway
             .tell(organization, account, |token| alexa::add_or_update_report(&stamp, token, &some))
             .await?;
+        sent();
         for endpoint in &some {
             waiting.described.remove(&endpoint.id);
         }
+    }
+    if let Some(at) = waiting.as_of.take()
+        && let Err(error) = voice.store.assistant_knows(organization, account, Assistant::Alexa, at).await
+    {
+        // It is told again after the next start, which does no harm.
+        tracing::warn!(%error, "what Alexa knows could not be noted");
     }
     while let Some((id, (before, now))) = waiting.states.first_key_value() {
         let (id, stamp) = (*id, voice.stamp().map_err(unstamped)?);
@@ -89,6 +107,7 @@ async fn to_alexa(
         // Whether there is anything to tell does not depend on the token.
         if write(&crate::Secret::new("")).is_some() {
             gateway.tell(organization, account, |token| write(token).unwrap_or_default()).await?;
+            sent();
         }
         waiting.states.remove(&id);
     }

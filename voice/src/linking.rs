@@ -1,0 +1,96 @@
+//! Links of people to assistants: how they begin, how they end, and what is written down of it.
+
+use identity::Bearer;
+use protocol::{AccountId, OrganizationId, Timestamp};
+use serde_json::json;
+use store::{Assistant, AssistantLink, LinkState, StoreError};
+
+use crate::Voice;
+use crate::audit::What;
+use crate::handlers::sees_venues;
+
+/// How it is with what a person linked to an assistant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// To which assistant.
+    pub assistant: Assistant,
+    /// How it is with it.
+    pub state: LinkState,
+    /// Whether the assistant can be told of changes. Where it cannot, it still asks and orders.
+    pub reports: bool,
+    /// Whether it reaches venues too, and not devices alone.
+    pub venues: bool,
+    /// When it was linked.
+    pub linked_at: Timestamp,
+    /// Since when it is with it as it is.
+    pub changed_at: Timestamp,
+}
+
+impl Voice {
+    /// What a person linked in an organization, also what has ended.
+    pub async fn links(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Vec<Link>, StoreError> {
+        let mut links = Vec::new();
+        for link in self.store.assistant_links_of(organization, account).await? {
+            let reports = link.state == LinkState::Linked && self.reports(&link).await;
+            let AssistantLink { assistant, state, venues, linked_at, .. } = link;
+            links.push(Link { assistant, state, reports, venues, linked_at, changed_at: link.since() });
+        }
+        Ok(links)
+    }
+
+    async fn reports(&self, link: &AssistantLink) -> bool {
+        match (link.assistant, &self.event_gateway) {
+            (Assistant::Google, _) => self.home_graph.is_some(),
+            (Assistant::Alexa, Some(gateway)) => gateway.reaches(link.organization, link.account).await,
+            (Assistant::Alexa, None) => false,
+        }
+    }
+
+    /// An assistant came for a person.
+    pub(crate) async fn link(
+        &self,
+        bearer: &Bearer,
+        account: AccountId,
+        assistant: Assistant,
+    ) -> Result<(), StoreError> {
+        let (organization, grant, venues) = (bearer.organization, bearer.grant, sees_venues(bearer));
+        let link = self.store.link_assistant(organization, account, assistant, grant, venues, self.now());
+        if link.await? {
+            let detail = json!({"assistant": assistant.as_str()});
+            self.record(What::AssistantLinked, organization, account, detail).await;
+        }
+        Ok(())
+    }
+
+    /// An assistant said that it does not know a person any more: as broken, or as unlinked.
+    pub(crate) async fn end_link(
+        &self,
+        (organization, account, assistant): (OrganizationId, AccountId, Assistant),
+        state: LinkState,
+    ) -> Result<(), StoreError> {
+        let what = match state {
+            LinkState::Broken => What::AssistantLinkBroken,
+            LinkState::Unlinked | LinkState::Linked => What::AssistantUnlinked,
+        };
+        let now = self.now();
+        if self.store.end_assistant_link(organization, account, assistant, state, now).await? {
+            self.metrics.link_ended(assistant, state);
+            self.record(what, organization, account, json!({"assistant": assistant.as_str()})).await;
+        }
+        Ok(())
+    }
+
+    /// What allowed a link has ended. Whoever ended that has written it down.
+    pub(crate) async fn end_link_with_its_grant(&self, link: &AssistantLink) -> Result<(), StoreError> {
+        let (organization, account, assistant) = (link.organization, link.account, link.assistant);
+        let (state, now) = (LinkState::Unlinked, self.now());
+        if self.store.end_assistant_link(organization, account, assistant, state, now).await? {
+            self.metrics.link_ended(assistant, state);
+        }
+        Ok(())
+    }
+}
