@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::commands::lamp;
 use crate::engines::each_engine;
-use crate::world::{Answer, World};
+use crate::world::{Answer, NOW, World};
 
 const PATH: &str = "/api/v1/bulk-commands";
 const NOWHERE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -74,6 +74,7 @@ async fn what_still_waits_of_an_order_is_called_back() {
         }
         let body = json!({"name": "identify", "devices": devices, "per_second": 1});
         let first = world.post(PATH, &json!({"name": "identify", "devices": devices[..1]})).await.json();
+        world.set_time(NOW + 1);
         let id = world.post(PATH, &body).await.json()["id"].as_str().unwrap().to_owned();
         let listed = world.get(PATH).await;
         assert_eq!(listed.all("id"), [json!(id), first["id"].clone()]);

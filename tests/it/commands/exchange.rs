@@ -168,8 +168,8 @@ async fn who_is_away_gets_it_when_it_comes_and_until_it_answers() -> anyhow::Res
 #[tokio::test]
 async fn who_comes_back_to_a_kept_session_need_not_subscribe_again() -> anyhow::Result<()> {
     let mut world = World::new().await?;
-    let light = Light::register(&world).await?;
     for level in [4, 5] {
+        let light = Light::register(&world).await?;
         let hello = || light.hello(level).lasting(600);
         let mut device = light.listen(Client::connect(&world, hello()).await?).await?;
         device.client.quiet().await?;

@@ -2,10 +2,11 @@
 //!
 //! Orders come through the HTTP API and wait for their end; thousands of devices answer at once. Two yardsticks run beside it in
 //! the same rounds: the same number of requests and answers through Mosquitto alone, which keeps nothing, and two commits to the
-//! same disk, which is what it takes to keep an order and its end.
+//! same disk, which is what it takes to keep an order and its end. Orders of Google Assistant (EXECUTE) follow at a rate of their own.
 
 mod commit;
 mod echo;
+mod google;
 mod platform;
 mod sample;
 
@@ -15,7 +16,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use self::platform::Platform;
-use self::sample::{Rows, Sample};
+use self::sample::{Executes, Rows, Sample};
 use super::broker::contestant::Contestant;
 use super::machine;
 use super::process::Programs;
@@ -35,6 +36,9 @@ struct Options {
     /// Commands a second, one rate after the other.
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 5_000])]
     rates: Vec<u32>,
+    /// EXECUTEs of Google a second; none without it.
+    #[arg(long, default_value_t = 200)]
+    executes: u32,
     /// Devices that are connected.
     #[arg(long, default_value_t = 5_000)]
     devices: u32,
@@ -73,13 +77,18 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         options.devices, options.connections, options.seconds, options.rounds
     );
     let mut tables: Vec<_> = options.rates.iter().map(|rate| (*rate, Rows::default())).collect();
+    let mut executes = Executes::default();
     for number in 1..=options.rounds {
-        if let Err(error) = round(&mut tables, &options, &programs, &mosquitto, postgres.as_ref()) {
+        let took = round(&mut tables, &mut executes, &options, &programs, &mosquitto, postgres.as_ref());
+        if let Err(error) = took {
             eprintln!("   round {number} failed: {error:#}");
         }
     }
     for (rate, rows) in &tables {
         println!("\n{}", rows.rendered(*rate));
+    }
+    if options.executes > 0 {
+        println!("\n{}", executes.rendered(options.executes));
     }
     Ok(())
 }
@@ -87,6 +96,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 /// Each rate once, at servers that are fresh for the round: everything of a rate, then the next one.
 fn round(
     tables: &mut [(u32, Rows)],
+    executes: &mut Executes,
     options: &Options,
     programs: &Programs,
     mosquitto: &Contestant,
@@ -106,6 +116,13 @@ fn round(
             rows.postgres.push(in_calm(&mut || platform.take(run))?);
         }
         rows.echo.push(in_calm(&mut || echo::take(mosquitto, options.devices, run, programs))?);
+    }
+    if options.executes > 0 {
+        let run = Run { rate: options.executes, lasting: Duration::from_secs(options.seconds) };
+        executes.sqlite.push(in_calm(&mut || sqlite.execute(run))?);
+        if let Some(platform) = &mut other {
+            executes.postgres.push(in_calm(&mut || platform.execute(run))?);
+        }
     }
     sqlite.stop()?;
     other.map_or(Ok(()), Platform::stop)

@@ -3,8 +3,8 @@
 //! Every run has a fresh server, and the two take turns. Both sign an ES256 access token of RFC 9068 for each answer. Ours
 //! asks its database and commits to the disk what it changes; the yardstick keeps everything in memory.
 
-mod browser;
-mod contestant;
+pub(super) mod browser;
+pub(super) mod contestant;
 mod measure;
 mod runner;
 mod sample;

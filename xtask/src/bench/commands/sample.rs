@@ -39,6 +39,34 @@ pub(super) struct Rows {
     pub(super) commits: Vec<Sample>,
 }
 
+/// 99 of 100 EXECUTEs take less than this, milliseconds.
+const EXECUTE_AIM_MS: f64 = 300.0;
+
+/// Orders of Google, a sample for each round.
+#[derive(Debug, Default)]
+pub(super) struct Executes {
+    pub(super) sqlite: Vec<Sample>,
+    pub(super) postgres: Vec<Sample>,
+}
+
+impl Executes {
+    /// The table, and the figure beside the aim.
+    pub(super) fn rendered(&self, rate: u32) -> String {
+        let mut text = format!("{rate} EXECUTEs a second\n{}", table::head(&[COLUMNS]));
+        for (name, samples) in [("sqlite", &self.sqlite), ("postgres", &self.postgres)] {
+            if samples.is_empty() {
+                continue;
+            }
+            let _ = write!(text, "\n{}", table::line(name, samples, &[COLUMNS]));
+        }
+        if let Some(p99) = middle(&self.sqlite, |sample| sample.p99_ms) {
+            let reached = reached(p99 < EXECUTE_AIM_MS);
+            let _ = write!(text, "\np99 {p99:.2} ms; the aim is below {EXECUTE_AIM_MS} ({reached})");
+        }
+        text
+    }
+}
+
 const COLUMNS: &[Column<Sample>] = &[
     Column("p50 ms", 2, |sample| sample.p50_ms),
     Column("p99 ms", 2, |sample| sample.p99_ms),
@@ -89,6 +117,14 @@ mod tests {
 
     fn p99(ms: f64) -> Vec<Sample> {
         vec![Sample { p99_ms: Some(ms), ..Sample::default() }]
+    }
+
+    #[test]
+    fn executes_stand_beside_their_aim() {
+        let executes = Executes { sqlite: p99(16.0), postgres: Vec::new() };
+        assert!(executes.rendered(200).ends_with("p99 16.00 ms; the aim is below 300 (reached)"));
+        let executes = Executes { sqlite: p99(300.0), postgres: p99(1.0) };
+        assert!(executes.rendered(200).ends_with("p99 300.00 ms; the aim is below 300 (missed)"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ const PAGES: usize = 12;
 
 /// A browser and what its person knows to fill in.
 #[derive(Clone)]
-pub(super) struct Browser {
+pub(in crate::bench) struct Browser {
     /// HOST:PORT of the server that it is at.
     address: String,
     cookies: Vec<Cookie>,
@@ -45,7 +45,7 @@ impl Browser {
 
     /// Goes on from page to page, filling in the form of each, until it is sent to an address that begins with
     /// `until`; answers that address.
-    pub(super) fn visit(&mut self, address: &str, until: &str) -> Result<String> {
+    pub(in crate::bench) fn visit(&mut self, address: &str, until: &str) -> Result<String> {
         let mut answer = self.get(address)?;
         for _ in 0..PAGES {
             answer = match answer.location() {

@@ -149,7 +149,7 @@ fn promenade(programs: &Programs) -> Result<Provider> {
 }
 
 /// Somebody at ours, who agrees to everything.
-pub(super) fn person(address: &str, email: &str) -> Browser {
+pub(in crate::bench) fn person(address: &str, email: &str) -> Browser {
     let known = [
         ("email", email),
         ("password", PASSWORD),
@@ -226,7 +226,7 @@ impl Client {
 }
 
 /// The code in the address that a browser was sent to. It has nothing in it that would be escaped.
-pub(super) fn code_of(address: &str) -> Result<String> {
+pub(in crate::bench) fn code_of(address: &str) -> Result<String> {
     let (_, query) = address.split_once('?').with_context(|| format!("no answer in {address}"))?;
     let code = query.split('&').find_map(|pair| pair.strip_prefix("code="));
     Ok(code.with_context(|| format!("no code in {address}"))?.to_owned())
