@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::{OrganizationId, Timestamp};
 use serde_json::Value;
-use store::{Begin, IDEMPOTENCY_KEPT_MS};
+use store::{Begin, IDEMPOTENCY_KEPT_MS, StoreError};
 use tracing::Instrument;
 
 use crate::App;
@@ -125,7 +125,11 @@ async fn work(
     if parts.status.is_success() {
         let kept = without_secret(&body);
         let status = parts.status.as_u16();
-        app.store.idempotency_finish(organization, &name, status, &kept).await?;
+        match app.store.idempotency_finish(organization, &name, status, &kept).await {
+            // It took so long that a repeat was let through, which found what was done and has answered.
+            Ok(()) | Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
     } else {
         app.store.idempotency_abandon(organization, &name).await?;
     }
