@@ -194,9 +194,8 @@ impl Telling {
     /// Hands those who came what waits for them, and those who are behind what comes next.
     async fn welcome(&self, round: &mut Round) -> Result<(), StoreError> {
         let (came, next) = self.came.take();
-        let next = next.difference(&came).copied().collect::<Vec<_>>();
-        let mut coming = came.into_iter().map(|device| (device, true));
-        let mut coming = coming.by_ref().chain(next.into_iter().map(|device| (device, false)));
+        let next: Vec<_> = next.difference(&came).map(|device| (*device, false)).collect();
+        let mut coming = came.into_iter().map(|device| (device, true)).chain(next);
         let mut under_way = FuturesUnordered::new();
         let mut outcome = Ok(());
         loop {
