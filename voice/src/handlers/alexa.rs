@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use identity::{Bearer, BearerError};
 use protocol::{AccountId, CommandReason, Order, OrganizationId};
 use serde_json::Value;
-use store::{Assistant, Author, LinkState, Scope, StoreError};
+use store::{Assistant, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
 
 use super::bearer::{is_over, sees_venues};
@@ -89,6 +89,10 @@ impl Voice {
         };
         if !bearer.scopes.allows(&needed) {
             let message = "the access token does not reach so far";
+        // Another application that the person allowed something is not Alexa, whatever it may do elsewhere.
+        if bearer.party != Some(Party::Amazon) {
+            return Err(invalid("the access token is not of Alexa's client"));
+        }
             return Err(Failure::new(ErrorType::InsufficientPermissions, message));
         }
         let account = bearer.account.ok_or_else(|| invalid("the access token is no person's"))?;
