@@ -132,8 +132,10 @@ impl Voice {
             Intent::Sync => {
                 let endpoints = self.sight(organization, venues).await?;
                 self.link(bearer, account, Assistant::Google).await?;
-                self.wish(Wish::Look);
-                google::sync(&request.id, &google::agent_user(organization, account), &endpoints)
+                let told = endpoints.keys().copied().collect();
+                self.wish(Wish::Synced(organization, account, told));
+                let agent_user = google::agent_user(organization, account);
+                google::sync(&request.id, &agent_user, &endpoints, self.home_graph.is_some())
             }
             Intent::Query(ids) => {
                 let asked = ids.iter().map(String::as_str);
@@ -179,8 +181,6 @@ impl Voice {
         join_all(steps).await
     }
 
-    /// Whether a PIN that had to be said is right.
-    async fn may(
     /// Whether Google said that the person unlinked, and did not ask since what there is.
     async fn has_unlinked(
         &self,
@@ -209,6 +209,8 @@ impl Voice {
         }
     }
 
+    /// Whether a PIN that had to be said is right.
+    async fn may(
         &self,
         whose: (OrganizationId, AccountId),
         endpoint: &Endpoint,
