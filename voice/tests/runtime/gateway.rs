@@ -105,6 +105,8 @@ async fn a_line_follows_what_the_person_allows() {
         world.alexa(&about("Alexa.Discovery", "Discover", &json!({"scope": scope}))).await
     };
     let narrow = "openid devices:read commands:write";
+    // Google sees venues all the while.
+    world.google("SYNC", json!({})).await;
     accept_grant(&world).await;
     wait_for_told(&world, "AddOrUpdateReport", &venue).await;
     link(narrow).await;
