@@ -164,8 +164,18 @@ impl From<ApiKey> for Principal {
 
 impl From<Bearer> for Principal {
     fn from(bearer: Bearer) -> Principal {
-        let Bearer { organization, account, client, grant, scopes, only_own_phones, terms, expires_at } =
-            bearer;
+        // Whose assistant a client is says nothing of what it may do here.
+        let Bearer {
+            organization,
+            account,
+            client,
+            party: _,
+            grant,
+            scopes,
+            only_own_phones,
+            terms,
+            expires_at,
+        } = bearer;
         let expires_at = Some(expires_at);
         let credential = Credential::Grant(grant, terms);
         let person = account.map(|account| Owner { account, client });

@@ -1,7 +1,7 @@
 //! Who shows an access token, and what it is worth to them now.
 
 use protocol::{AccountId, ClientId, GrantId, OrganizationId, Timestamp};
-use store::{GrantStanding, Scope, ScopeSet, StoreError};
+use store::{GrantStanding, Party, Scope, ScopeSet, StoreError};
 
 use crate::Identity;
 use crate::issuer::Audience;
@@ -17,6 +17,8 @@ pub struct Bearer {
     pub account: Option<AccountId>,
     /// Which client.
     pub client: ClientId,
+    /// Whose voice assistant the client is; none when it is no assistant.
+    pub party: Option<Party>,
     /// What allows it; a [`Change::Grant`](store::Change::Grant) of it may end this.
     pub grant: GrantId,
     /// What they may do: what was granted, as far as the role of the person reaches today.
@@ -64,6 +66,7 @@ impl Identity {
             organization: checked.standing.grant.organization,
             account: checked.standing.grant.account,
             client: checked.claims.client_id,
+            party: checked.standing.client_party,
             grant: checked.claims.grant,
             expires_at: Timestamp(checked.claims.exp.saturating_mul(1_000)),
             scopes: checked.scopes.api,

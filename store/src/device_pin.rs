@@ -62,6 +62,17 @@ impl Store {
         Ok(before > 0)
     }
 
+    /// Whether a device has a PIN.
+    pub async fn has_device_pin(&self, organization: OrganizationId, device: DeviceId) -> Result<bool> {
+        const SQL: &str = "SELECT count(*) FROM device_pins WHERE device = $1 AND organization = $2";
+        let pins: i64 = on!(self, |db| sqlx::query_scalar(SQL)
+            .bind(device.as_uuid())
+            .bind(organization.as_uuid())
+            .fetch_one(db)
+            .await?);
+        Ok(pins > 0)
+    }
+
     /// Counts a try of a PIN before it is compared, so that many at once are no more than as many in a row.
     pub async fn try_device_pin(
         &self,

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use protocol::{AccountId, ClientId, GrantId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
+use crate::client::Party;
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::page::{Listed, Page};
@@ -83,6 +84,8 @@ pub struct GrantStanding {
     pub client_disabled: bool,
     /// The OAuth scopes that its client may ask for today.
     pub client_scopes: Vec<String>,
+    /// Whose assistant its client is; none when it is no assistant.
+    pub client_party: Option<Party>,
     /// What the account may do in the organization; none when it is no member, or there is no account.
     pub role: Option<ScopeSet>,
 }

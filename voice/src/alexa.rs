@@ -12,6 +12,7 @@ mod interfaces;
 mod kind;
 mod report;
 
+pub(crate) use answer::is_answered_at_its_start;
 pub use answer::{answer, control, deferred, error, grant_accepted, grant_refused, state_report, unreadable};
 pub use directive::{Directive, Intent, Unreadable};
 pub(crate) use discovery::described as description;

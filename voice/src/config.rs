@@ -81,6 +81,11 @@ pub struct Pace {
     pub looked: Duration,
     /// How long a refused report waits; doubled with every refusal.
     pub backed_off: Duration,
+    /// How long Google may take to ask for what there is after it was asked to. It queues that: until then it may not know what
+    /// is new, and answers 404.
+    pub synced: Duration,
+    /// How long Google may take to take in what it was answered to SYNC.
+    pub settled: Duration,
 }
 
 impl Default for Config {
@@ -122,6 +127,8 @@ impl Default for Pace {
             debounced: Duration::from_secs(5),
             looked: Duration::from_secs(30),
             backed_off: Duration::from_secs(1),
+            synced: Duration::from_mins(2),
+            settled: Duration::from_secs(3),
         }
     }
 }

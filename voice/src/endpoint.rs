@@ -49,6 +49,8 @@ pub struct Endpoint {
     pub reported: Map<String, Value>,
     /// When that was reported last.
     pub reported_at: Timestamp,
+    /// Which version of that side it is; 0 of a venue.
+    pub reported_version: u64,
 }
 
 /// Why something is not shown to assistants.

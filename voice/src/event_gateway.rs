@@ -8,7 +8,7 @@ use identity::{Identity, IdentityError, Reply};
 use protocol::{AccountId, OrganizationId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Assistant, Clock, Store};
+use store::{Assistant, AssistantLink, Clock, Store, StoreError};
 use url::form_urlencoded;
 
 use crate::config::AlexaConfig;
@@ -19,9 +19,10 @@ use crate::telling::{Untold, by_status};
 /// How long before its end a token is no longer used.
 const MARGIN_MS: i64 = 60_000;
 
-/// Codes with which the gateway says that the person has disabled the skill.
-const DISABLED: &[&str] =
-    &["SKILL_DISABLED_EXCEPTION", "SKILL_NEVER_ENABLED_EXCEPTION", "SKILL_NOT_FOUND_EXCEPTION"];
+/// With this the gateway says that the person has disabled the skill. Of the codes beside it, the page "Send Events to the Alexa
+/// Event Gateway" says that for `SKILL_NEVER_ENABLED_EXCEPTION` the region of the endpoint is to be checked, and that
+/// `SKILL_NOT_FOUND_EXCEPTION` comes when a token is of another stage of the skill: neither says anything of the person.
+const DISABLED: &str = "SKILL_DISABLED_EXCEPTION";
 
 /// A client of the event gateway and of Login with Amazon.
 pub(crate) struct EventGateway {
@@ -80,13 +81,23 @@ impl EventGateway {
         let form = [("grant_type", "authorization_code"), ("code", code.expose())];
         let granted = self.ask_for_tokens(&form).await?;
         let refresh = granted.refresh_token.clone();
-        let refresh = refresh.ok_or_else(|| Untold::Refused("there is no refresh token".to_owned()))?;
+        let refresh = refresh.ok_or_else(|| Untold::Barred("there is no refresh token".to_owned()))?;
         self.keep(organization, account, granted, refresh).await.map(drop)
     }
 
     /// Whether a person's Alexa can be told anything.
-    pub(crate) async fn reaches(&self, organization: OrganizationId, account: AccountId) -> bool {
-        self.kept(organization, account).await.is_ok()
+    pub(crate) async fn reaches(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<bool, StoreError> {
+        let link = self.link_of(organization, account).await?;
+        Ok(link.is_some_and(|link| self.has_tokens_of(&link)))
+    }
+
+    /// Whether what a person's Alexa gave can be used.
+    pub(crate) fn has_tokens_of(&self, link: &AssistantLink) -> bool {
+        self.opened(link).is_ok()
     }
 
     /// Tells a person's Alexa the message that is written with an access token; with another one, once, when the first is
@@ -114,10 +125,18 @@ impl EventGateway {
             if is_token && !is_new {
                 kept = self.refreshed(organization, account, &kept).await?;
                 is_new = true;
-            } else if DISABLED.contains(&code.as_str()) {
+            } else if code == DISABLED {
                 return Err(Untold::Gone);
             } else {
-                return Err(failed(&reply));
+                let untold = failed(&reply);
+                if let Untold::Barred(why) = &untold {
+                    tracing::error!(
+                        code = known(&code),
+                        why,
+                        "the event gateway takes nothing for a person: check the region, and the permissions of the skill"
+                    );
+                }
+                return Err(untold);
             }
         }
     }
@@ -144,14 +163,14 @@ impl EventGateway {
         let request = Request::post(&self.tokens)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.into_bytes())
-            .map_err(|_| Untold::Refused("the request cannot be made".to_owned()))?;
+            .map_err(|_| Untold::Barred("the request cannot be made".to_owned()))?;
         let reply = self.identity.request(request).await.map_err(unreached)?;
         if reply.status == StatusCode::OK {
-            let unreadable = |_| Untold::Refused("the token endpoint answers no token".to_owned());
+            let unreadable = |_| Untold::Barred("the token endpoint answers no token".to_owned());
             return serde_json::from_slice(&reply.body).map_err(unreadable);
         }
         let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        if answer["error"] == "invalid_grant" { Err(Untold::Gone) } else { Err(failed(&reply)) }
+        if answer["error"] == "invalid_grant" { Err(Untold::Gone) } else { Err(failed(&reply).of_all()) }
     }
 
     async fn keep(
@@ -182,27 +201,40 @@ impl EventGateway {
     }
 
     async fn kept(&self, organization: OrganizationId, account: AccountId) -> Result<Kept, Untold> {
-        let links = self.store.assistant_links_of(organization, account).await.map_err(|error| {
+        let link = self.link_of(organization, account).await.map_err(|error| {
             tracing::error!(%error, "a link to Alexa could not be read");
             Untold::Later(None)
         })?;
-        let none = || Untold::Refused("Alexa has not allowed to be told of changes".to_owned());
-        let link = links.into_iter().find(|link| link.assistant == Assistant::Alexa).ok_or_else(none)?;
-        let sealed = link.tokens.ok_or_else(none)?;
-        let broken = || Untold::Refused("what Alexa gave cannot be opened".to_owned());
-        let plain = self.identity.unseal_for_assistant(&about(organization, account), &sealed);
+        let link = link.ok_or_else(|| Untold::Barred("nothing is linked".to_owned()))?;
+        self.opened(&link)
+    }
+
+    async fn link_of(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Option<AssistantLink>, StoreError> {
+        let links = self.store.assistant_links_of(organization, account).await?;
+        Ok(links.into_iter().find(|link| link.assistant == Assistant::Alexa))
+    }
+
+    fn opened(&self, link: &AssistantLink) -> Result<Kept, Untold> {
+        let none = || Untold::Barred("Alexa has not allowed to be told of changes".to_owned());
+        let sealed = link.tokens.as_ref().ok_or_else(none)?;
+        let broken = || Untold::Barred("what Alexa gave cannot be opened".to_owned());
+        let plain = self.identity.unseal_for_assistant(&about(link.organization, link.account), sealed);
         serde_json::from_slice(&plain.map_err(|_| broken())?).map_err(|_| broken())
     }
 
     async fn post(&self, message: &Value, token: &Secret) -> Result<Reply, Untold> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Untold::Refused("the token is none".to_owned()))?;
+            .map_err(|_| Untold::Barred("the token is none".to_owned()))?;
         bearer.set_sensitive(true);
         let request = Request::post(&self.events)
             .header(AUTHORIZATION, bearer)
             .header(CONTENT_TYPE, "application/json")
             .body(message.to_string().into_bytes())
-            .map_err(|_| Untold::Refused("the request cannot be made".to_owned()))?;
+            .map_err(|_| Untold::Barred("the request cannot be made".to_owned()))?;
         self.identity.request(request).await.map_err(unreached)
     }
 }
@@ -216,6 +248,18 @@ fn about(organization: OrganizationId, account: AccountId) -> Vec<u8> {
 fn code(reply: &Reply) -> String {
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     answer.pointer("/payload/code").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A code as it can be logged: whatever else an answer says is not repeated.
+fn known(code: &str) -> &'static str {
+    const CODES: [&str; 5] = [
+        "INVALID_ACCESS_TOKEN_EXCEPTION",
+        "INSUFFICIENT_PERMISSION_EXCEPTION",
+        "ACCOUNT_NOT_FOUND_EXCEPTION",
+        "SKILL_NEVER_ENABLED_EXCEPTION",
+        "SKILL_NOT_FOUND_EXCEPTION",
+    ];
+    CODES.into_iter().find(|known| *known == code).unwrap_or("another")
 }
 
 fn failed(reply: &Reply) -> Untold {

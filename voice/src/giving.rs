@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{CommandReason, CommandStatus, Order, OrganizationId, twin};
-use store::{Author, Command, Following, NewCommand, StoreError};
+use protocol::{CommandReason, CommandStatus, DeviceId, Order, OrganizationId, twin};
+use serde_json::{Map, Value};
+use store::{Author, Command, Following, NewCommand, Side, StoreError, TwinSide};
 use tokio::time::{Instant, timeout_at};
 
 use crate::Voice;
@@ -16,6 +17,9 @@ const DEADLINE_MS: i64 = 20_000;
 
 /// How long after that what became of it is waited for.
 const GRACE: Duration = Duration::from_secs(35);
+
+/// How many changes are read of what a device said while its orders were waited for.
+const MOST_CHANGES: u32 = 50;
 
 /// Orders that were given to one device.
 pub(crate) struct Given {
@@ -84,21 +88,63 @@ impl Voice {
         self.settled(given, Instant::now() + Duration::from_millis(DEADLINE_MS as u64) + GRACE).await
     }
 
-    /// What a device says it is, and what the orders that it did make of that if it did not say so yet.
+    /// What a device says it is. What the orders that it did make of that is added where it said nothing of it since they were
+    /// given: a device that was told 40 and says 35 is at 35.
     async fn reported_after(&self, given: &Given) -> Outcome {
         let EndpointId::Device(device) = given.endpoint.id else { return Outcome::Pending };
-        let mut reported = match self.store.twin(given.organization, device).await {
-            Ok(twin) => twin.reported.state,
-            Err(_) => given.endpoint.reported.clone(),
+        let (mut reported, said) = match self.store.twin(given.organization, device).await {
+            Ok(twin) => {
+                let said = self.said_since(given, device, &twin.reported).await;
+                (twin.reported.state, said)
+            }
+            Err(_) => (given.endpoint.reported.clone(), Map::new()),
         };
         let capabilities = &given.endpoint.profile.capabilities;
         for order in given.orders.iter().filter(|order| !is_relative(order)) {
             if let Ok(patch) = capabilities.after(&reported, order) {
-                twin::merge(&mut reported, patch);
+                twin::merge(&mut reported, without(patch, &said));
             }
         }
         Outcome::Done { reported: self.told(reported), at: self.now() }
     }
+
+    /// What a device said of itself since orders were given to it, whatever the values. What it repeated with nothing new beside it
+    /// leaves no trace in its twin, and is as if it had said nothing.
+    async fn said_since(&self, given: &Given, device: DeviceId, now: &TwinSide) -> Map<String, Value> {
+        let mut said = Map::new();
+        let changes = now.version.saturating_sub(given.endpoint.reported_version);
+        if changes == 0 {
+            return said;
+        }
+        let limit = u32::try_from(changes).unwrap_or(u32::MAX).min(MOST_CHANGES);
+        match self.store.twin_changes(given.organization, device, Side::Reported, None, limit).await {
+            Ok(changes) => changes.into_iter().for_each(|change| add(&mut said, change.patch)),
+            Err(error) => {
+                tracing::warn!(%error, "what a device said since it was told something is not known");
+            }
+        }
+        said
+    }
+}
+
+/// Adds the members of a patch to those of others, on every level.
+fn add(said: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (name, value) in patch {
+        match (said.get_mut(&name), value) {
+            (Some(Value::Object(inner)), Value::Object(members)) => add(inner, members),
+            (_, value) => drop(said.insert(name, value)),
+        }
+    }
+}
+
+/// A patch without what was said.
+fn without(patch: Map<String, Value>, said: &Map<String, Value>) -> Map<String, Value> {
+    let unsaid = patch.into_iter().filter_map(|(name, value)| match (said.get(&name), value) {
+        (Some(Value::Object(said)), Value::Object(members)) => Some((name, without(members, said).into())),
+        (Some(_), _) => None,
+        (None, value) => Some((name, value)),
+    });
+    unsaid.collect()
 }
 
 /// Whether an order says by how much: done twice in mind it would be too much.

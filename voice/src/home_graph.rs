@@ -92,22 +92,22 @@ impl HomeGraph {
             return Ok(token.secret.clone());
         }
         *kept = None;
-        let request = self.account.token_request(now).map_err(|error| Untold::Refused(error.to_string()))?;
+        let request = self.account.token_request(now).map_err(|error| Untold::Barred(error.to_string()))?;
         let reply = self.identity.request(request).await.map_err(unreached)?;
         if reply.status != StatusCode::OK {
-            return Err(failed(&reply));
+            return Err(failed(&reply).of_all());
         }
         let granted: Granted = serde_json::from_slice(&reply.body)
-            .map_err(|_| Untold::Refused("the token endpoint answers no token".to_owned()))?;
+            .map_err(|_| Untold::Barred("the token endpoint answers no token".to_owned()))?;
         let ends = now.plus(granted.expires_in.saturating_mul(1_000).saturating_sub(MARGIN_MS));
         *kept = Some(Token { secret: granted.access_token.clone(), ends });
         Ok(granted.access_token)
     }
 
     async fn post(&self, path: &str, body: &Value, token: &Secret) -> Result<Reply, Untold> {
-        let refused = |_| Untold::Refused("the request cannot be made".to_owned());
+        let refused = |_| Untold::Barred("the request cannot be made".to_owned());
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Untold::Refused("the token is none".to_owned()))?;
+            .map_err(|_| Untold::Barred("the token is none".to_owned()))?;
         bearer.set_sensitive(true);
         let request = Request::post(format!("{}{path}", self.address))
             .header(AUTHORIZATION, bearer)

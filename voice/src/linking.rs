@@ -35,17 +35,17 @@ impl Voice {
     ) -> Result<Vec<Link>, StoreError> {
         let mut links = Vec::new();
         for link in self.store.assistant_links_of(organization, account).await? {
-            let reports = link.state == LinkState::Linked && self.reports(&link).await;
+            let reports = link.state == LinkState::Linked && self.reports(&link);
             let AssistantLink { assistant, state, venues, linked_at, .. } = link;
             links.push(Link { assistant, state, reports, venues, linked_at, changed_at: link.since() });
         }
         Ok(links)
     }
 
-    async fn reports(&self, link: &AssistantLink) -> bool {
+    fn reports(&self, link: &AssistantLink) -> bool {
         match (link.assistant, &self.event_gateway) {
             (Assistant::Google, _) => self.home_graph.is_some(),
-            (Assistant::Alexa, Some(gateway)) => gateway.reaches(link.organization, link.account).await,
+            (Assistant::Alexa, Some(gateway)) => gateway.has_tokens_of(link),
             (Assistant::Alexa, None) => false,
         }
     }

@@ -7,27 +7,31 @@
 mod line;
 mod missed;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use protocol::{AccountId, DeviceId, OrganizationId};
-use store::{Assistant, AssistantLink, Change, Side, StoreError, TwinNotice};
+use store::{Assistant, AssistantLink, Change, GrantStanding, Scope, Side, StoreError, TwinNotice};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::Voice;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 
-use line::Line;
+use line::{Left, Line};
 use missed::Missed;
 
 /// What a handler wants to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// Somebody linked or unlinked.
     Look,
     /// How this endpoint is, whether it changed or not.
     Again(OrganizationId, EndpointId),
+    /// Google asked what there is for a person, and is answered these.
+    Synced(OrganizationId, AccountId, Vec<EndpointId>),
+    /// An assistant may be told of changes for a person from now on, whatever it missed.
+    Allowed(OrganizationId, AccountId, Assistant),
 }
 
 /// Which link.
@@ -38,6 +42,8 @@ struct Reporter {
     voice: Arc<Voice>,
     told: HashMap<OrganizationId, Endpoints>,
     lines: HashMap<Key, Line>,
+    /// Of lines that were closed since their links are others now, until they are opened again.
+    left: HashMap<Key, Left>,
     /// What changed since, by organization: what it was before is in `told`.
     changed: HashMap<OrganizationId, Endpoints>,
     again: BTreeSet<(OrganizationId, EndpointId)>,
@@ -57,6 +63,7 @@ impl Voice {
             voice,
             told: HashMap::new(),
             lines: HashMap::new(),
+            left: HashMap::new(),
             changed: HashMap::new(),
             again: BTreeSet::new(),
             has_looked: false,
@@ -97,6 +104,19 @@ impl Voice {
                 wish = wished.recv() => match wish {
                     None => break,
                     Some(Wish::Look) => look_at = Instant::now(),
+                    Some(Wish::Synced(organization, account, told)) => {
+                        if let Some(line) = reporter.lines.get(&(organization, account, Assistant::Google)) {
+                            line.synced(&told);
+                        }
+                        look_at = Instant::now();
+                    }
+                    Some(Wish::Allowed(organization, account, assistant)) => {
+                        let key = (organization, account, assistant);
+                        if let Some(line) = reporter.lines.remove(&key) {
+                            reporter.left.entry(key).or_insert_with(|| line.left());
+                        }
+                        look_at = Instant::now();
+                    }
                     Some(Wish::Again(organization, endpoint)) => {
                         reporter.again.insert((organization, endpoint));
                         flush_at.get_or_insert_with(|| Instant::now() + pace.coalesced);
@@ -167,11 +187,21 @@ impl Reporter {
         }
     }
 
-    /// Closes the lines of links that have ended: nothing more is told on them, whatever waits.
+    /// Closes the lines of links that have ended, or are others now: nothing more is told on them, whatever waits.
     async fn close_ended(&mut self) -> Result<Vec<AssistantLink>, StoreError> {
         let links = self.good_links().await?;
-        let keys: BTreeSet<Key> = links.iter().map(key).collect();
-        self.lines.retain(|key, line| keys.contains(key) && !line.is_over());
+        let good: BTreeMap<Key, &AssistantLink> = links.iter().map(|link| (key(link), link)).collect();
+        self.left.retain(|key, _| good.contains_key(key));
+        let left = &mut self.left;
+        self.lines.retain(|key, line| match good.get(key) {
+            None => false,
+            Some(_) if line.is_over() => false,
+            Some(link) if line.is_of(link) => true,
+            Some(_) => {
+                left.entry(*key).or_insert_with(|| line.left());
+                false
+            }
+        });
         Ok(links)
     }
 
@@ -190,10 +220,13 @@ impl Reporter {
                 if let (Some(line), Some(before)) = (self.lines.get(&key(link)), &before) {
                     line.differs(before, &now, at);
                 } else {
-                    let missed =
+                    let mut missed =
                         if self.has_looked { Missed::default() } else { self.voice.missed(link).await? };
+                    if let Some(left) = self.left.remove(&key(link)) {
+                        missed.add(left, link, before.as_ref(), &now);
+                    }
                     let line = Line::open(&self.voice, link);
-                    line.begin(&now, missed, at);
+                    line.begin(&now, missed, at, self.has_looked);
                     self.lines.insert(key(link), line);
                 }
             }
@@ -202,20 +235,29 @@ impl Reporter {
         Ok(())
     }
 
-    /// The links that work. One whose grant has ended is ended too.
+    /// The links that work, with venues as long as the person may still see them. One whose grant has ended is ended too.
     async fn good_links(&self) -> Result<Vec<AssistantLink>, StoreError> {
         let store = &self.voice.store;
         let mut good = Vec::new();
-        for link in store.assistant_links().await? {
-            let standing = store.grant_standing(link.grant).await?;
-            if standing.is_some_and(|standing| standing.is_good()) {
-                good.push(link);
-            } else {
-                self.voice.end_link_with_its_grant(&link).await?;
+        for mut link in store.assistant_links().await? {
+            match store.grant_standing(link.grant).await?.filter(GrantStanding::is_good) {
+                Some(standing) => {
+                    link.venues &= still_sees_venues(&standing);
+                    good.push(link);
+                }
+                None => self.voice.end_link_with_its_grant(&link).await?,
             }
         }
         Ok(good)
     }
+}
+
+/// Whether a link that reached venues still does: neither the person nor the client may have lost that since.
+fn still_sees_venues(standing: &GrantStanding) -> bool {
+    let may = |scope: &Scope| matches!(scope, Scope::AnalyticsRead | Scope::All);
+    let client =
+        standing.client_scopes.iter().filter_map(|scope| scope.parse().ok()).any(|scope| may(&scope));
+    client && standing.role.as_ref().is_some_and(|role| role.allows(&Scope::AnalyticsRead))
 }
 
 fn key(link: &AssistantLink) -> Key {

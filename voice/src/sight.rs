@@ -133,6 +133,7 @@ impl Voice {
             locale: venue.map(|venue| venue.locale.clone()).unwrap_or_default(),
             connected: self.is_connected(device.id),
             profile,
+            reported_version: reported.version,
             reported: self.told(reported.state),
             reported_at: reported.changed_at.unwrap_or(device.updated_at),
         }
@@ -165,7 +166,9 @@ impl Voice {
             connected: true,
             reported: self
                 .told(reported.map(|part| Map::from_iter([("sensor".to_owned(), part)])).unwrap_or_default()),
-            reported_at: seen.map_or_else(|| self.now(), |seen| seen.at),
+            // Where nothing was heard of ever, nobody is there now.
+            reported_at: seen.map(|seen| seen.at).filter(|at| at.0 > 0).unwrap_or_else(|| self.now()),
+            reported_version: 0,
         }
     }
 

@@ -11,8 +11,10 @@ pub(crate) enum Untold {
     Gone,
     /// It may work later; not before this, if it said so.
     Later(Option<Duration>),
-    /// It will not take this, however often.
+    /// It will not take this message, however often; another it may.
     Refused(String),
+    /// It takes no message at all, until something is mended that is not in the message: a setting, a permission.
+    Barred(String),
 }
 
 /// What a status that is no success means when nothing else says more.
@@ -20,7 +22,23 @@ pub(crate) fn by_status(status: StatusCode, retry_after: Option<&str>) -> Untold
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
         let seconds = retry_after.and_then(|after| after.trim().parse().ok());
         Untold::Later(seconds.map(|seconds: u64| Duration::from_secs(seconds.min(600))))
-    } else {
+    } else if matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+    ) {
         Untold::Refused(format!("it answers {status}"))
+    } else {
+        Untold::Barred(format!("it answers {status}"))
+    }
+}
+
+impl Untold {
+    /// The same of a request that is none of the message itself, such as one for a token: whatever is refused then, no message is
+    /// taken.
+    pub(crate) fn of_all(self) -> Self {
+        match self {
+            Self::Refused(why) => Self::Barred(why),
+            other => other,
+        }
     }
 }

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use identity::Audience;
-use store::{Change, ClientKind};
+use store::{Change, ClientKind, Party};
 
-use crate::world::World;
+use crate::world::{App, World};
 
 const FORM: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -85,6 +85,21 @@ async fn a_secret_in_the_address_or_in_json_is_none() {
         .header(header::AUTHORIZATION, app.basic());
     let body = Body::from(r#"{"grant_type":"client_credentials"}"#);
     world.send(request.body(body).unwrap()).await.assert_refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_bearer_says_whose_assistant_its_client_is() {
+    let world = World::new().await;
+    let party_of = async |app: &App| {
+        let token = world.token(app, &[FORM]).await.field("access_token");
+        world.identity.check(&token, Audience::Api).await.unwrap().party
+    };
+    for party in [Party::Google, Party::Amazon] {
+        let app = world.app_with(ClientKind::Assistant, |settings| settings.party = Some(party)).await;
+        assert_eq!(party_of(&app).await, Some(party));
+    }
+    assert_eq!(party_of(&world.app(ClientKind::Confidential).await).await, None);
+    assert_eq!(party_of(&world.app(ClientKind::Assistant).await).await, None, "whose it is was not said");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct Demo {
     #[command(flatten)]
     serving: Serving,
-    /// A shipped scenario: demo, mall, quiet or outage.
+    /// A shipped scenario: demo, mall, quiet, outage or showroom.
     #[arg(long, default_value = "demo")]
     scenario: String,
     /// At most so many simulated seconds in a real one; as fast as it goes if left out.

@@ -33,7 +33,7 @@ macro_rules! select_standings {
             "g.id, g.client, g.organization, g.account, g.scopes, g.resource, g.created_at,
                 g.last_used_at, g.last_error, g.last_error_at, g.revoked_at, g.revoked_why,
                 a.disabled_at AS account_disabled_at, c.disabled_at AS client_disabled_at,
-                c.scopes AS client_scopes, m.built_in, m.custom, r.scopes AS role_scopes
+                c.scopes AS client_scopes, c.party AS client_party, m.built_in, m.custom, r.scopes AS role_scopes
             FROM grants g ",
             $join,
             " JOIN clients c ON c.id = g.client LEFT JOIN accounts a ON a.id = g.account
@@ -184,6 +184,7 @@ pub(crate) struct StandingRow {
     account_disabled_at: Option<i64>,
     client_disabled_at: Option<i64>,
     client_scopes: Json<Vec<String>>,
+    client_party: Option<String>,
     built_in: Option<String>,
     custom: Option<Uuid>,
     role_scopes: Option<Json<ScopeSet>>,
@@ -200,11 +201,13 @@ impl TryFrom<StandingRow> for GrantStanding {
                 Role::Custom(_) => row.role_scopes.ok_or(StoreError::Corrupt("role"))?.0,
             }),
         };
+        let party = row.client_party.as_deref().map(str::parse).transpose();
         Ok(Self {
             grant: Grant::try_from(row.grant)?,
             account_disabled: row.account_disabled_at.is_some(),
             client_disabled: row.client_disabled_at.is_some(),
             client_scopes: row.client_scopes.0,
+            client_party: party.map_err(|_| StoreError::Corrupt("party of a client"))?,
             role,
         })
     }

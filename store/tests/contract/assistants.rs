@@ -107,6 +107,8 @@ async fn a_pin_takes_so_many_tries_and_then_none_for_a_while() {
         assert!(matches!(foreign, Err(StoreError::NotFound)));
         assert!(!store.set_device_pin(organization, device, Some(b"p"), NOON).await.unwrap());
         assert_eq!(store.try_device_pin(other, device, NOON).await.unwrap(), PinTry::NoPin);
+        assert!(store.has_device_pin(organization, device).await.unwrap());
+        assert!(!store.has_device_pin(other, device).await.unwrap());
         let counted = |is_last| PinTry::Counted { pin: b"p".to_vec(), is_last };
         for _ in 1..PIN_TRIES {
             assert_eq!(attempt(NOON).await.unwrap(), counted(false));
@@ -119,6 +121,7 @@ async fn a_pin_takes_so_many_tries_and_then_none_for_a_while() {
         assert_eq!(attempt(until.minus(1)).await.unwrap(), PinTry::Locked(until));
         assert_eq!(attempt(until).await.unwrap(), counted(false));
         assert!(store.set_device_pin(organization, device, None, NOON).await.unwrap(), "it had one");
+        assert!(!store.has_device_pin(organization, device).await.unwrap());
         assert_eq!(attempt(NOON).await.unwrap(), PinTry::NoPin);
     })
     .await;

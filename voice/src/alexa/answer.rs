@@ -42,14 +42,9 @@ pub fn state_report(stamp: &Stamp, directive: &Directive, endpoints: &Endpoints)
 
 /// The answer to a directive that became an order, by what came of it.
 pub fn answer(stamp: &Stamp, directive: &Directive, endpoint: &Endpoint, outcome: &Outcome) -> Value {
-    let scene = match directive.name.as_str() {
-        "Activate" => Some("ActivationStarted"),
-        "Deactivate" => Some("DeactivationStarted"),
-        _ => None,
-    };
-    let scene = scene.filter(|_| directive.namespace == "Alexa.SceneController");
-    match (outcome, scene) {
-        // A scene is answered when it begins.
+    match (outcome, started(directive)) {
+        // A scene is answered when it begins ("Alexa.SceneController Interface": the event says that the activation has started,
+        // and is the only answer that there is).
         (Outcome::Done { .. } | Outcome::Pending, Some(started)) => {
             let payload = json!({"cause": {"type": "VOICE_INTERACTION"}, "timestamp": time(stamp.at)});
             Event::new("Alexa.SceneController", started, payload)
@@ -69,6 +64,20 @@ pub fn answer(stamp: &Stamp, directive: &Directive, endpoint: &Endpoint, outcome
             error(stamp, Some(directive), &failure)
         }
         (Outcome::Failed(reason), _) => error(stamp, Some(directive), &(*reason).into()),
+    }
+}
+
+/// Whether a directive has its answer once it has begun: then nothing follows.
+pub(crate) fn is_answered_at_its_start(directive: &Directive) -> bool {
+    started(directive).is_some()
+}
+
+/// The event that says that a scene began.
+fn started(directive: &Directive) -> Option<&'static str> {
+    match (directive.namespace.as_str(), directive.name.as_str()) {
+        ("Alexa.SceneController", "Activate") => Some("ActivationStarted"),
+        ("Alexa.SceneController", "Deactivate") => Some("DeactivationStarted"),
+        _ => None,
     }
 }
 

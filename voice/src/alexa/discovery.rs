@@ -10,9 +10,10 @@ use crate::endpoint::{Endpoint, Endpoints};
 /// How many endpoints one answer has at most.
 pub const MAX_ENDPOINTS: usize = 300;
 
-/// The answer to `Discover`. What is too many is left out, the newest first, and logged.
-pub fn discovered(stamp: &Stamp, directive: &Directive, endpoints: &Endpoints) -> Value {
-    let all: Vec<Value> = endpoints.values().filter_map(described).collect();
+/// The answer to `Discover`. What is too many is left out, the newest first, and logged. `reports` says whether the event
+/// gateway is told of changes.
+pub fn discovered(stamp: &Stamp, directive: &Directive, endpoints: &Endpoints, reports: bool) -> Value {
+    let all: Vec<Value> = endpoints.values().filter_map(|endpoint| described(endpoint, reports)).collect();
     if all.len() > MAX_ENDPOINTS {
         tracing::warn!(
             endpoints = all.len(),
@@ -28,12 +29,12 @@ pub fn discovered(stamp: &Stamp, directive: &Directive, endpoints: &Endpoints) -
 
 /// Whether Alexa is shown the endpoint: what it has no interface for is nothing to it.
 pub fn sees(endpoint: &Endpoint) -> bool {
-    described(endpoint).is_some()
+    described(endpoint, true).is_some()
 }
 
-/// An endpoint as discovery tells it.
-pub(crate) fn described(endpoint: &Endpoint) -> Option<Value> {
-    let capabilities = interfaces::declared(endpoint).into_capabilities()?;
+/// An endpoint as discovery tells it; none where Alexa is not shown it.
+pub(crate) fn described(endpoint: &Endpoint, reports: bool) -> Option<Value> {
+    let capabilities = interfaces::declared(endpoint).into_capabilities(reports)?;
     Some(json!({
         "endpointId": endpoint.id.to_string(),
         "manufacturerName": "Promenade",

@@ -38,7 +38,7 @@ pub fn change_report(
     before: Option<&Endpoint>,
     now: &Endpoint,
 ) -> Option<Value> {
-    described(now)?;
+    described(now, true)?;
     let told = before.map(interfaces::properties).unwrap_or_default();
     let is_told = |property: &Value| told.iter().any(|before| is_same(before, property));
     let (unchanged, changed): (Vec<_>, Vec<_>) = interfaces::properties(now).into_iter().partition(is_told);
@@ -58,7 +58,9 @@ pub fn add_or_update_report<'a>(
     token: &Secret,
     endpoints: impl IntoIterator<Item = &'a Endpoint>,
 ) -> Value {
-    let endpoints: Vec<Value> = endpoints.into_iter().filter_map(described).take(MAX_ENDPOINTS).collect();
+    // Whoever is told this is told of changes.
+    let described = endpoints.into_iter().filter_map(|endpoint| described(endpoint, true));
+    let endpoints: Vec<Value> = described.take(MAX_ENDPOINTS).collect();
     let payload = json!({"endpoints": endpoints, "scope": scope(token)});
     Event::new("Alexa.Discovery", "AddOrUpdateReport", payload).stamped(stamp)
 }

@@ -1,5 +1,7 @@
 //! EXECUTE: what shall be done, as orders to devices, and what came of them.
 
+use std::collections::HashMap;
+
 use protocol::{Confirmation, Order};
 use serde_json::{Map, Value, json};
 
@@ -38,15 +40,18 @@ pub enum Answer {
 /// What becomes of each device that is asked, in the order in which they are named: all of it, or nothing if any of it
 /// is refused.
 pub fn plan(commands: &[Command], endpoints: &Endpoints) -> Vec<(String, Step)> {
-    let mut ids: Vec<&String> = Vec::new();
-    for id in commands.iter().flat_map(|command| &command.devices) {
-        if !ids.contains(&id) {
-            ids.push(id);
+    let (mut ids, mut of_each): (Vec<&String>, HashMap<&String, Vec<&Command>>) = Default::default();
+    for command in commands {
+        for id in &command.devices {
+            let asked = of_each.entry(id).or_default();
+            if asked.is_empty() {
+                ids.push(id);
+            }
+            asked.push(command);
         }
     }
     let step = |id: &String| {
-        let asked = commands.iter().filter(|command| command.devices.contains(id));
-        let asked = asked.flat_map(|command| &command.execution);
+        let asked = of_each[id].iter().flat_map(|command| &command.execution);
         endpoint::find(endpoints, id)
             .filter(|endpoint| sees(endpoint))
             .ok_or(Refusal::from(ErrorCode::DeviceNotFound))

@@ -1,10 +1,19 @@
 //! What Google asks.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::error::ErrorCode;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
+
+/// How many devices one request may name. Google documents no bound; this is far beyond what a person has, and keeps a request
+/// that somebody made up from costing more than its size.
+const MAX_IDS: usize = 5_000;
+
+/// How often one request may ask something of a device: of each of the devices of a command each of its executions.
+const MAX_ASKED: usize = 10_000;
 
 /// A request to fulfilment.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +96,21 @@ impl Request {
         let input = body.items("inputs").first().ok_or_else(|| unreadable(ErrorCode::ProtocolError))?;
         let input = Parameters::of(input);
         let payload = input.inner("payload");
+        let is_too_much = match input.text("intent") {
+            Some("action.devices.QUERY") => named(payload) > MAX_IDS,
+            Some("action.devices.EXECUTE") => {
+                let commands = payload.items("commands").iter().map(Parameters::of);
+                let sizes = commands.map(|command| (named(command), command.items("execution").len()));
+                let (ids, asked) = sizes.fold((0, 0), |(ids, asked), (devices, executions)| {
+                    (ids + devices, asked + devices * executions)
+                });
+                ids > MAX_IDS || asked > MAX_ASKED
+            }
+            _ => false,
+        };
+        if is_too_much {
+            return Err(unreadable(ErrorCode::ProtocolError));
+        }
         let intent = match input.text("intent") {
             Some("action.devices.SYNC") => Intent::Sync,
             Some("action.devices.QUERY") => Intent::Query(ids(payload)),
@@ -127,12 +151,17 @@ impl Execution {
     }
 }
 
+/// How many `devices` are named, however often each.
+fn named(of: Parameters<'_>) -> usize {
+    of.items("devices").len()
+}
+
 /// The ids of the `devices`, each once.
 fn ids(of: Parameters<'_>) -> Vec<String> {
-    let mut ids = Vec::new();
+    let (mut ids, mut known) = (Vec::new(), HashSet::new());
     for device in of.items("devices") {
         if let Some(id) = Parameters::of(device).text("id")
-            && !ids.iter().any(|known| known == id)
+            && known.insert(id)
         {
             ids.push(id.to_owned());
         }
@@ -156,6 +185,24 @@ mod tests {
         let Intent::Execute(commands) = request.intent else { panic!("it is an EXECUTE") };
         assert_eq!(commands[0].devices, ["a"]);
         assert_eq!(commands[0].execution[0].given.pin.as_ref().map(Secret::expose), Some("7301"));
+    }
+
+    #[test]
+    fn a_request_names_no_more_than_a_person_has() {
+        let devices = |count: usize| (0..count).map(|id| json!({"id": id.to_string()})).collect::<Vec<_>>();
+        let query = |count| json!({"inputs": [{"intent": "action.devices.QUERY", "payload": {"devices": devices(count)}}]});
+        assert!(Request::read(&query(MAX_IDS)).is_ok());
+        let execute = |devices: &Value, executions: usize, commands: usize| {
+            let command = json!({"devices": devices, "execution": vec![json!({"command": "x"}); executions]});
+            json!({"requestId": "7", "inputs": [{
+                "intent": "action.devices.EXECUTE", "payload": {"commands": vec![command; commands]},
+            }]})
+        };
+        let some = json!(devices(100));
+        assert!(Request::read(&execute(&some, 2, 50)).is_ok());
+        for body in [query(MAX_IDS + 1), execute(&some, 1, 51), execute(&some, 101, 1)] {
+            assert_eq!(Request::read(&body).unwrap_err().error, ErrorCode::ProtocolError);
+        }
     }
 
     #[test]

@@ -6,9 +6,11 @@ use super::kind::device_type;
 use super::traits;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 
-/// The answer to SYNC. `agent_user` is the same for ever for one person in one organization.
-pub fn sync(request_id: &str, agent_user: &str, endpoints: &Endpoints) -> Value {
-    let devices: Vec<Value> = endpoints.values().filter_map(description).collect();
+/// The answer to SYNC. `agent_user` is the same for ever for one person in one organization. `reports` says whether Home Graph
+/// is told of changes.
+pub fn sync(request_id: &str, agent_user: &str, endpoints: &Endpoints, reports: bool) -> Value {
+    let devices: Vec<Value> =
+        endpoints.values().filter_map(|endpoint| description(endpoint, reports)).collect();
     json!({"requestId": request_id, "payload": {"agentUserId": agent_user, "devices": devices}})
 }
 
@@ -18,7 +20,7 @@ pub fn sees(endpoint: &Endpoint) -> bool {
 }
 
 /// An endpoint as SYNC tells it; none where Google is not shown it.
-pub(crate) fn description(endpoint: &Endpoint) -> Option<Value> {
+pub(crate) fn description(endpoint: &Endpoint, reports: bool) -> Option<Value> {
     let declared = traits::declared(endpoint);
     if declared.is_empty() {
         return None;
@@ -29,8 +31,8 @@ pub(crate) fn description(endpoint: &Endpoint) -> Option<Value> {
         ("type".to_owned(), json!(device_type(endpoint.profile.r#type))),
         ("traits".to_owned(), json!(traits)),
         ("name".to_owned(), json!({"name": endpoint.name, "defaultNames": [], "nicknames": []})),
-        // Every change of a state goes to Home Graph, so that Google need not ask.
-        ("willReportState".to_owned(), json!(!is_silent(endpoint))),
+        // Where every change of a state goes to Home Graph, Google need not ask.
+        ("willReportState".to_owned(), json!(reports && !is_silent(endpoint))),
         ("attributes".to_owned(), attributes.into()),
         ("deviceInfo".to_owned(), info(endpoint)),
     ]);

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use identity::{Bearer, BearerError};
 use protocol::{AccountId, CommandReason, Order, OrganizationId};
 use serde_json::Value;
-use store::{Assistant, Author, LinkState, Scope, StoreError};
+use store::{Assistant, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
 
 use super::bearer::{is_over, sees_venues};
@@ -23,6 +23,8 @@ use crate::outcome::Outcome;
 use crate::reporter::Wish;
 use crate::secret::Secret;
 use crate::telling::Untold;
+
+const LATE: &str = "the request takes too long";
 
 /// Every directive is answered with a message, whose status is 200: the Lambda function hands it back as it is.
 pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Response {
@@ -42,8 +44,12 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
             let answer = voice.answered(&stamp, &directive, until);
             timeout_at(until + voice.pace.spare, answer).await.unwrap_or_else(|_| {
                 tracing::warn!("Alexa is not answered in time");
-                let failure = Failure::new(ErrorType::InternalError, "the request takes too long");
-                alexa::error(&stamp, Some(&directive), &failure)
+                // Each kind of directive has its own word for that ("Alexa.Authorization Interface": an `AcceptGrant` that did
+                // not work is `ACCEPT_GRANT_FAILED`).
+                if matches!(directive.intent(), Intent::AcceptGrant { .. }) {
+                    return alexa::grant_refused(&stamp, LATE);
+                }
+                alexa::error(&stamp, Some(&directive), &Failure::new(ErrorType::InternalError, LATE))
             })
         }
         Err(unreadable) => alexa::unreadable(&stamp, &unreadable),
@@ -83,6 +89,10 @@ impl Voice {
             Err(BearerError::Invalid) => return Err(invalid("the access token is not valid")),
             Err(BearerError::Store(error)) => return Err(ours(&error)),
         };
+        // Another application that the person allowed something is not Alexa, whatever it may do elsewhere.
+        if bearer.party != Some(Party::Amazon) {
+            return Err(invalid("the access token is not of Alexa's client"));
+        }
         let needed = match directive.intent() {
             Intent::Control => Scope::CommandsWrite,
             Intent::Discover | Intent::AcceptGrant { .. } | Intent::ReportState => Scope::DevicesRead,
@@ -113,10 +123,16 @@ impl Voice {
                 self.link(bearer, account, Assistant::Alexa).await.map_err(|error| ours(&error))?;
                 self.wish(Wish::Look);
                 let endpoints = self.sight(organization, venues).await.map_err(|error| ours(&error))?;
-                Ok(alexa::discovered(stamp, directive, &endpoints))
+                let reports = match &self.event_gateway {
+                    Some(gateway) => {
+                        gateway.reaches(organization, account).await.map_err(|error| ours(&error))?
+                    }
+                    None => false,
+                };
+                Ok(alexa::discovered(stamp, directive, &endpoints, reports))
             }
             Intent::AcceptGrant { code } => {
-                self.accepted(bearer, account, code.as_ref()).await?;
+                self.accepted(bearer, account, code.as_ref(), until).await?;
                 Ok(alexa::grant_accepted(stamp))
             }
             Intent::ReportState => Ok(alexa::state_report(stamp, directive, &asked().await?)),
@@ -134,13 +150,15 @@ impl Voice {
         bearer: &Bearer,
         account: AccountId,
         code: Option<&Secret>,
+        until: Instant,
     ) -> Result<(), Failure> {
         let refused = |message: &str| Failure::new(ErrorType::InternalError, message);
         let code = code.ok_or_else(|| refused("there is no code"))?;
         let gateway = self.event_gateway.as_ref();
         let gateway = gateway.ok_or_else(|| refused("this server tells Alexa nothing"))?;
         self.link(bearer, account, Assistant::Alexa).await.map_err(|error| ours(&error))?;
-        if let Err(untold) = gateway.accept(bearer.organization, account, code).await {
+        let accepted = timeout_at(until, gateway.accept(bearer.organization, account, code)).await;
+        if let Err(untold) = accepted.unwrap_or(Err(Untold::Later(None))) {
             tracing::warn!(?untold, "a grant of Alexa could not be accepted; it is told of no changes");
             // What it gave before was for the link before: kept, the person would see a link that reports, and would be unlinked
             // by the first report.
@@ -149,7 +167,7 @@ impl Voice {
             forgotten.map_err(|error| ours(&error))?;
             return Err(refused("Login with Amazon did not take the code"));
         }
-        self.wish(Wish::Look);
+        self.wish(Wish::Allowed(bearer.organization, account, Assistant::Alexa));
         Ok(())
     }
 
@@ -172,10 +190,14 @@ impl Voice {
             Err(outcome) => return alexa::answer(stamp, directive, endpoint, &outcome),
         };
         let outcome = self.settled(&mut given, until).await;
-        if outcome == Outcome::Pending {
+        if outcome == Outcome::Pending && !alexa::is_answered_at_its_start(directive) {
             let can_be_told = match &self.event_gateway {
                 Some(gateway) => gateway.reaches(organization, account).await,
-                None => false,
+                None => Ok(false),
+            };
+            let can_be_told = match can_be_told {
+                Ok(can_be_told) => can_be_told,
+                Err(error) => return alexa::error(stamp, Some(directive), &ours(&error)),
             };
             if !can_be_told {
                 let failure =

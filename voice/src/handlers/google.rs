@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use identity::{Bearer, BearerError};
 use protocol::{AccountId, Order, OrganizationId};
 use serde_json::Value;
-use store::{Assistant, Author, LinkState, Scope, StoreError};
+use store::{Assistant, AssistantLink, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
 
 use super::bearer::{sees_venues, shown};
@@ -32,7 +32,12 @@ const OTHER: &str = "other";
 pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(token) = shown(&headers) else { return unauthenticated(&voice) };
     let checked = voice.bearer(&token).await;
-    if matches!(checked, Err(BearerError::Invalid)) {
+    // Another application that the person allowed something is not Google, whatever it may do elsewhere: to fulfilment its token
+    // is none.
+    let is_googles = |bearer: &Bearer| bearer.party == Some(Party::Google);
+    if matches!(checked, Err(BearerError::Invalid))
+        || checked.as_ref().is_ok_and(|bearer| !is_googles(bearer))
+    {
         return unauthenticated(&voice);
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
@@ -119,13 +124,18 @@ impl Voice {
             self.wish(Wish::Look);
             return Ok(google::disconnected());
         }
+        if request.intent != Intent::Sync && self.has_unlinked(organization, account).await? {
+            return Err(refused);
+        }
         let venues = sees_venues(bearer);
         Ok(match &request.intent {
             Intent::Sync => {
                 let endpoints = self.sight(organization, venues).await?;
                 self.link(bearer, account, Assistant::Google).await?;
-                self.wish(Wish::Look);
-                google::sync(&request.id, &google::agent_user(organization, account), &endpoints)
+                let told = endpoints.keys().copied().collect();
+                self.wish(Wish::Synced(organization, account, told));
+                let agent_user = google::agent_user(organization, account);
+                google::sync(&request.id, &agent_user, &endpoints, self.home_graph.is_some())
             }
             Intent::Query(ids) => {
                 let asked = ids.iter().map(String::as_str);
@@ -152,7 +162,9 @@ impl Voice {
     ) -> Vec<(String, Answer)> {
         let steps = google::plan(commands, endpoints).into_iter().map(async |(id, step)| {
             let answer = match step {
-                Step::Refuse(refusal) => Answer::Refused(refusal),
+                Step::Refuse(refusal) => {
+                    Answer::Refused(self.refusal(bearer.organization, &id, refusal).await)
+                }
                 Step::Give { endpoint, orders, pin } => {
                     let may = self.may((bearer.organization, account), &endpoints[&endpoint], pin.as_ref());
                     match may.await {
@@ -167,6 +179,34 @@ impl Voice {
             (id, answer)
         });
         join_all(steps).await
+    }
+
+    /// Whether Google said that the person unlinked, and did not ask since what there is.
+    async fn has_unlinked(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<bool, StoreError> {
+        let links = self.store.assistant_links_of(organization, account).await?;
+        let is_so =
+            |link: &AssistantLink| link.assistant == Assistant::Google && link.state == LinkState::Unlinked;
+        Ok(links.iter().any(is_so))
+    }
+
+    /// Why nothing is done. Whoever is asked for the PIN of a device that has none could say nothing that is right.
+    async fn refusal(&self, organization: OrganizationId, id: &str, refusal: Refusal) -> Refusal {
+        let (Refusal::Challenge(Challenge::Pin), Ok(EndpointId::Device(device))) = (refusal, id.parse())
+        else {
+            return refusal;
+        };
+        match self.store.has_device_pin(organization, device).await {
+            Ok(true) => refusal,
+            Ok(false) => ErrorCode::SecurityRestriction.into(),
+            Err(error) => {
+                tracing::error!(%error, "whether a device has a PIN is not known");
+                ErrorCode::TransientError.into()
+            }
+        }
     }
 
     /// Whether a PIN that had to be said is right.

@@ -1,8 +1,9 @@
 //! One link: what waits to be told to its assistant, and the task that tells it.
 
 mod tell;
+mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,16 +11,20 @@ use std::time::Duration;
 use protocol::Timestamp;
 use store::{Assistant, AssistantLink, LinkState};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::missed::Missed;
 use super::reaches;
 use crate::Voice;
+use crate::config::Pace;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 use crate::metrics::Told;
 use crate::telling::Untold;
 use crate::{alexa, google};
+
+use tell::Memory;
+use waiting::Waiting;
 
 /// The longest that a refused report waits.
 const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
@@ -27,7 +32,17 @@ const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
 /// One link; its task ends when it is dropped.
 pub(super) struct Line {
     shared: Arc<Shared>,
+    pace: Pace,
     _open: DropGuard,
+}
+
+/// What a line leaves to the next of its link.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// Whether it reached venues.
+    pub(super) venues: bool,
+    /// What is gone and was not told.
+    pub(super) gone: BTreeSet<EndpointId>,
 }
 
 struct Shared {
@@ -35,21 +50,6 @@ struct Shared {
     waiting: Mutex<Waiting>,
     something: Notify,
     is_over: AtomicBool,
-}
-
-/// What waits to be told. What comes while something waits is told with it.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// How endpoints are, and how they were when they were told last.
-    states: BTreeMap<EndpointId, (Option<Endpoint>, Endpoint)>,
-    /// What is new, or is described otherwise than before.
-    described: BTreeMap<EndpointId, Endpoint>,
-    /// What is gone.
-    gone: BTreeSet<EndpointId>,
-    /// Whether something else may be new or gone: Google is asked to ask.
-    missed: bool,
-    /// As of when the assistant knows what there is, once all of this is told.
-    as_of: Option<Timestamp>,
 }
 
 impl Line {
@@ -64,25 +64,51 @@ impl Line {
         let open = CancellationToken::new();
         let work = work(Arc::clone(voice), Arc::clone(&shared));
         voice.behind.spawn(open.clone().run_until_cancelled_owned(work));
-        Self { shared, _open: open.drop_guard() }
+        Self { shared, pace: voice.pace, _open: open.drop_guard() }
     }
 
     /// Everything, for an assistant that was told nothing since this server began. Google asks for what there is whenever it is
-    /// linked, and wants to be told states; Alexa asks for states, and may have missed what is new. `at` is when `all` was
-    /// looked at.
-    pub(super) fn begin(&self, all: &Endpoints, missed: Missed, at: Timestamp) {
+    /// linked, and wants to be told states; where it `just_asked`, it is left a moment to take that in. Alexa asks for states, and
+    /// may have missed what is new. `at` is when `all` was looked at.
+    pub(super) fn begin(&self, all: &Endpoints, missed: Missed, at: Timestamp, just_asked: bool) {
         let (assistant, venues) = (self.shared.link.assistant, self.shared.link.venues);
+        let settled = Instant::now() + self.pace.settled;
         self.wait(|waiting| {
-            for endpoint in all.values().filter(|endpoint| reaches(venues, endpoint)) {
+            let reached = all.values().filter(|endpoint| reaches(venues, endpoint));
+            for endpoint in reached.filter(|endpoint| self.shows(endpoint)) {
                 match assistant {
-                    Assistant::Google => waiting.state(None, endpoint),
-                    Assistant::Alexa => waiting.describe(endpoint),
+                    Assistant::Google => {
+                        waiting.news.state(None, endpoint);
+                        if just_asked {
+                            waiting.hold(endpoint.id, settled);
+                        }
+                    }
+                    Assistant::Alexa => waiting.news.describe(endpoint),
                 }
             }
-            waiting.missed |= missed.something;
-            missed.gone.into_iter().for_each(|id| waiting.remove(id));
-            waiting.as_of = Some(at);
+            waiting.news.missed |= missed.something;
+            missed.gone.into_iter().for_each(|id| waiting.news.remove(id));
+            waiting.news.as_of = Some(at);
         });
+    }
+
+    /// Whether it is the line of a link as that is now.
+    pub(super) fn is_of(&self, link: &AssistantLink) -> bool {
+        (self.shared.link.grant, self.shared.link.venues) == (link.grant, link.venues)
+    }
+
+    /// What the next line of its link has to know.
+    pub(super) fn left(&self) -> Left {
+        let waiting = self.shared.waiting();
+        let gone = waiting.news.gone.union(&waiting.in_hand).copied().collect();
+        Left { venues: self.shared.link.venues, gone }
+    }
+
+    /// Google asked what there is, and is answered these.
+    pub(super) fn synced(&self, told: &[EndpointId]) {
+        let now = Instant::now();
+        self.shared.waiting().synced(told, now, now + self.pace.settled);
+        self.shared.something.notify_one();
     }
 
     /// Whether its assistant did not know it any more: nothing is told on it then.
@@ -92,12 +118,12 @@ impl Line {
 
     /// A change of states.
     pub(super) fn changed(&self, before: Option<&Endpoint>, now: &Endpoint) {
-        self.put(|waiting| waiting.state(before, now), now);
+        self.put(before, now);
     }
 
     /// How something is, whether it changed or not.
     pub(super) fn again(&self, now: &Endpoint) {
-        self.put(|waiting| waiting.state(None, now), now);
+        self.put(None, now);
     }
 
     /// Whatever is other than it was, when `now` was looked at.
@@ -106,35 +132,50 @@ impl Line {
         self.wait(|waiting| {
             for (id, endpoint) in now.iter().filter(|(_, endpoint)| reaches(venues, endpoint)) {
                 let before = before.get(id);
-                if before.is_none_or(|before| self.described(before) != self.described(endpoint)) {
-                    waiting.describe(endpoint);
-                    waiting.as_of = Some(at);
+                let (was, is) = (before.and_then(|before| self.described(before)), self.described(endpoint));
+                if was != is {
+                    match is {
+                        Some(_) => waiting.news.describe(endpoint),
+                        // The device is there, and nothing of it that the assistant could be shown.
+                        None => waiting.news.remove(*id),
+                    }
+                    waiting.news.as_of = Some(at);
+                    if was.is_none() && self.shared.link.assistant == Assistant::Google {
+                        // It does not know it before it has asked.
+                        waiting.hold(*id, Instant::now() + self.pace.synced);
+                    }
                 }
-                if before.is_none_or(|before| {
-                    before.reported != endpoint.reported || before.connected != endpoint.connected
-                }) {
-                    waiting.state(before, endpoint);
+                let is_same = before.is_some_and(|before| {
+                    before.reported == endpoint.reported && before.connected == endpoint.connected
+                });
+                if is.is_some() && !(is_same && was.is_some()) {
+                    waiting.news.state(before, endpoint);
                 }
             }
             let gone = before.iter().filter(|(id, _)| !now.contains_key(id));
-            for (id, _) in gone.filter(|(_, endpoint)| reaches(venues, endpoint)) {
-                waiting.remove(*id);
-                waiting.as_of = Some(at);
+            let gone = gone.filter(|(_, endpoint)| reaches(venues, endpoint) && self.shows(endpoint));
+            for (id, _) in gone {
+                waiting.news.remove(*id);
+                waiting.news.as_of = Some(at);
             }
         });
     }
 
-    /// What an assistant is told of what something is.
+    /// What an assistant is told of what something is; none where it is not shown it.
     fn described(&self, endpoint: &Endpoint) -> Option<serde_json::Value> {
         match self.shared.link.assistant {
-            Assistant::Google => google::description(endpoint),
-            Assistant::Alexa => alexa::description(endpoint),
+            Assistant::Google => google::description(endpoint, true),
+            Assistant::Alexa => alexa::description(endpoint, true),
         }
     }
 
-    fn put(&self, put: impl FnOnce(&mut Waiting), about: &Endpoint) {
-        if reaches(self.shared.link.venues, about) {
-            self.wait(put);
+    fn shows(&self, endpoint: &Endpoint) -> bool {
+        self.described(endpoint).is_some()
+    }
+
+    fn put(&self, before: Option<&Endpoint>, now: &Endpoint) {
+        if reaches(self.shared.link.venues, now) && self.shows(now) {
+            self.wait(|waiting| waiting.news.state(before, now));
         }
     }
 
@@ -142,7 +183,7 @@ impl Line {
     fn wait(&self, put: impl FnOnce(&mut Waiting)) {
         let mut waiting = self.shared.waiting();
         put(&mut waiting);
-        if !waiting.is_empty() {
+        if !waiting.news.is_empty() {
             self.shared.something.notify_one();
         }
     }
@@ -155,77 +196,27 @@ impl Shared {
     }
 }
 
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        let is_told = self.states.is_empty() && self.described.is_empty() && self.gone.is_empty();
-        is_told && !self.missed && self.as_of.is_none()
-    }
-
-    fn state(&mut self, before: Option<&Endpoint>, now: &Endpoint) {
-        self.states
-            .entry(now.id)
-            .and_modify(|(_, newest)| newest.clone_from(now))
-            .or_insert_with(|| (before.cloned(), now.clone()));
-    }
-
-    fn describe(&mut self, now: &Endpoint) {
-        self.gone.remove(&now.id);
-        self.described.insert(now.id, now.clone());
-    }
-
-    fn remove(&mut self, id: EndpointId) {
-        self.states.remove(&id);
-        self.described.remove(&id);
-        self.gone.insert(id);
-    }
-
-    /// Puts back what could not be told, below what came meanwhile.
-    fn put_back(&mut self, untold: Self) {
-        let newer = std::mem::replace(self, untold);
-        self.missed |= newer.missed;
-        self.as_of = newer.as_of.or(self.as_of);
-        for (id, (before, now)) in newer.states {
-            self.state(before.as_ref(), &now);
-            debug_assert_eq!(id, now.id);
-        }
-        for endpoint in newer.described.values() {
-            self.describe(endpoint);
-        }
-        for id in newer.gone {
-            self.remove(id);
-        }
-    }
-}
-
 /// Tells what waits, until the link ends.
 async fn work(voice: Arc<Voice>, shared: Arc<Shared>) {
     let mut back_off = voice.pace.backed_off;
-    let mut has_dropped = false;
+    let mut memory = Memory::default();
     loop {
-        shared.something.notified().await;
-        let mut untold = std::mem::take(&mut *shared.waiting());
-        if untold.is_empty() {
+        let wakes_at = shared.waiting().wakes_at();
+        tokio::select! {
+            () = shared.something.notified() => {}
+            () = sleep_until(wakes_at.unwrap_or_else(Instant::now)), if wakes_at.is_some() => {}
+        }
+        let mut news = shared.waiting().take(Instant::now());
+        if news.is_empty() {
             continue;
         }
-        if has_dropped {
-            // What was dropped is not known to the assistant, whatever it is told after that: the next start tells it again.
-            untold.as_of = None;
-        }
         let assistant = shared.link.assistant;
-        match tell::tell(&voice, &shared.link, &mut untold).await {
-            Ok(()) => back_off = voice.pace.backed_off,
-            Err(Untold::Later(at_least)) => {
-                voice.metrics.reported(assistant, Told::Retried);
-                tracing::warn!(%assistant, "an assistant does not take reports; they wait");
-                shared.waiting().put_back(untold);
-                sleep(at_least.unwrap_or_default().max(back_off)).await;
-                back_off = (back_off * 2).min(LONGEST_BACK_OFF);
-                shared.something.notify_one();
-            }
-            Err(Untold::Refused(why)) => {
-                has_dropped = true;
-                voice.metrics.reported(assistant, Told::Failed);
-                tracing::warn!(%assistant, why, "an assistant refuses a report; it is dropped");
+        let told = tell::tell(&voice, &shared, &mut memory, &mut news).await;
+        shared.waiting().in_hand.clear();
+        let waits = match told {
+            Ok(()) => {
+                back_off = voice.pace.backed_off;
+                continue;
             }
             Err(Untold::Gone) => {
                 voice.metrics.reported(assistant, Told::Failed);
@@ -233,7 +224,21 @@ async fn work(voice: Arc<Voice>, shared: Arc<Shared>) {
                 shared.is_over.store(true, Ordering::Relaxed);
                 return end(&voice, &shared.link).await;
             }
-        }
+            Err(Untold::Later(at_least)) => {
+                tracing::warn!(%assistant, "an assistant does not take reports; they wait");
+                at_least.unwrap_or_default().max(back_off)
+            }
+            // Nothing that is told makes it better.
+            Err(Untold::Refused(why) | Untold::Barred(why)) => {
+                tracing::error!(%assistant, why, "an assistant takes no reports at all; they wait");
+                LONGEST_BACK_OFF
+            }
+        };
+        voice.metrics.reported(assistant, Told::Retried);
+        shared.waiting().news.put_back(news);
+        sleep(waits).await;
+        back_off = (back_off * 2).min(LONGEST_BACK_OFF);
+        shared.something.notify_one();
     }
 }
 

@@ -1,9 +1,14 @@
 //! What an assistant may not know of, since it happened while nobody could tell it: before this server began.
 
+use std::collections::BTreeSet;
+
 use store::{Assistant, AssistantLink, StoreError};
 
 use crate::Voice;
-use crate::endpoint::EndpointId;
+use crate::endpoint::{EndpointId, Endpoints};
+
+use super::line::Left;
+use super::reaches;
 
 /// A change is written a little after the time that it has, and may have been missed by whoever looked in between.
 const MARGIN_MS: i64 = 10_000;
@@ -15,6 +20,27 @@ pub(super) struct Missed {
     pub(super) gone: Vec<EndpointId>,
     /// Something: Google asks for everything when it is told so.
     pub(super) something: bool,
+}
+
+impl Missed {
+    /// What a link that was another one before has not been told, or must not know any more. `before` and `now` are what there
+    /// was and is.
+    pub(super) fn add(
+        &mut self,
+        left: Left,
+        link: &AssistantLink,
+        before: Option<&Endpoints>,
+        now: &Endpoints,
+    ) {
+        let is_there = |id: &EndpointId| now.get(id).is_some_and(|endpoint| reaches(link.venues, endpoint));
+        let lost = before.into_iter().flatten().filter(|(_, endpoint)| reaches(left.venues, endpoint));
+        let mut gone: BTreeSet<EndpointId> = lost.map(|(id, _)| *id).chain(left.gone).collect();
+        gone.retain(|id| !is_there(id));
+        self.something |= left.venues != link.venues || !gone.is_empty();
+        if link.assistant == Assistant::Alexa {
+            self.gone.extend(gone);
+        }
+    }
 }
 
 impl Voice {

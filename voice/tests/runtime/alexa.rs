@@ -13,13 +13,13 @@ pub(crate) fn control(world: &World, endpoint: &str, namespace: &str, name: &str
         "header": {
             "namespace": namespace, "name": name, "payloadVersion": "3", "messageId": "m", "correlationToken": "c0rr",
         },
-        "endpoint": {"endpointId": endpoint, "scope": {"type": "BearerToken", "token": world.token}},
+        "endpoint": {"endpointId": endpoint, "scope": {"type": "BearerToken", "token": world.alexa_token}},
         "payload": {},
     })
 }
 
 /// A directive of the interface that is not about a device.
-fn about(namespace: &str, name: &str, payload: &Value) -> Value {
+pub(crate) fn about(namespace: &str, name: &str, payload: &Value) -> Value {
     json!({
         "header": {"namespace": namespace, "name": name, "payloadVersion": "3", "messageId": "m"},
         "payload": payload,
@@ -27,14 +27,14 @@ fn about(namespace: &str, name: &str, payload: &Value) -> Value {
 }
 
 pub(crate) async fn accept_grant(world: &World) -> Value {
-    let grantee = json!({"type": "BearerToken", "token": world.token});
+    let grantee = json!({"type": "BearerToken", "token": world.alexa_token});
     let grant = json!({"type": "OAuth2.AuthorizationCode", "code": "the code"});
     world
         .alexa(&about("Alexa.Authorization", "AcceptGrant", &json!({"grant": grant, "grantee": grantee})))
         .await
 }
 
-fn kind(answer: &Value) -> (&str, &str) {
+pub(crate) fn kind(answer: &Value) -> (&str, &str) {
     let event = &answer["event"];
     (event["header"]["name"].as_str().unwrap(), event["payload"]["type"].as_str().unwrap_or_default())
 }
@@ -46,7 +46,7 @@ async fn a_token_that_is_over_is_told_from_one_that_is_not_good() {
     let discover = |token: &str| {
         about("Alexa.Discovery", "Discover", &json!({"scope": {"type": "BearerToken", "token": token}}))
     };
-    let discovered = world.alexa(&discover(&world.token)).await;
+    let discovered = world.alexa(&discover(&world.alexa_token)).await;
     assert_eq!(discovered["event"]["payload"]["endpoints"][0]["endpointId"], lamp);
     let invalid = ("ErrorResponse", "INVALID_AUTHORIZATION_CREDENTIAL");
     assert_eq!(kind(&world.alexa(&discover("x")).await), invalid);
@@ -187,5 +187,17 @@ async fn a_refused_token_is_renewed_once_and_a_disabled_skill_is_unlinked() {
     world.wait_for_link(Assistant::Alexa, LinkState::Unlinked).await;
     let alexa = |what: &str| (what.to_owned(), "alexa".to_owned());
     assert_eq!(world.wait_for_written(2).await, [alexa("assistant_linked"), alexa("assistant_unlinked")]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_grant_that_takes_too_long_has_failed() {
+    let world = World::with(|_, pace| {
+        (pace.alexa_patience, pace.spare) = (Duration::from_millis(500), Duration::from_millis(500));
+    });
+    let world = world.await;
+    world.assistants.will_hang(AMAZON_TOKEN);
+    assert_eq!(kind(&accept_grant(&world).await), ("ErrorResponse", "ACCEPT_GRANT_FAILED"));
+    assert!(!world.link(Assistant::Alexa).await.reports);
     world.stop().await;
 }

@@ -39,11 +39,22 @@ struct Shared {
     calls: watch::Sender<Vec<Call>>,
     /// What the next requests of a path are answered; then all is well.
     scripts: Mutex<HashMap<String, VecDeque<(u16, Value)>>>,
+    rules: Mutex<Vec<Rule>>,
 }
+
+/// Requests of which path, with which bodies, are answered how.
+type Rule = (String, Box<dyn Fn(&Value) -> bool + Send>, (u16, Value));
+
+/// No status: the request gets no answer.
+const HANGS: u16 = 0;
 
 impl Assistants {
     pub(crate) async fn start() -> Self {
-        let shared = Arc::new(Shared { calls: watch::channel(Vec::new()).0, scripts: Mutex::default() });
+        let shared = Arc::new(Shared {
+            calls: watch::channel(Vec::new()).0,
+            scripts: Mutex::default(),
+            rules: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(take).with_state(Arc::clone(&shared));
@@ -56,9 +67,26 @@ impl Assistants {
         self.shared.scripts.lock().unwrap().entry(path.to_owned()).or_default().push_back((status, body));
     }
 
+    /// The next request of a path gets no answer.
+    pub(crate) fn will_hang(&self, path: &str) {
+        self.will_answer(path, HANGS, json!({}));
+    }
+
+    /// Requests of a path whose body is so are answered so, as long as no answer is scripted for them.
+    pub(crate) fn answers(
+        &self,
+        path: &str,
+        status: u16,
+        body: Value,
+        to: impl Fn(&Value) -> bool + Send + 'static,
+    ) {
+        self.shared.rules.lock().unwrap().push((path.to_owned(), Box::new(to), (status, body)));
+    }
+
     /// From now on all is well.
     pub(crate) fn will_answer_no_more(&self) {
         self.shared.scripts.lock().unwrap().clear();
+        self.shared.rules.lock().unwrap().clear();
     }
 
     pub(crate) fn calls(&self, path: &str) -> Vec<Call> {
@@ -85,6 +113,12 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     let text = String::from_utf8(body.to_vec()).unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
     let scripted = shared.scripts.lock().unwrap().get_mut(&path).and_then(VecDeque::pop_front);
+    let ruled = || {
+        let rules = shared.rules.lock().unwrap();
+        let rule = rules.iter().find(|(of, to, _)| *of == path && to(&body));
+        rule.map(|(_, _, answer)| answer.clone())
+    };
+    let scripted = scripted.or_else(ruled);
     let mut count = 0;
     shared.calls.send_modify(|calls| {
         calls.push(Call { path: path.clone(), bearer, body });
@@ -101,5 +135,8 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
         EVENTS => (202, json!({})),
         _ => (200, json!({})),
     });
+    if status == HANGS {
+        std::future::pending::<()>().await;
+    }
     (StatusCode::from_u16(status).unwrap(), axum::Json(answer)).into_response()
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use presence::Occupancy;
-use protocol::{Ack, AckStatus, CommandReason, ZoneKind};
+use protocol::{Ack, AckStatus, CommandReason, Timestamp, ZoneKind};
 use serde_json::{Value, json};
 use store::{Assistant, LinkState, NewZone, RevokedWhy};
 use voice::Secret;
 
 use crate::assistants::REPORT;
-use crate::world::{NOW, World};
+use crate::world::{EVERYTHING, NOW, World};
 
 #[tokio::test]
 async fn a_bad_token_is_401_and_a_bad_body_is_400() {
@@ -97,6 +97,17 @@ async fn what_a_device_does_in_time_is_a_success_with_its_states() {
     let (result, ()) = tokio::join!(world.execute(&id, "OnOff", &on, &no_challenge), refuses);
     assert_eq!(result, json!({"ids": [id], "status": "ERROR", "errorCode": "deviceBusy"}));
 
+    let (ninety, sixty) = (json!({"brightness": 90}), json!({"brightness": 60}));
+    // What it says of itself counts, and not what it was told; where it says nothing, it is taken at its word.
+    let (result, _) = tokio::join!(
+        world.execute(&id, "BrightnessAbsolute", &ninety, &no_challenge),
+        world.obeys(lamp, json!({"brightness": {"percent": 35}})),
+    );
+    assert_eq!(result["states"]["brightness"], 35);
+    let (result, ()) =
+        tokio::join!(world.execute(&id, "BrightnessAbsolute", &sixty, &no_challenge), world.does(lamp),);
+    assert_eq!(result["states"], json!({"online": true, "on": true, "brightness": 60}));
+
     world.live.disconnected(lamp);
     let result = world.execute(&id, "OnOff", &json!({"on": true}), &json!(null)).await;
     assert_eq!(result, json!({"ids": [id], "status": "OFFLINE", "errorCode": "deviceOffline"}));
@@ -132,7 +143,13 @@ async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
     let open = async |challenge: Value| world.execute(&id, "OnOff", &json!({"on": true}), &challenge).await;
     let asked = async |challenge: Value| open(challenge).await["challengeNeeded"]["type"].clone();
     let said = |pin: &str| json!({"pin": pin});
-    assert_eq!(open(said("7301")).await["errorCode"], "securityRestriction", "without a PIN none is right");
+    for challenge in [said("7301"), json!(null)] {
+        let refused = open(challenge).await;
+        assert_eq!(
+            refused["errorCode"], "securityRestriction",
+            "without a PIN none is right, and none is asked for"
+        );
+    }
     assert!(!set(Some(&Secret::new("7301"))).await, "it had none");
     assert_eq!(asked(json!(null)).await, "pinNeeded");
     assert_eq!(asked(said("1111")).await, "challengeFailedPinNeeded");
@@ -146,7 +163,7 @@ async fn a_pin_is_asked_for_and_too_many_wrong_ones_lock_it() {
     let refused =
         |cause: &str| world.counted(&format!("refusals_total{{assistant=\"google\",cause=\"{cause}\"}}"));
     assert_eq!((refused("pinNeeded"), refused("challengeFailedPinNeeded")), (1, 6));
-    assert_eq!((refused("tooManyFailedAttempts"), refused("securityRestriction")), (1, 1));
+    assert_eq!((refused("tooManyFailedAttempts"), refused("securityRestriction")), (1, 2));
     assert!(set(None).await, "it had one");
     world.stop().await;
 }
@@ -181,6 +198,13 @@ async fn a_venue_answers_how_many_people_are_in_it() {
     let directive = crate::alexa::control(&world, &id, "Alexa", "ReportState");
     let people = async || world.alexa(&directive).await["context"]["properties"][0]["value"].clone();
     assert_eq!(people().await, json!({"value": "OK"}), "nobody has counted yet");
+    // Nor has anybody been heard of: then it is so now, and not since the beginning of time.
+    world.live.see(world.organization, venue, Occupancy { at: Timestamp(0), total: 0, zones: [].into() });
+    let reported = world.alexa(&directive).await;
+    assert_eq!(
+        reported["context"]["properties"][0]["timeOfSample"], "2026-03-02T12:00:00.000Z",
+        "{reported}"
+    );
     for (inside, told) in [(7_u32, json!(7.0)), (4, json!({"value": "OK"}))] {
         let zones = [(floor, inside), (street, 100)].into();
         world.live.see(world.organization, venue, Occupancy { at: NOW, total: inside + 100, zones });
@@ -206,6 +230,72 @@ async fn a_link_ends_with_what_allowed_it() {
     world.stop().await;
 }
 
+fn on() -> Value {
+    json!({"command": "action.devices.commands.OnOff", "params": {"on": true}})
+}
+
+#[tokio::test]
+async fn another_client_of_the_person_is_not_an_assistant() {
+    let world = World::new().await;
+    let lamp = world.lamp("Lamp").await.to_string();
+    let sync = json!({"requestId": "r", "inputs": [{"intent": "action.devices.SYNC"}]}).to_string();
+    let report = |token: &str| {
+        let scope = json!({"type": "BearerToken", "token": token});
+        json!({
+            "header": {"namespace": "Alexa", "name": "ReportState", "payloadVersion": "3", "messageId": "m"},
+            "endpoint": {"endpointId": lamp, "scope": scope},
+        })
+    };
+    let application = world.token_of(None, EVERYTHING).await;
+    for (token, google, alexa) in [
+        (&application, 401, "ErrorResponse"),
+        (&world.alexa_token, 401, "StateReport"),
+        (&world.token, 200, "ErrorResponse"),
+    ] {
+        assert_eq!(world.request("POST", "/voice/google", token, sync.clone()).await.status, google);
+        let answer = world.alexa(&report(token)).await;
+        assert_eq!(answer["event"]["header"]["name"], alexa, "{answer}");
+        if alexa == "ErrorResponse" {
+            assert_eq!(answer["event"]["payload"]["type"], "INVALID_AUTHORIZATION_CREDENTIAL");
+        }
+    }
+    let links = world.voice.links(world.organization, world.account).await.unwrap();
+    assert_eq!(links.len(), 1, "Google alone is linked, by its own client: {links:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn reports_are_promised_where_they_are_made() {
+    let promised = async |world: &World| {
+        let sync = world.google("SYNC", json!({})).await;
+        let discover = json!({
+            "header": {"namespace": "Alexa.Discovery", "name": "Discover", "payloadVersion": "3", "messageId": "m"},
+            "payload": {"scope": {"type": "BearerToken", "token": world.alexa_token}},
+        });
+        let discovered = world.alexa(&discover).await;
+        let endpoint = &discovered["event"]["payload"]["endpoints"][0];
+        let capabilities = endpoint["capabilities"].as_array().unwrap();
+        let properties = capabilities.iter().filter_map(|of| of.pointer("/properties/proactivelyReported"));
+        let properties: Vec<_> = properties.map(|of| of.as_bool().unwrap()).collect();
+        assert!(properties.len() >= 3 && properties.iter().all(|of| *of == properties[0]), "{discovered}");
+        (sync["payload"]["devices"][0]["willReportState"].as_bool().unwrap(), properties[0])
+    };
+    let silent = World::with(|config, _| {
+        config.google.service_account = None;
+        (config.alexa.client_id, config.alexa.client_secret) = (None, None);
+    });
+    let silent = silent.await;
+    silent.lamp("Lamp").await;
+    assert_eq!(promised(&silent).await, (false, false));
+    silent.stop().await;
+    let world = World::new().await;
+    world.lamp("Lamp").await;
+    assert_eq!(promised(&world).await, (true, false), "Alexa has allowed nothing yet");
+    crate::alexa::accept_grant(&world).await;
+    assert_eq!(promised(&world).await, (true, true));
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn whoever_unlinks_is_told_nothing_more() {
     let world = World::new().await;
@@ -221,12 +311,26 @@ async fn whoever_unlinks_is_told_nothing_more() {
     let written = world.written().await;
     let words: Vec<&str> = written.iter().map(|(what, _)| what.as_str()).collect();
     assert_eq!(words, ["assistant_linked", "assistant_unlinked"], "each once, however often it came");
+    // Its token goes on being good until Google gives it back, and does nothing.
+    for (intent, payload) in [
+        ("QUERY", json!({"devices": [{"id": lamp.to_string()}]})),
+        ("EXECUTE", json!({"commands": [{"devices": [{"id": lamp.to_string()}], "execution": [on()]}]})),
+    ] {
+        assert_eq!(world.google(intent, payload).await["payload"]["errorCode"], "authFailure", "{intent}");
+    }
+    assert!(world.store.outbox(NOW, 9).await.unwrap().is_empty(), "nothing is given");
     world.reports(lamp, json!({"on_off": {"on": false}})).await;
     world.reports(lamp, json!({"on_off": {"on": true}})).await;
     // What is told when the person links again would come after whatever else was told.
     let before = world.assistants.calls(REPORT).len();
     world.google("SYNC", json!({})).await;
     let reports = world.assistants.wait(REPORT, before + 1).await;
+    let (id, params, no_challenge) = (lamp.to_string(), json!({"on": true}), json!(null));
+    let (result, _) = tokio::join!(
+        world.execute(&id, "OnOff", &params, &no_challenge),
+        world.obeys(lamp, json!({"on_off": {"on": true}})),
+    );
+    assert_eq!(result["status"], "SUCCESS", "it is linked again");
     let states: Vec<_> = reports.iter().map(|call| &call.body["payload"]["devices"]["states"]).collect();
     assert!(!states.iter().any(|states| states[lamp.to_string()]["on"] == false), "{states:?}");
     world.stop().await;

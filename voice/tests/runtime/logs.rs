@@ -65,7 +65,7 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
     world.alexa(&control(&world, &id, "Alexa.PowerController", "Explode")).await;
     world.obeys(gate, json!({"on_off": {"on": true}})).await;
     world.assistants.wait(EVENTS, 1).await;
-    let token = world.token.clone();
+    let tokens = [world.token.clone(), world.alexa_token.clone()];
     assert!(world.written().await.iter().any(|(what, _)| what == "pin_locked"), "it is written down");
     let written = world.store.audit_of_organization(world.organization, Page::first(100)).await.unwrap();
     let written = format!("{written:?}");
@@ -74,9 +74,18 @@ async fn no_token_no_pin_and_no_correlation_token_is_logged() {
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("an assistant refuses a report"), "the log is not listened to");
-    for secret in
-        [&token, PIN, WRONG, "c0rr", "the code", "Atza|1", "Atzr|r", "ya29.google1", "amazon secret"]
-    {
+    for secret in [
+        &tokens[0],
+        &tokens[1],
+        PIN,
+        WRONG,
+        "c0rr",
+        "the code",
+        "Atza|1",
+        "Atzr|r",
+        "ya29.google1",
+        "amazon secret",
+    ] {
         assert!(!log.contains(secret), "`{secret}` is in the log");
         assert!(!written.contains(secret), "`{secret}` is in the audit log");
     }

@@ -2,6 +2,7 @@
 
 mod alexa;
 mod assistants;
+mod gateway;
 mod google;
 mod logs;
 mod missed;

@@ -1,5 +1,7 @@
 //! What Google is told of changes, and what happens when it does not take it.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use store::{Assistant, DevicePatch, LinkState};
@@ -93,31 +95,97 @@ async fn a_refused_token_is_renewed_once_and_a_busy_server_is_asked_again() {
     world.stop().await;
 }
 
+/// Whether a report is about a device.
+fn is_about(device: String) -> impl Fn(&Value) -> bool + Send + 'static {
+    move |body| body["payload"]["devices"]["states"].get(&device).is_some()
+}
+
 #[tokio::test]
-async fn a_person_whom_google_does_not_know_is_asked_for_once_and_then_sees_the_link_broken() {
-    let world = World::new().await;
+async fn a_person_whom_google_does_not_know_is_asked_for_once_and_sees_the_link_broken_a_good_while_later() {
+    let world = World::with(|_, pace| pace.synced = Duration::from_millis(1_500)).await;
     let lamp = world.lamp("Lamp").await;
     world.linked_with_google().await;
-    world.assistants.will_answer(REPORT, 404, json!({}));
+    world.assistants.answers(REPORT, 404, json!({}), |_| true);
+    let before = Instant::now();
     world.reports(lamp, json!({"on_off": {"on": true}})).await;
-    // Google had forgotten the device only.
-    world.assistants.wait(REPORT, 3).await;
-    assert_eq!(world.assistants.calls(SYNC).len(), 1);
-    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
-
-    world.assistants.will_answer(REPORT, 404, json!({}));
-    world.assistants.will_answer(REPORT, 404, json!({}));
-    world.reports(lamp, json!({"on_off": {"on": false}})).await;
-    world.assistants.wait(REPORT, 5).await;
+    world.assistants.wait(SYNC, 1).await;
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked, "Google has queued that");
     world.wait_for_link(Assistant::Google, LinkState::Broken).await;
+    assert!(before.elapsed() >= Duration::from_millis(1_500), "{:?}", before.elapsed());
     world.wait_for_count("links_ended_total{assistant=\"google\",state=\"broken\"}", 1).await;
     world.wait_for_count("reports_total{assistant=\"google\",outcome=\"failed\"}", 1).await;
-    assert_eq!(world.assistants.calls(SYNC).len(), 2, "once for each");
+    assert_eq!(world.assistants.calls(SYNC).len(), 1, "once");
     // The person links again.
+    world.assistants.will_answer_no_more();
     world.google("SYNC", json!({})).await;
     assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
     let written = world.wait_for_written(3).await;
     let words: Vec<&str> = written.iter().map(|(what, _)| what.as_str()).collect();
     assert_eq!(words, ["assistant_link_broken", "assistant_linked", "assistant_linked"]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn google_is_told_of_a_new_device_once_it_has_asked_for_it() {
+    let world = World::new().await;
+    let old = world.lamp("Old").await;
+    world.linked_with_google().await;
+    // What Google does not know yet is 404.
+    let new = world.lamp("New").await.to_string();
+    world.assistants.answers(REPORT, 404, json!({}), is_about(new.clone()));
+    world.assistants.wait(SYNC, 1).await;
+    world.reports(new.parse().unwrap(), json!({"on_off": {"on": true}})).await;
+    world.reports(old, json!({"on_off": {"on": true}})).await;
+    wait_for_state(&world, &old.to_string(), &json!({"online": true, "on": true})).await;
+    assert_eq!(told(&world, &new), [] as [Value; 0]);
+    world.assistants.will_answer_no_more();
+    world.google("SYNC", json!({})).await;
+    wait_for_state(&world, &new, &json!({"online": true, "on": true})).await;
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+    assert_eq!(world.assistants.calls(SYNC).len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_google_has_forgotten_waits_and_holds_up_no_other() {
+    let world = World::new().await;
+    let (lost, known) = (world.lamp("Lost").await, world.lamp("Known").await);
+    world.linked_with_google().await;
+    world.assistants.answers(REPORT, 404, json!({}), is_about(lost.to_string()));
+    let reports = [lost, known].map(|lamp| world.reports(lamp, json!({"on_off": {"on": true}})));
+    join_all(reports).await;
+    world.assistants.wait(SYNC, 1).await;
+    wait_for_state(&world, &known.to_string(), &json!({"online": true, "on": true})).await;
+    world.assistants.will_answer_no_more();
+    let before = told(&world, &lost.to_string()).len();
+    world.google("SYNC", json!({})).await;
+    while told(&world, &lost.to_string()).len() == before {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.assistants.calls(SYNC).len(), 1, "once");
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_google_refuses_costs_no_other() {
+    let world = World::new().await;
+    let mut lamps = Vec::new();
+    for number in 0..7 {
+        lamps.push(world.lamp(&format!("Lamp {number}")).await);
+    }
+    world.linked_with_google().await;
+    let odd = lamps[4].to_string();
+    world.assistants.answers(REPORT, 400, json!({}), is_about(odd.clone()));
+    join_all(lamps.iter().map(|lamp| world.reports(*lamp, json!({"brightness": {"percent": 9}})))).await;
+    let state = json!({"online": true, "brightness": 9});
+    for lamp in lamps.iter().map(ToString::to_string).filter(|lamp| *lamp != odd) {
+        let alone = |call: &crate::assistants::Call| {
+            let states = &call.body["payload"]["devices"]["states"];
+            call.path == REPORT && states.get(&lamp) == Some(&state) && states.get(&odd).is_none()
+        };
+        world.assistants.wait_for(|calls| calls.iter().any(alone)).await;
+    }
+    world.wait_for_count("reports_total{assistant=\"google\",outcome=\"failed\"}", 1).await;
     world.stop().await;
 }

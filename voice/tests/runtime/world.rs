@@ -35,6 +35,13 @@ use crate::assistants::{AMAZON_TOKEN, Assistants, EVENTS, GOOGLE_TOKEN};
 /// 2026-03-02T12:00:00Z, a Monday.
 pub(crate) const NOW: Timestamp = Timestamp(1_772_452_800_000);
 
+/// All that a client may be allowed here.
+pub(crate) const EVERYTHING: &str =
+    "openid devices:read devices:write commands:write analytics:read venues:read";
+
+/// How long devices are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) live: Live,
@@ -43,8 +50,10 @@ pub(crate) struct World {
     pub(crate) assistants: Assistants,
     pub(crate) organization: OrganizationId,
     pub(crate) account: AccountId,
-    /// Of the person, for everything that an assistant asks.
+    /// Of the person, for everything that Google asks.
     pub(crate) token: String,
+    /// The same for Alexa.
+    pub(crate) alexa_token: String,
     pub(crate) voice: Arc<Voice>,
     parts: Kept,
     registry: Registry,
@@ -70,11 +79,16 @@ pub(crate) struct Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_patience(Duration::from_secs(10)).await
+        Self::with(|_, _| {}).await
     }
 
     /// One whose devices are waited for only so long.
     pub(crate) async fn with_patience(patience: Duration) -> Self {
+        Self::with(|_, pace| (pace.google_patience, pace.alexa_patience) = (patience, patience)).await
+    }
+
+    /// One with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config, &mut Pace)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("promenade.db").display());
         let store = Store::open(&url).await.unwrap();
@@ -95,7 +109,7 @@ impl World {
         let at = |path: &str| format!("{}{path}", assistants.address);
         let key = directory.path().join("service.json");
         std::fs::write(&key, service_account(&at(GOOGLE_TOKEN))).unwrap();
-        let config = Config {
+        let mut config = Config {
             google: GoogleConfig {
                 enabled: true,
                 service_account: Some(key),
@@ -111,15 +125,18 @@ impl World {
             },
             smallest_occupancy: 5,
         };
-        let pace = Pace {
-            google_patience: patience,
-            alexa_patience: patience,
+        let mut pace = Pace {
+            google_patience: PATIENCE,
+            alexa_patience: PATIENCE,
             spare: Duration::from_secs(10),
             coalesced: Duration::from_millis(50),
             debounced: Duration::from_millis(200),
             looked: Duration::from_mins(10),
             backed_off: Duration::from_millis(10),
+            synced: Duration::from_mins(10),
+            settled: Duration::from_millis(100),
         };
+        change(&mut config, &mut pace);
         let mut registry = Registry::default();
         let voice = Voice::open(Parts {
             store: store.clone(),
@@ -146,6 +163,7 @@ impl World {
             organization,
             account,
             token: String::new(),
+            alexa_token: String::new(),
             voice,
             parts,
             registry,
@@ -154,17 +172,23 @@ impl World {
             running,
             _directory: directory,
         };
-        world.token =
-            world.token("openid devices:read devices:write commands:write analytics:read venues:read").await;
+        world.token = world.token(EVERYTHING).await;
+        world.alexa_token = world.token_of(Some(Party::Amazon), EVERYTHING).await;
         world
     }
 
-    /// An access token that the person allowed a new application to have, refreshed as an assistant would.
+    /// An access token that the person allowed a new client of Google's to have.
     pub(crate) async fn token(&self, scopes: &str) -> String {
+        self.token_of(Some(Party::Google), scopes).await
+    }
+
+    /// An access token that the person allowed a new client to have, an assistant's or an ordinary one, refreshed as an assistant
+    /// would.
+    pub(crate) async fn token_of(&self, party: Option<Party>, scopes: &str) -> String {
         let settings = ClientSettings {
             name: "Home".to_owned(),
             logo: None,
-            party: Some(Party::Google),
+            party,
             redirect_uris: vec!["https://oauth-redirect.googleusercontent.com/r/project".to_owned()],
             post_logout_uris: vec![],
             backchannel_logout_uri: None,
@@ -173,7 +197,7 @@ impl World {
             resources: vec![],
             id_token_algorithm: Algorithm::Rs256,
         };
-        let kind = ClientKind::Assistant;
+        let kind = if party.is_some() { ClientKind::Assistant } else { ClientKind::Confidential };
         let made = self.store.create_client(self.organization, kind, &settings, NOW).await.unwrap();
         let (client, secret) = (made.0.id, made.1.unwrap().text());
         let new = NewGrant { client, account: Some(self.account), scopes: scopes.to_owned(), resource: None };
@@ -340,6 +364,12 @@ impl World {
         self.orders.answer(self.organization, device, command.id, ack).await.unwrap();
         assert_eq!(command.author, Author::Account(self.account));
         command
+    }
+
+    /// A device does what it is told next, and says so and no more.
+    pub(crate) async fn does(&self, device: DeviceId) {
+        let command = self.told(device).await;
+        self.orders.answer(self.organization, device, command.id, Ack::new(AckStatus::Done)).await.unwrap();
     }
 
     /// Waits until reports have begun: the assistant was told how a device is.

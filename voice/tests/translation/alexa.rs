@@ -318,7 +318,7 @@ fn what_is_gone_is_told_by_its_id() {
 fn discovery_is_bounded_and_leaves_out_what_alexa_would_not_take() {
     let endpoints = devices::all();
     let discover = Directive::read(&directive("Alexa.Discovery", "Discover", None, "", &json!({}))).unwrap();
-    let discovered = alexa::discovered(&stamp(), &discover, &endpoints);
+    let discovered = alexa::discovered(&stamp(), &discover, &endpoints, true);
     let told = discovered["event"]["payload"]["endpoints"].as_array().unwrap();
     let of = |id: &str| told.iter().find(|of| of["endpointId"] == id).unwrap();
     assert_eq!(of(&devices::id(devices::HEATER))["friendlyName"], "Oven left");
@@ -351,7 +351,7 @@ fn discovery_is_bounded_and_leaves_out_what_alexa_would_not_take() {
         id: EndpointId::Device(DeviceId::new(Timestamp(number), [1; 10])),
         ..template.clone()
     }));
-    let discovered = alexa::discovered(&stamp(), &discover, &many);
+    let discovered = alexa::discovered(&stamp(), &discover, &many, true);
     let told = discovered["event"]["payload"]["endpoints"].as_array().unwrap();
     assert_eq!(told.len(), alexa::MAX_ENDPOINTS);
     let instances: Vec<&Value> =

@@ -125,7 +125,7 @@ pub(crate) fn directive(
 /// What a directive is answered when its order comes out so.
 pub(crate) fn answer(directive: &Directive, endpoints: &Endpoints, outcome: &Outcome) -> Value {
     match directive.intent() {
-        Intent::Discover => alexa::discovered(&stamp(), directive, endpoints),
+        Intent::Discover => alexa::discovered(&stamp(), directive, endpoints, true),
         Intent::AcceptGrant { code: Some(_) } => alexa::grant_accepted(&stamp()),
         Intent::AcceptGrant { code: None } => alexa::grant_refused(&stamp(), "there is no code"),
         Intent::ReportState => alexa::state_report(&stamp(), directive, endpoints),

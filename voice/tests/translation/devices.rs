@@ -53,6 +53,7 @@ fn endpoint(id: EndpointId, name: &str, profile: Value, reported: Value) -> Endp
         connected: true,
         reported: object(reported),
         reported_at: REPORTED_AT,
+        reported_version: 1,
     }
 }
 

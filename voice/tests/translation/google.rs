@@ -246,7 +246,7 @@ fn queries_tell_what_is_known_and_no_more() {
 
 #[test]
 fn sync_leaves_out_what_is_unfit_and_keeps_the_rest() {
-    let answer = google::sync("1", "agent", &devices::all());
+    let answer = google::sync("1", "agent", &devices::all(), true);
     let told: Vec<&str> = answer["payload"]["devices"]
         .as_array()
         .unwrap()

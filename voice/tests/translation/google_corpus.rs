@@ -112,7 +112,7 @@ const NEWER_CODES: &[ErrorCode] =
 #[test]
 fn sync_is_what_the_schemas_say() {
     let Some(schemas) = Schemas::find() else { return };
-    let answer = google::sync("ff36a3cc-ec34-11e6-b1a0-64510650abcf", "agent", &devices::all());
+    let answer = google::sync("ff36a3cc-ec34-11e6-b1a0-64510650abcf", "agent", &devices::all(), true);
     schemas.check("google/intents/sync/sync.response.schema.json", &answer);
     schemas.check(&format!("{TYPES}#SmartHomeV1SyncResponse"), &answer);
     for device in answer["payload"]["devices"].as_array().unwrap() {
@@ -135,7 +135,7 @@ fn sync_is_what_the_schemas_say() {
 fn query_is_what_the_schemas_say() {
     let Some(schemas) = Schemas::find() else { return };
     let endpoints = devices::all();
-    let sync = google::sync("1", "agent", &endpoints);
+    let sync = google::sync("1", "agent", &endpoints, true);
     let mut ids: Vec<String> = endpoints.keys().map(ToString::to_string).collect();
     ids.extend([devices::id(devices::OF_ANOTHER), "nothing".to_owned()]);
     let answer = google::query("ff36a3cc-ec34-11e6-b1a0-64510650abcf", &ids, &endpoints);
@@ -176,7 +176,7 @@ fn state_names(schema: &Value) -> BTreeSet<String> {
 #[test]
 fn every_command_of_every_trait_is_accounted_for() {
     let Some(schemas) = Schemas::find() else { return };
-    let sync = google::sync("1", "agent", &devices::all());
+    let sync = google::sync("1", "agent", &devices::all(), true);
     let devices = sync["payload"]["devices"].as_array().unwrap();
     let traits: BTreeSet<&str> = devices
         .iter()

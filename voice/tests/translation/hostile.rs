@@ -82,7 +82,7 @@ fn answer_to_google(body: &Value, endpoints: &Endpoints) -> Value {
         Err(unreadable) => return google::refused(&unreadable.id, unreadable.error),
     };
     match &request.intent {
-        Intent::Sync => google::sync(&request.id, "agent", endpoints),
+        Intent::Sync => google::sync(&request.id, "agent", endpoints, true),
         Intent::Query(ids) => google::query(&request.id, ids, endpoints),
         Intent::Disconnect => google::disconnected(),
         Intent::Execute(commands) => {

@@ -70,7 +70,7 @@ impl Declared {
     pub(super) fn add(&mut self, namespace: &'static str, capability: &'static str, properties: &[&str]) {
         let mut written = json!({"type": "AlexaInterface", "interface": namespace, "version": "3"});
         if !properties.is_empty() {
-            written["properties"] = reported(properties);
+            written["properties"] = told(properties);
         }
         self.interfaces.push(Interface { namespace, capability, instance: None, written });
     }
@@ -91,7 +91,7 @@ impl Declared {
             tracing::debug!(instance = of.key, "an interface is not shown to Alexa: its name is taken");
             return;
         }
-        let mut properties = reported(&[of.property]);
+        let mut properties = told(&[of.property]);
         properties["nonControllable"] = json!(of.is_read_only);
         let mut written = json!({
             "type": "AlexaInterface",
@@ -121,14 +121,22 @@ impl Declared {
             .any(|interface| interface.namespace == namespace && interface.instance.as_deref() == instance)
     }
 
-    /// The `capabilities` of the endpoint; none where it has none but those that everything has.
-    pub(in crate::alexa) fn into_capabilities(mut self) -> Option<Vec<Value>> {
+    /// The `capabilities` of the endpoint; none where it has none but those that everything has. `reports` says whether Alexa is
+    /// told when a property changes, and need not ask.
+    pub(in crate::alexa) fn into_capabilities(mut self, reports: bool) -> Option<Vec<Value>> {
         if self.interfaces.is_empty() {
             return None;
         }
         health::declare(&mut self);
         self.add("Alexa", "", &[]);
-        Some(self.interfaces.into_iter().map(|interface| interface.written).collect())
+        let written = self.interfaces.into_iter().map(|interface| interface.written);
+        let promised = written.map(|mut written| {
+            if let Some(Value::Object(properties)) = written.get_mut("properties") {
+                properties.insert("proactivelyReported".to_owned(), json!(reports));
+            }
+            written
+        });
+        Some(promised.collect())
     }
 }
 
@@ -142,7 +150,7 @@ pub(super) fn in_language(locale: &str, name: &str) -> Value {
     json!({"@type": "text", "value": {"text": name, "locale": locale}})
 }
 
-fn reported(properties: &[&str]) -> Value {
+fn told(properties: &[&str]) -> Value {
     let supported: Vec<Value> = properties.iter().map(|name| json!({"name": name})).collect();
-    json!({"supported": supported, "proactivelyReported": true, "retrievable": true})
+    json!({"supported": supported, "retrievable": true})
 }

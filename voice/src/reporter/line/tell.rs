@@ -1,121 +1,98 @@
-//! What waits, as messages to each assistant. What was told is taken away, so that only the rest is told again.
+//! What there is to tell, as messages to each assistant. What was told is taken away, so that only the rest is told again.
 
-use store::{Assistant, AssistantLink};
+mod to_alexa;
+mod to_google;
 
-use super::Waiting;
+use std::collections::BTreeMap;
+
+use store::Assistant;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::waiting::News;
 use crate::Voice;
-use crate::alexa::{self, Cause};
+use crate::endpoint::EndpointId;
 use crate::error::VoiceError;
-use crate::event_gateway::EventGateway;
-use crate::google;
-use crate::home_graph::HomeGraph;
 use crate::metrics::Told;
-use crate::service::unique;
 use crate::telling::Untold;
 
 /// Endpoints in one message.
 const TOGETHER: usize = 100;
 
-pub(super) async fn tell(voice: &Voice, link: &AssistantLink, waiting: &mut Waiting) -> Result<(), Untold> {
+/// What a line remembers from one message to the next.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Whether something was left out that the assistant refused: it does not know that, whatever it is told later.
+    has_dropped: bool,
+    /// When Google was asked to ask for endpoints that it did not know.
+    asked: BTreeMap<EndpointId, Instant>,
+    /// Since when Google does not know the person.
+    unknown_since: Option<Instant>,
+    /// When Google last took a report, and so knew the person.
+    known_at: Option<Instant>,
+}
+
+/// What goes into one message as long as the assistant takes it, and otherwise in ever smaller parts: one that it refuses does
+/// not cost the others.
+struct Parts<T>(Vec<Vec<T>>);
+
+pub(super) async fn tell(
+    voice: &Voice,
+    shared: &Shared,
+    memory: &mut Memory,
+    news: &mut News,
+) -> Result<(), Untold> {
+    let link = &shared.link;
+    if memory.has_dropped {
+        // The next start tells it again.
+        news.as_of = None;
+    }
     match link.assistant {
         Assistant::Google => match &voice.home_graph {
-            Some(home_graph) => to_google(voice, home_graph, link, waiting).await,
+            Some(home_graph) => to_google::tell(voice, home_graph, shared, memory, news).await,
             None => Ok(()),
         },
         Assistant::Alexa => match &voice.event_gateway {
-            Some(gateway) if gateway.reaches(link.organization, link.account).await => {
-                to_alexa(voice, gateway, link, waiting).await
-            }
-            _ => Ok(()),
+            Some(gateway) => match gateway.reaches(link.organization, link.account).await {
+                Ok(true) => to_alexa::tell(voice, gateway, link, memory, news).await,
+                Ok(false) => Ok(()),
+                Err(error) => {
+                    tracing::error!(%error, "whether Alexa may be told is not known; it waits");
+                    Err(Untold::Later(None))
+                }
+            },
+            None => Ok(()),
         },
     }
 }
 
-async fn to_google(
-    voice: &Voice,
-    home_graph: &HomeGraph,
-    link: &AssistantLink,
-    waiting: &mut Waiting,
-) -> Result<(), Untold> {
-    // As of when Google knows is noted when it asks.
-    waiting.as_of = None;
-    let sent = || voice.metrics.reported(Assistant::Google, Told::Sent);
-    let agent_user = google::agent_user(link.organization, link.account);
-    if waiting.missed || !waiting.described.is_empty() || !waiting.gone.is_empty() {
-        home_graph.request_sync(&google::request_sync(&agent_user)).await?;
-        sent();
-        waiting.missed = false;
-        waiting.described.clear();
-        waiting.gone.clear();
+impl<T: Clone> Parts<T> {
+    fn of(all: &[T]) -> Self {
+        Self(all.chunks(TOGETHER).rev().map(<[T]>::to_vec).collect())
     }
-    while !waiting.states.is_empty() {
-        let some: Vec<_> = waiting.states.values().take(TOGETHER).map(|(_, now)| now.clone()).collect();
-        let body = google::report_state(&request_id()?, &agent_user, &some);
-        let mut told = home_graph.report(&body).await;
-        if told == Err(Untold::Gone) {
-            // Google may only have forgotten the devices: it is asked once to ask for them.
-            home_graph.request_sync(&google::request_sync(&agent_user)).await?;
-            sent();
-            told = home_graph.report(&body).await;
-        }
-        told?;
-        sent();
-        for endpoint in &some {
-            waiting.states.remove(&endpoint.id);
-        }
+
+    fn next(&mut self) -> Option<Vec<T>> {
+        self.0.pop()
     }
-    Ok(())
+
+    /// Comes back to what was refused, in two parts; where it is one alone, it is that.
+    fn split(&mut self, mut refused: Vec<T>) -> Option<T> {
+        if refused.len() < 2 {
+            return refused.pop();
+        }
+        let rest = refused.split_off(refused.len() / 2);
+        self.0.extend([rest, refused]);
+        None
+    }
 }
 
-async fn to_alexa(
-    voice: &Voice,
-    gateway: &EventGateway,
-    link: &AssistantLink,
-    waiting: &mut Waiting,
-) -> Result<(), Untold> {
-    let (organization, account) = (link.organization, link.account);
-    let sent = || voice.metrics.reported(Assistant::Alexa, Told::Sent);
-    while !waiting.gone.is_empty() {
-        let some: Vec<_> = waiting.gone.iter().copied().take(TOGETHER).collect();
-        let stamp = voice.stamp().map_err(unstamped)?;
-        gateway
-            .tell(organization, account, |token| alexa::delete_report(&stamp, token, some.iter().copied()))
-            .await?;
-        sent();
-        waiting.gone.retain(|id| !some.contains(id));
+impl Memory {
+    /// Leaves out what an assistant will not take.
+    fn drop_one(&mut self, voice: &Voice, assistant: Assistant, id: EndpointId, why: &str) {
+        self.has_dropped = true;
+        voice.metrics.reported(assistant, Told::Failed);
+        tracing::warn!(%assistant, %id, why, "an assistant refuses a report; it is dropped");
     }
-    while !waiting.described.is_empty() {
-        let some: Vec<_> = waiting.described.values().take(TOGETHER).cloned().collect();
-        let stamp = voice.stamp().map_err(unstamped)?;
-        gateway
-            .tell(organization, account, |token| alexa::add_or_update_report(&stamp, token, &some))
-            .await?;
-        sent();
-        for endpoint in &some {
-            waiting.described.remove(&endpoint.id);
-        }
-    }
-    if let Some(at) = waiting.as_of.take()
-        && let Err(error) = voice.store.assistant_knows(organization, account, Assistant::Alexa, at).await
-    {
-        // It is told again after the next start, which does no harm.
-        tracing::warn!(%error, "what Alexa knows could not be noted");
-    }
-    while let Some((id, (before, now))) = waiting.states.first_key_value() {
-        let (id, stamp) = (*id, voice.stamp().map_err(unstamped)?);
-        let write = |token: &_| alexa::change_report(&stamp, token, Cause::Physical, before.as_ref(), now);
-        // Whether there is anything to tell does not depend on the token.
-        if write(&crate::Secret::new("")).is_some() {
-            gateway.tell(organization, account, |token| write(token).unwrap_or_default()).await?;
-            sent();
-        }
-        waiting.states.remove(&id);
-    }
-    Ok(())
-}
-
-fn request_id() -> Result<String, Untold> {
-    unique().map_err(unstamped)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
