@@ -207,7 +207,8 @@ impl Work {
         let (mut refusals, mut given) = (Vec::new(), 0);
         while let Some((device, outcome)) = giving.next().await {
             match outcome {
-                Ok(()) => given += 1,
+                // The same request goes on beside this one.
+                Ok(()) | Err(StoreError::Conflict("bulk")) => given += 1,
                 Err(StoreError::Invalid(detail)) => refusals.push(BulkRefusal { device, detail }),
                 Err(StoreError::Full(what)) => {
                     refusals.push(BulkRefusal { device, detail: format!("no more {what} fit") });

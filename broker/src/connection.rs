@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::access::Access;
 use crate::codec::{self, Ack, DecodeError, Packet, Version, reason};
+use crate::control::Backlog;
 use crate::facts::Observed;
 use crate::front::{Front, Peer};
 use crate::limits::{Allowance, Counted};
@@ -117,6 +118,8 @@ struct Connection<'a> {
     observed: Option<Arc<Observed>>,
     /// What it may send.
     allowance: Allowance,
+    /// Whether a device was handed the commands that wait for it.
+    backlog: Backlog,
     /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
     settled: bool,
     /// Something waits in the session for which the write buffer had no room.
@@ -147,6 +150,7 @@ impl<'a> Connection<'a> {
             answers: Answers::default(),
             observed: welcome.observed,
             allowance: welcome.allowance,
+            backlog: Backlog::Due,
             settled: false,
             more: false,
             hand_out: None,

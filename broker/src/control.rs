@@ -3,23 +3,27 @@
 //! Both meet in rows. What was ordered waits in the outbox and goes to the device's connection (`tell`); what the device
 //! says goes into the next commit and is acknowledged after it (`hear`), as does what services order over MQTT (`place`).
 
+mod came;
 mod hear;
 mod place;
 mod tell;
+mod welcome;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use protocol::{Ack, CommandId, DeviceId, OrganizationId, Topic};
 use serde_json::{Map, Value};
 use store::{Author, Said};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::codec::reason;
 use crate::connection::{Reply, Wait};
 use crate::filter;
 use crate::metrics::Metrics;
 
+use came::Wanted;
+
+pub(crate) use came::Came;
 pub(crate) use hear::Hearing;
 pub(crate) use place::{Ordered, Placing};
 pub(crate) use tell::Telling;
@@ -47,6 +51,13 @@ pub(crate) enum Subject {
     Reported,
 }
 
+/// Whether a device was handed, or is about to be, the commands that wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backlog {
+    Due,
+    Done,
+}
+
 /// What a device said.
 #[derive(Debug)]
 pub(crate) struct Saying {
@@ -61,23 +72,6 @@ pub(crate) struct Saying {
 pub(crate) struct Brought {
     pub(crate) sayings: mpsc::Receiver<Saying>,
     pub(crate) orders: mpsc::Receiver<Ordered>,
-}
-
-/// Devices for which there may be more than what is just ordered. Bounded by how many devices there are.
-#[derive(Debug, Default)]
-pub(crate) struct Came {
-    devices: Mutex<Waiting>,
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// These listen to their commands or wishes from now on.
-    came: BTreeSet<DeviceId>,
-    /// These have answered, and more waits for them.
-    next: BTreeSet<DeviceId>,
-    /// More waits for these, and they have first to answer or to take what they were sent.
-    behind: BTreeSet<DeviceId>,
 }
 
 impl Control {
@@ -137,14 +131,27 @@ impl Control {
         }
     }
 
-    /// A device has subscribed, or came back to a session in which it had; tells those who have something for it.
-    pub(crate) fn subscribed<'a>(&self, device: DeviceId, mut paths: impl Iterator<Item = &'a str>) {
-        let command = Topic::Command { device, command: CommandId::from_uuid(uuid::Uuid::nil()) };
-        let topics = [command.to_string(), Topic::TwinDesired(device).to_string()];
-        // Once, whatever it subscribed to: it would get everything twice.
-        if paths.any(|path| topics.iter().any(|topic| filter::matches(path, topic))) {
-            self.came.add([device]);
+    /// A device has subscribed, or came back to a session in which it had; tells those who have something for it. Commands that
+    /// wait are handed out once on a connection; answers whether that is still due.
+    pub(crate) fn subscribed<'a>(
+        &self,
+        device: DeviceId,
+        paths: impl Iterator<Item = &'a str>,
+        backlog: Backlog,
+    ) -> Backlog {
+        let command = Topic::Command { device, command: CommandId::from_uuid(uuid::Uuid::nil()) }.to_string();
+        let wish = Topic::TwinDesired(device).to_string();
+        let mut wanted = Wanted::default();
+        for path in paths {
+            wanted.commands |= filter::matches(path, &command);
+            wanted.wishes |= filter::matches(path, &wish);
         }
+        let listens = wanted.commands;
+        wanted.commands &= backlog == Backlog::Due;
+        if wanted != Wanted::default() {
+            self.came.add([(device, wanted)]);
+        }
+        if listens { Backlog::Done } else { backlog }
     }
 }
 
@@ -155,53 +162,6 @@ impl Saying {
         if let Some(reply) = self.reply {
             reply.settle(reason::SUCCESS);
         }
-    }
-}
-
-impl Came {
-    fn add(&self, devices: impl IntoIterator<Item = DeviceId>) {
-        let mut waiting = self.lock();
-        let before = waiting.came.len();
-        waiting.came.extend(devices);
-        // Who puts back what is left of nothing must not wake itself for ever.
-        if waiting.came.len() > before {
-            self.changed.notify_one();
-        }
-    }
-
-    fn fall_behind(&self, device: DeviceId) {
-        self.lock().behind.insert(device);
-    }
-
-    fn answered(&self, device: DeviceId) {
-        let mut waiting = self.lock();
-        if waiting.behind.remove(&device) {
-            waiting.next.insert(device);
-            self.changed.notify_one();
-        }
-    }
-
-    /// Those that are behind are tried again, whether they answered or not.
-    fn retry(&self) {
-        let mut waiting = self.lock();
-        let mut behind = std::mem::take(&mut waiting.behind);
-        waiting.next.append(&mut behind);
-    }
-
-    /// Whether more waits for a device, which has to come before anything new.
-    fn has(&self, device: DeviceId) -> bool {
-        let waiting = self.lock();
-        [&waiting.came, &waiting.next, &waiting.behind].iter().any(|devices| devices.contains(&device))
-    }
-
-    /// Those that came, and those that have answered.
-    fn take(&self) -> (BTreeSet<DeviceId>, BTreeSet<DeviceId>) {
-        let mut waiting = self.lock();
-        (std::mem::take(&mut waiting.came), std::mem::take(&mut waiting.next))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,7 +196,6 @@ fn read(subject: Subject, payload: &[u8]) -> Result<Said, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
     use protocol::{AckStatus, Timestamp};
     use serde_json::json;
 
@@ -264,47 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn only_who_listens_to_commands_or_wishes_has_come() {
+    fn who_listens_to_commands_or_wishes_has_come_and_gets_commands_once() {
+        use Backlog::{Done, Due};
         let (control, _brought) = Control::new(Metrics::default());
         let device = DeviceId::new(Timestamp(1), [2; 10]);
-        for path in ["receipts", "commands/x/ack"] {
-            control.subscribed(device, [&*format!("v1/{device}/{path}")].into_iter());
-        }
-        assert_eq!(control.came.take().0, BTreeSet::new());
-        for path in ["commands/+", "twin/desired", "twin/#", "#"] {
-            control.subscribed(device, [&*format!("v1/{device}/{path}")].into_iter());
-            assert_eq!(control.came.take().0, BTreeSet::from([device]), "{path}");
-        }
-    }
-
-    #[test]
-    fn only_who_came_wakes_the_one_who_tells() {
-        let came = Came::default();
-        let wakes = || came.changed.notified().now_or_never().is_some();
-        came.add([]);
-        assert!(!wakes(), "nothing was left to put back");
-        let device = DeviceId::new(Timestamp(1), [2; 10]);
-        came.add([device]);
-        assert!(wakes() && !wakes());
-        came.add(came.take().0);
-        assert!(wakes(), "who could not be looked after is put back");
-    }
-
-    #[test]
-    fn who_is_behind_goes_on_with_an_answer() {
-        let came = Came::default();
-        let device = DeviceId::new(Timestamp(1), [2; 10]);
-        let next = || came.take().1.into_iter().collect::<Vec<_>>();
-        came.answered(device);
-        assert!(!came.has(device) && next().is_empty(), "nothing more waits for it");
-        came.fall_behind(device);
-        assert!(came.has(device) && next().is_empty());
-        came.answered(device);
-        assert!(came.has(device), "until it is looked after");
-        assert_eq!(next(), [device]);
-        came.fall_behind(device);
-        came.retry();
-        assert_eq!(next(), [device]);
-        assert!(!came.has(device));
+        let came = |paths: &[&str], backlog| {
+            let paths: Vec<_> = paths.iter().map(|path| format!("v1/{device}/{path}")).collect();
+            let backlog = control.subscribed(device, paths.iter().map(String::as_str), backlog);
+            let wanted = control.came.take().0.remove(&device).unwrap_or_default();
+            (backlog, wanted.commands, wanted.wishes)
+        };
+        assert_eq!(came(&["receipts", "commands/x/ack"], Due), (Due, false, false));
+        assert_eq!(came(&["commands/+"], Due), (Done, true, false));
+        assert_eq!(came(&["commands/+"], Done), (Done, false, false));
+        assert_eq!(came(&["twin/desired"], Due), (Due, false, true));
+        assert_eq!(came(&["twin/desired"], Done), (Done, false, true));
+        assert_eq!(came(&["#"], Due), (Done, true, true));
+        assert_eq!(came(&["commands/+", "twin/#"], Due), (Done, true, true));
     }
 }

@@ -79,6 +79,9 @@ pub(crate) struct State {
     slow: bool,
     /// The connection that serves the session now.
     pub(crate) link: Option<Arc<Link>>,
+    /// The generation of which it is known that it came: only then does it get what the platform has for a device, so that what
+    /// waits comes before what is new.
+    pub(crate) greeted: u64,
     /// Bumped with each connection, so that an old end does not undo a new beginning.
     pub(crate) generation: u64,
     /// How long the session lives without a connection, in seconds.

@@ -30,6 +30,7 @@ CREATE INDEX commands_status ON commands (organization, status, id);
 CREATE INDEX commands_request ON commands (request) WHERE request IS NOT NULL;
 CREATE INDEX commands_organization ON commands (organization, id);
 CREATE INDEX commands_bulk ON commands (bulk, id) WHERE bulk IS NOT NULL;
+CREATE UNIQUE INDEX commands_bulk_device ON commands (bulk, device) WHERE bulk IS NOT NULL;
 CREATE INDEX commands_outbox ON commands (outbox_due) WHERE outbox_due IS NOT NULL;
 CREATE INDEX commands_open ON commands (deadline) WHERE ended_at IS NULL;
 CREATE INDEX commands_ended ON commands (ended_at) WHERE ended_at IS NOT NULL;

@@ -27,8 +27,9 @@ pub enum Begin {
 /// For how long an answer is given again, in milliseconds.
 pub const IDEMPOTENCY_KEPT_MS: i64 = 24 * 3_600_000;
 
-/// A request that is not answered after this long never will be: its program died.
-const ABANDONED_MS: i64 = 60_000;
+/// A request that is not answered after this long never will be. (Those of a program that died are given back by
+/// [`Store::idempotency_release`].) Longer than any request may take.
+const ABANDONED_MS: i64 = 15 * 60_000;
 
 impl Store {
     /// Looks a key up and, when it is new, takes it.

@@ -95,7 +95,8 @@ pub use live::{Change, Following, Listener, Live, Memory, TwinNotice};
 pub use loss::Loss;
 pub use membership::{Member, Membership};
 pub use orders::{
-    ANSWER_GRACE_MS, Answered, Claimed, Giving, Handled, Heard, Hearing, MAX_OPEN, Orders, Said,
+    ANSWER_GRACE_MS, Answered, Claimed, CommandClaim, Giving, Handled, Heard, Hearing, MAX_OPEN,
+    MAX_UNDER_WAY, Noting, Orders, Said,
 };
 pub use organization::{KeyEpoch, Organization};
 pub use page::{Listed, Page};

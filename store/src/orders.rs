@@ -26,7 +26,7 @@ use crate::random;
 use crate::text;
 use crate::twin::Twin;
 
-pub use request::{Answered, Claimed, Giving, Handled, Heard, Hearing, Said};
+pub use request::{Answered, Claimed, CommandClaim, Giving, Handled, Heard, Hearing, Noting, Said};
 
 use mint::Mint;
 use request::{Outcome, Request, Step, gone};
@@ -48,8 +48,8 @@ const QUEUE: usize = 4_096;
 /// more than its connection and the device itself can hold.
 pub const MAX_OPEN: usize = 1_000;
 
-/// Commands that are claimed for a device at once.
-const CLAIMED: usize = 64;
+/// Commands that a device may have been told and not answered before it is told more of what waits.
+pub const MAX_UNDER_WAY: usize = 64;
 
 /// How long after its deadline a device that got a command may still say how it ended.
 pub const ANSWER_GRACE_MS: i64 = 10_000;
@@ -153,10 +153,15 @@ impl Orders {
         self.ask(Step::Handled(handled)).await.map(drop)
     }
 
-    /// What waits for a device that is there, and `again` what was sent to it and not answered. Nobody can call it back from now
-    /// on, until it is [`handled`](Orders::handled).
-    pub async fn claim(&self, device: DeviceId, again: bool) -> Result<Claimed> {
-        Ok(self.ask(Step::Claim { device, again }).await?.into_claimed())
+    /// As [`Orders::handled`], and waits only for its place: what is claimed later is claimed after it.
+    pub async fn note(&self, handled: Handled) -> Result<Noting> {
+        Ok(Noting(self.place(Step::Handled(handled)).await?))
+    }
+
+    /// What is to be sent to a device that is there. Nobody can call it back from now on, until it is
+    /// [`handled`](Orders::handled).
+    pub async fn claim(&self, claim: CommandClaim) -> Result<Claimed> {
+        Ok(self.ask(Step::Claim(claim)).await?.into_claimed())
     }
 
     /// Ends what was not answered in time. Gives how many there were: 0 when nothing is left to end.

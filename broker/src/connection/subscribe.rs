@@ -1,11 +1,14 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use std::sync::Arc;
+
 use tokio::task::yield_now;
 
 use super::answers::Owed;
 use super::{Connection, End, Step};
 use crate::access::Identity;
 use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
+use crate::control::Backlog;
 use crate::filter;
 use crate::session::Subscribed;
 
@@ -64,7 +67,11 @@ impl Connection<'_> {
             codec::suback(packet, self.version, id, &codes, detail);
         });
         self.answer_after_commit(id, packet);
-        self.send_what_waits(fresh.iter().map(|(subscribed, _)| &*subscribed.filter));
+        let filters = fresh.iter().map(|(subscribed, _)| &*subscribed.filter);
+        self.repeat_receipts(filters.clone());
+        if let Identity::Device(device) = self.access.identity {
+            self.backlog = self.front.control.subscribed(device, filters, self.backlog);
+        }
         for (subscribed, known) in fresh {
             self.ask_for_retained(subscribed, known);
         }
@@ -73,6 +80,8 @@ impl Connection<'_> {
     }
 
     pub(super) fn unsubscribe(&mut self, id: u16, filters: Filters<'_>) -> Step {
+        // What comes while it does not listen waits until it does again.
+        self.backlog = Backlog::Due;
         if let Some(room) = self.front.dispatch.room() {
             return Step::Again(room);
         }
@@ -118,19 +127,28 @@ impl Connection<'_> {
     }
 
     /// A client that comes back to a kept session does not subscribe again.
-    pub(super) fn resume(&self) {
-        let filters: Vec<_> =
-            self.session.state().subscriptions.iter().map(|known| known.filter.clone()).collect();
-        self.send_what_waits(filters.iter().map(|filter| &**filter));
+    pub(super) fn resume(&mut self) {
+        let session = Arc::clone(&self.session);
+        let filters: Vec<_> = {
+            let mut state = session.state();
+            let filters: Vec<_> = state.subscriptions.iter().map(|known| known.filter.clone()).collect();
+            // Known first, reached then: what is new finds out that something waits before it.
+            if let Identity::Device(device) = self.access.identity {
+                let filters = filters.iter().map(|filter| &**filter);
+                self.backlog = self.front.control.subscribed(device, filters, self.backlog);
+            }
+            state.greeted = self.generation;
+            filters
+        };
+        self.repeat_receipts(filters.iter().map(|filter| &**filter));
     }
 
     /// What the platform keeps for a device otherwise than as a retained message.
-    fn send_what_waits<'a>(&self, paths: impl Iterator<Item = &'a str> + Clone) {
+    fn repeat_receipts<'a>(&self, mut paths: impl Iterator<Item = &'a str>) {
         let Identity::Device(device) = self.access.identity else { return };
         let receipts = protocol::Topic::Receipts(device).to_string();
-        if paths.clone().any(|path| filter::matches(path, &receipts)) {
+        if paths.any(|path| filter::matches(path, &receipts)) {
             self.front.ingest.repeat_receipts(device);
         }
-        self.front.control.subscribed(device, paths);
     }
 }

@@ -3,7 +3,7 @@
 //! A command is told as soon as it is committed, without reading it again; the outbox is read for those that become due later,
 //! or of which the notice was lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Came;
+use super::welcome::Progress;
 use crate::access::NOBODY;
 use crate::codec::Qos;
 use crate::message::{Draft, Message};
@@ -31,8 +32,6 @@ const LOOKS: u32 = 4;
 const REST: Duration = Duration::from_millis(500);
 /// What is taken from the outbox at once.
 const AT_ONCE: u32 = 500;
-/// Devices that are looked after at a time when many come.
-const COMING: usize = 64;
 /// Notes of what was told that may be under way to their commit.
 const NOTES: usize = 64;
 
@@ -50,9 +49,11 @@ pub(crate) struct Telling {
 
 /// What is remembered from one round to the next.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
     /// What was told and not noted yet.
     notes: FuturesUnordered<BoxFuture<'static, Result<(), StoreError>>>,
+    /// Devices for which more waits than they were told.
+    pub(super) progress: HashMap<DeviceId, Progress>,
     /// What was told since the last look, and not for the notice of it, which may still come.
     told: HashSet<CommandId>,
 }
@@ -76,7 +77,7 @@ impl Telling {
             let work = async {
                 self.welcome(&mut round).await?;
                 match self.live.take_ordered() {
-                    Some(given) if !is_tick => self.tell(&given, &mut round).await,
+                    Some(given) if !is_tick => self.tell(&given, &mut round).await?,
                     _ => self.look(&mut round).await?,
                 }
                 if is_tick {
@@ -104,16 +105,16 @@ impl Telling {
     }
 
     /// Tells what was just given.
-    async fn tell(&self, given: &[Arc<Command>], round: &mut Round) {
+    async fn tell(&self, given: &[Arc<Command>], round: &mut Round) -> Result<(), StoreError> {
         let news = given.iter().map(Arc::as_ref).filter(|command| !round.told.contains(&command.id));
         let handled = self.hand_over(news);
-        self.note(handled, round).await;
+        self.note(handled, round).await
     }
 
     /// Has it noted beside what comes next.
-    async fn note(&self, handled: Handled, round: &mut Round) {
+    pub(super) async fn note(&self, handled: Handled, round: &mut Round) -> Result<(), StoreError> {
         if handled == Handled::default() {
-            return;
+            return Ok(());
         }
         round.told.extend(&handled.sent);
         while round.notes.len() >= NOTES
@@ -121,8 +122,9 @@ impl Telling {
         {
             report(&noted);
         }
-        let orders = self.orders.clone();
-        round.notes.push(Box::pin(async move { orders.handled(handled).await }));
+        let noting = self.orders.note(handled).await?;
+        round.notes.push(Box::pin(noting.committed()));
+        Ok(())
     }
 
     /// Reads what is to be told.
@@ -191,67 +193,13 @@ impl Telling {
         }
     }
 
-    /// Hands those who came what waits for them, and those who are behind what comes next.
-    async fn welcome(&self, round: &mut Round) -> Result<(), StoreError> {
-        let (came, next) = self.came.take();
-        let next: Vec<_> = next.difference(&came).map(|device| (*device, false)).collect();
-        let mut coming = came.into_iter().map(|device| (device, true)).chain(next);
-        let mut under_way = FuturesUnordered::new();
-        let mut outcome = Ok(());
-        loop {
-            while under_way.len() < COMING
-                && outcome.is_ok()
-                && let Some((device, came)) = coming.next()
-            {
-                under_way.push(async move { (device, self.welcome_one(device, came).await) });
-            }
-            let Some((device, done)) = under_way.next().await else { break };
-            match done {
-                Ok(handled) => self.note(handled, round).await,
-                Err(error) => {
-                    self.came.add([device]);
-                    outcome = Err(error);
-                }
-            }
-        }
-        self.came.add(coming.map(|(device, _)| device));
-        outcome
-    }
-
-    async fn welcome_one(&self, device: DeviceId, came: bool) -> Result<Handled, StoreError> {
-        let Some(reporter) = self.registry.view().reporter(device) else { return Ok(Handled::default()) };
-        if came {
-            match self.store.twin(reporter.organization, device).await {
-                Ok(twin) if twin.desired.version > 0 => self.wish(&twin, true),
-                Ok(_) | Err(StoreError::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !self.sessions.listens(device) {
-            return Ok(Handled::default());
-        }
-        let claimed = self.orders.claim(device, came).await?;
-        let mut handled = Handled::default();
-        for command in &claimed.commands {
-            if self.send(command) {
-                handled.sent.push(command.id);
-            } else {
-                handled.waiting.push(command.id);
-            }
-        }
-        if claimed.more || !handled.waiting.is_empty() {
-            self.came.fall_behind(device);
-        }
-        Ok(handled)
-    }
-
     async fn end_overdue(&self) -> Result<(), StoreError> {
         while self.store.has_overdue_commands(self.clock.now()).await? && self.orders.expire().await? > 0 {}
         Ok(())
     }
 
     /// Hands a command to the device's connection; false where it has none that listens.
-    fn send(&self, command: &Command) -> bool {
+    pub(super) fn send(&self, command: &Command) -> bool {
         debug_assert!(!command.status.is_final() && command.status <= CommandStatus::Sent);
         let body = protocol::Command {
             name: command.name.clone(),
@@ -280,7 +228,7 @@ impl Telling {
     }
 
     /// Tells a device what it should be; retained for one that has just subscribed.
-    fn wish(&self, twin: &Twin, retained: bool) {
+    pub(super) fn wish(&self, twin: &Twin, retained: bool) {
         let topic = Topic::TwinDesired(twin.device).to_string();
         let body = serde_json::to_vec(&twin.to_device()).unwrap_or_default();
         let message = Message::of_platform(NOBODY, &topic, &body, Qos::AtLeastOnce, retained);

@@ -117,7 +117,7 @@ impl Sessions {
     /// Hands `message` to each connection of the device that subscribed to its topic; true if one took it. Sessions without a
     /// connection do not get it.
     pub(crate) fn reach_device(&self, device: DeviceId, message: &Message) -> bool {
-        self.deliver_to(device, message, |state| state.link.is_some())
+        self.deliver_to(device, message, State::is_reached)
     }
 
     /// Whether a connection of the device has subscribed to its commands.
@@ -125,7 +125,7 @@ impl Sessions {
         let topic = Topic::Command { device, command: CommandId::from_uuid(Uuid::nil()) }.to_string();
         let listens = |session: &Arc<Session>| {
             let state = session.state();
-            state.link.is_some() && state.how(&topic).is_some()
+            state.is_reached() && state.how(&topic).is_some()
         };
         self.lock().of(Identity::Device(device)).any(listens)
     }
@@ -137,6 +137,11 @@ impl Sessions {
 }
 
 impl State {
+    /// Whether it has a connection that gets what the platform has for a device.
+    fn is_reached(&self) -> bool {
+        self.link.is_some() && self.greeted == self.generation
+    }
+
     /// How the session gets a message on `topic` by its own list of subscriptions; none where none matches.
     fn how(&self, topic: &str) -> Option<How> {
         let mut found: Option<How> = None;

@@ -34,31 +34,27 @@ impl Tx {
         rows.into_iter().map(CommandRow::read).collect()
     }
 
-    /// What is due and waits for a device, or was sent to it and not answered: the oldest of it.
-    pub(crate) async fn lock_waiting_commands(
+    /// What is due and waits for a device, or was sent to it and not answered, with how far it is; the oldest first.
+    pub(crate) async fn waiting_commands(
         &mut self,
         device: DeviceId,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<Command>> {
-        const SQLITE: &str = select_commands!(
-            "WHERE device = $1 AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
-                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id LIMIT $3"
-        );
-        const POSTGRES: &str = select_commands!(
-            "WHERE device = $1 AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
-                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id LIMIT $3 FOR UPDATE"
-        );
-        let (device, limit) = (device.as_uuid(), limit as i64);
-        let rows: Vec<CommandRow> = match self {
-            Self::Sqlite(tx) => {
-                sqlx::query_as(SQLITE).bind(device).bind(now.0).bind(limit).fetch_all(&mut **tx).await?
-            }
-            Self::Postgres(tx) => {
-                sqlx::query_as(POSTGRES).bind(device).bind(now.0).bind(limit).fetch_all(&mut **tx).await?
-            }
+    ) -> Result<Vec<(CommandId, CommandStatus)>> {
+        const SQL: &str = "SELECT id, status FROM commands
+            WHERE device = $1 AND ended_at IS NULL AND (outbox_due IS NULL OR outbox_due <= $2)
+                AND status IN ('queued', 'sent') AND deadline > $2 ORDER BY id LIMIT $3";
+        let rows: Vec<(Uuid, String)> = within!(self, |db| sqlx::query_as(SQL)
+            .bind(device.as_uuid())
+            .bind(now.0)
+            .bind(limit as i64)
+            .fetch_all(db)
+            .await?);
+        let read = |(id, status): (Uuid, String)| match status.parse() {
+            Ok(status) => Ok((CommandId::from_uuid(id), status)),
+            Err(_) => Err(StoreError::Corrupt("status of a command")),
         };
-        rows.into_iter().map(CommandRow::read).collect()
+        rows.into_iter().map(read).collect()
     }
 
     /// What is not at its end and whose deadline was before `now`, the earliest first.
@@ -111,7 +107,8 @@ impl Tx {
                             row.optional_word(command.request.as_deref());
                         });
                     }
-                    sqlx::query(SQLITE).bind(rows.finish()).execute(&mut **tx).await?;
+                    let query = sqlx::query(SQLITE).bind(rows.finish());
+                    query.execute(&mut **tx).await.map_err(StoreError::unique("bulk"))?;
                 }
                 Self::Postgres(tx) => {
                     let query = sqlx::query(POSTGRES).bind(column(commands, |command| command.id.as_uuid()));
@@ -127,7 +124,7 @@ impl Tx {
                     let query = query.bind(column(commands, |command| command.deadline.0));
                     let query = query.bind(column(commands, |command| command.outbox_due.map(|at| at.0)));
                     let query = query.bind(column(commands, |command| command.request.clone()));
-                    query.execute(&mut **tx).await?;
+                    query.execute(&mut **tx).await.map_err(StoreError::unique("bulk"))?;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use protocol::{CommandId, CommandStatus, DeviceId, OrganizationId, Profile, Timestamp};
@@ -10,8 +10,8 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::CLAIMED;
 use super::request::{Claimed, Handled, Outcome, Said, Step};
+use super::{MAX_OPEN, MAX_UNDER_WAY};
 use crate::command::Command;
 use crate::command::rows::hex_list;
 use crate::engine::Tx;
@@ -83,7 +83,7 @@ impl Batch {
                     commands.extend(sent.iter().chain(waiting).map(CommandId::as_uuid));
                     twins.extend(told.iter().map(|(device, _)| device.as_uuid()));
                 }
-                Step::Claim { .. } => {}
+                Step::Claim(_) => {}
                 Step::Expire => expires = true,
             }
         }
@@ -136,10 +136,22 @@ impl Batch {
         outcomes: &mut [Result<Outcome>],
     ) -> Result<()> {
         for (step, outcome) in steps.iter().zip(outcomes) {
-            let Step::Claim { device, again } = step else { continue };
-            let mut commands = tx.lock_waiting_commands(*device, self.now, CLAIMED).await?;
-            let more = commands.len() == CLAIMED;
-            commands.retain(|command| *again || command.status == CommandStatus::Queued);
+            let Step::Claim(claim) = step else { continue };
+            let waiting = tx.waiting_commands(claim.device, self.now, MAX_OPEN).await?;
+            let told: Option<HashSet<_>> = claim.told.as_ref().map(|told| told.iter().copied().collect());
+            let is_told = |(id, status): &(CommandId, CommandStatus)| match &told {
+                Some(told) => told.contains(id),
+                None => *status == CommandStatus::Sent,
+            };
+            let (told, untold): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_told);
+            let under_way = told.iter().filter(|(_, status)| *status == CommandStatus::Sent).count();
+            let counts = claim.told.is_some() && !claim.impatient;
+            let room = MAX_UNDER_WAY.saturating_sub(if counts { under_way } else { 0 });
+            let ids: Vec<_> = untold.iter().take(room).map(|(id, _)| id.as_uuid()).collect();
+            let mut commands = if ids.is_empty() { Vec::new() } else { tx.lock_commands(&ids).await? };
+            // On PostgreSQL it may have come to its end since.
+            commands.retain(|command| command.status <= CommandStatus::Sent);
+            commands.sort_unstable_by_key(|command| command.id);
             let waits = |command: &&mut Command| {
                 command.status == CommandStatus::Queued && command.outbox_due.is_none()
             };
@@ -151,7 +163,7 @@ impl Batch {
             if !due.is_empty() {
                 tx.update_commands(&due).await?;
             }
-            *outcome = Ok(Outcome::Claimed(Claimed { commands, more }));
+            *outcome = Ok(Outcome::Claimed(Claimed { commands, more: untold.len() > room }));
         }
         Ok(())
     }

@@ -58,13 +58,36 @@ impl Giving {
     }
 }
 
-/// What is to be sent to a device that is there: the oldest of it.
+/// What of the commands of a device that is there is to be sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandClaim {
+    /// Which device.
+    pub device: DeviceId,
+    /// What it was told since it came: everything else that waits, or was sent before it came and not answered, is claimed. None
+    /// where that is not known: then only what waits is.
+    pub told: Option<Vec<CommandId>>,
+    /// Not only as much as there is room for beside what it was told and has not answered.
+    pub impatient: bool,
+}
+
+/// What is to be sent to a device: the oldest of what it was not told.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Claimed {
     /// In the order in which it was given. What is queued is in the outbox until it is [`Handled`].
     pub commands: Vec<Command>,
-    /// There may be more once some of these are answered.
+    /// There is more.
     pub more: bool,
+}
+
+/// What was done with the outbox, and is about to be committed.
+#[derive(Debug)]
+pub struct Noting(pub(super) oneshot::Receiver<Result<Outcome>>);
+
+impl Noting {
+    /// Waits for the commit.
+    pub async fn committed(self) -> Result<()> {
+        self.0.await.map_err(|_| gone())?.map(drop)
+    }
 }
 
 /// What was said and is committed.
@@ -114,11 +137,7 @@ pub(super) enum Step {
         author: Author,
     },
     Handled(Handled),
-    Claim {
-        device: DeviceId,
-        /// What was sent and not answered, too.
-        again: bool,
-    },
+    Claim(CommandClaim),
     Expire,
 }
 

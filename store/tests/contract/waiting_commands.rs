@@ -1,12 +1,20 @@
 //! What waits for devices: how it is handed out and told, and how much of it there may be.
 
-use protocol::{Ack, AckStatus, CommandStatus};
+use protocol::{Ack, AckStatus, CommandId, CommandStatus, DeviceId};
 use serde_json::{Map, json};
-use store::{Author, Claimed, Handled, MAX_OPEN, NewBulkCommand, NewCommand, StoreError};
+use store::{
+    Author, Claimed, CommandClaim, Handled, MAX_OPEN, MAX_UNDER_WAY, NewBulkCommand, NewCommand, StoreError,
+};
 
 use crate::commands::{Desk, ids, outbox};
 use crate::engines::each_engine;
 use crate::shop::{DAY, NOON, Shop};
+
+/// What a device is to be told that was told this since it came.
+async fn claim(desk: &Desk, device: DeviceId, told: &[CommandId]) -> Claimed {
+    let told = Some(told.to_vec());
+    desk.orders.claim(CommandClaim { device, told, impatient: false }).await.unwrap()
+}
 
 #[tokio::test]
 async fn what_waits_is_handed_out_when_its_device_comes() {
@@ -21,12 +29,14 @@ async fn what_waits_is_handed_out_when_its_device_comes() {
         let waiting = vec![waits.id, done.id];
         desk.orders.handled(Handled { waiting, ..Handled::default() }).await.unwrap();
         desk.say(&shop, done.id, Ack::new(AckStatus::Done)).await;
-        assert_eq!(desk.orders.claim(shop.shelf, true).await.unwrap(), Claimed::default());
+        assert_eq!(claim(&desk, shop.shelf, &[]).await, Claimed::default());
         // With what nobody looked at yet, in the order in which it was given.
-        let claimed = desk.orders.claim(shop.door, true).await.unwrap();
+        let claimed = claim(&desk, shop.door, &[]).await;
         assert_eq!((ids(&claimed.commands), claimed.more), (vec![waits.id, in_outbox.id], false));
         // Until it is handled it is in the outbox, and cannot be called back.
-        assert_eq!(ids(&claimed.commands), outbox(&store, NOON.plus(1)).await);
+        let mut due = outbox(&store, NOON.plus(1)).await;
+        due.sort_unstable();
+        assert_eq!(ids(&claimed.commands), due);
         let cancelled = desk.orders.cancel(shop.organization, waits.id).await;
         assert!(matches!(cancelled, Err(StoreError::Conflict("status"))));
         desk.send(&[waits.id, in_outbox.id]).await;
@@ -35,12 +45,14 @@ async fn what_waits_is_handed_out_when_its_device_comes() {
             assert_eq!((sent.status, sent.outbox_due), (CommandStatus::Sent, None));
         }
         // Who comes again gets it until it is answered, and not beyond its deadline.
-        assert_eq!(desk.orders.claim(shop.door, false).await.unwrap(), Claimed::default());
-        let again = desk.orders.claim(shop.door, true).await.unwrap();
+        assert_eq!(claim(&desk, shop.door, &[waits.id, in_outbox.id]).await, Claimed::default());
+        let queued = CommandClaim { device: shop.door, told: None, impatient: false };
+        assert_eq!(desk.orders.claim(queued).await.unwrap(), Claimed::default());
+        let again = claim(&desk, shop.door, &[]).await;
         assert_eq!(ids(&again.commands), [waits.id, in_outbox.id]);
         assert_eq!(outbox(&store, NOON.plus(1)).await, [], "it was sent before");
         desk.turn(in_outbox.deadline);
-        assert_eq!(desk.orders.claim(shop.door, true).await.unwrap(), Claimed::default());
+        assert_eq!(claim(&desk, shop.door, &[]).await, Claimed::default());
         assert_eq!(outbox(&store, later.deadline).await, [later.id]);
     })
     .await;
@@ -51,23 +63,32 @@ async fn much_that_waits_is_handed_out_in_parts_as_it_is_answered() {
     each_engine(async |store| {
         let (shop, desk) = (Shop::open(&store).await, Desk::open(&store));
         let mut given = Vec::new();
-        for number in 0..100 {
-            desk.turn(NOON.plus(number));
+        for _ in 0..150 {
             given.push(desk.give(&shop, "x").await.id);
         }
-        let handled = Handled { waiting: given.clone(), ..Handled::default() };
-        desk.orders.handled(handled).await.unwrap();
-        let first = desk.orders.claim(shop.door, true).await.unwrap();
-        assert_eq!((ids(&first.commands), first.more), (given[..64].to_vec(), true));
-        desk.send(&given[..64]).await;
+        let part = MAX_UNDER_WAY;
+        // All but the last were sent before it came, and it says nothing of them.
+        desk.send(&given[..149]).await;
+        let first = claim(&desk, shop.door, &[]).await;
+        assert_eq!((ids(&first.commands), first.more), (given[..part].to_vec(), true));
         // Nothing more before something is answered.
-        let none = desk.orders.claim(shop.door, false).await.unwrap();
+        let none = claim(&desk, shop.door, &given[..part]).await;
         assert_eq!((ids(&none.commands), none.more), (vec![], true));
         for id in &given[..10] {
             desk.say(&shop, *id, Ack::new(AckStatus::Accepted)).await;
         }
-        let next = desk.orders.claim(shop.door, false).await.unwrap();
-        assert_eq!((ids(&next.commands), next.more), (given[64..74].to_vec(), true));
+        let next = claim(&desk, shop.door, &given[..part]).await;
+        assert_eq!((ids(&next.commands), next.more), (given[part..part + 10].to_vec(), true));
+        // Or after a while.
+        let impatient =
+            CommandClaim { device: shop.door, told: Some(given[..part].to_vec()), impatient: true };
+        let next = desk.orders.claim(impatient).await.unwrap();
+        assert_eq!((ids(&next.commands), next.more), (given[part..2 * part].to_vec(), true));
+        for id in &given[10..2 * part] {
+            desk.say(&shop, *id, Ack::new(AckStatus::Done)).await;
+        }
+        let last = claim(&desk, shop.door, &given[..2 * part]).await;
+        assert_eq!((ids(&last.commands), last.more), (given[2 * part..].to_vec(), false));
     })
     .await;
 }

@@ -207,7 +207,22 @@ async fn much_that_waits_comes_in_its_order_as_it_is_answered() -> anyhow::Resul
     let mut world = World::new().await?;
     let light = Light::register(&world).await?;
     let mut ordered = Vec::new();
-    for _ in 0..COMMANDS {
+    // Half of it was sent to a connection that was lost before it answered.
+    let mut lost = light.connect(&world).await?;
+    for number in 0..COMMANDS {
+        ordered.push(light.order(&world, json!({"name": "polish"})).await?["id"].clone());
+        if number < COMMANDS / 2 {
+            lost.command().await?;
+        } else if number == COMMANDS / 2 {
+            lost.client.reset()?;
+            break;
+        }
+    }
+    eventually("it is gone", async || {
+        Ok((world.api().get(&format!("/devices/{}", light.id)).await?["connected"] == false).then_some(()))
+    })
+    .await?;
+    while ordered.len() < COMMANDS {
         ordered.push(light.order(&world, json!({"name": "polish"})).await?["id"].clone());
     }
     let mut device = light.connect(&world).await?;
@@ -222,6 +237,9 @@ async fn much_that_waits_comes_in_its_order_as_it_is_answered() -> anyhow::Resul
         ensure!(device.say(id, &Ack::new(AckStatus::Accepted)).await? == 0);
     }
     device.client.quiet().await?;
+    // All was told: what is new comes at once again.
+    let given = light.order(&world, json!({"name": "dust"})).await?;
+    ensure!(given["id"] == device.command().await?.0.to_string());
     world.stop().await
 }
 

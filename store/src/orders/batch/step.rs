@@ -42,7 +42,7 @@ impl Batch {
                 self.handled(handled);
                 Ok(Outcome::Nothing)
             }
-            Step::Claim { .. } => Ok(Outcome::Nothing),
+            Step::Claim(_) => Ok(Outcome::Nothing),
             Step::Expire => Ok(Outcome::Count(self.expire())),
         }
     }
