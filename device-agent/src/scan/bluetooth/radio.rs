@@ -1,0 +1,307 @@
+//! Keeps an adapter scanning: finds it, listens, and begins anew when it is gone or goes silent.
+//!
+//! BlueZ stops telling of advertisements after hours without any error (bluez/bluez#1554, deviceplug/btleplug#332), and
+//! btleplug says nothing when an adapter is unplugged. So a scan without an event is begun anew after a while, and the
+//! adapter is looked at in between.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use btleplug::Error;
+use btleplug::api::{
+    AddressType, Central, CentralEvent, CentralState, Manager as _, Peripheral as _, ScanFilter,
+};
+use btleplug::platform::{Adapter, Manager, PeripheralId};
+use futures_util::{FutureExt, StreamExt};
+use protocol::beacon::{BeaconError, Frame};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::Clock;
+use crate::backoff::Backoff;
+use crate::config::BluetoothConfig;
+use crate::scan::Heard;
+
+use super::book::Address;
+use super::ear::{Catch, Ear, Moment, Newcomer};
+use super::trouble::{explain, is_answer};
+use super::{AdapterState, Shared};
+
+/// The 128 bits of a 16-bit UUID, without those (Core Specification 5.4, volume 3 part B section 2.5.1).
+const BASE_UUID: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
+
+/// The task behind a [`Bluetooth`](super::Bluetooth).
+#[derive(Debug)]
+pub(super) struct Radio {
+    config: BluetoothConfig,
+    clock: Clock,
+    ear: Ear,
+    heard: mpsc::Sender<Heard>,
+    shared: Shared,
+    backoff: Backoff,
+    manager: Option<Manager>,
+}
+
+/// Why listening ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    /// No event for too long; whether there was any before.
+    #[error("nothing is heard any more")]
+    Silence { before: bool },
+    /// The adapter is switched off.
+    #[error("the adapter was switched off")]
+    Off,
+    /// There is none, or not the one that is asked for.
+    #[error("there is no such adapter")]
+    NoAdapter,
+    /// Something on the way to it.
+    #[error("{0}")]
+    Bluetooth(#[from] Error),
+}
+
+impl Radio {
+    pub(super) fn new(
+        config: BluetoothConfig,
+        clock: Clock,
+        ear: Ear,
+        heard: mpsc::Sender<Heard>,
+        shared: Shared,
+        seed: u64,
+    ) -> Self {
+        let backoff = Backoff::new(config.retry_min_ms, config.retry_max_ms, seed);
+        Self { config, clock, ear, heard, shared, backoff, manager: None }
+    }
+
+    /// Listens for ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            let end = match self.listen().await {
+                Ok(never) => match never {},
+                Err(end) => end,
+            };
+            if let End::Silence { before } = end {
+                self.shared.with(|news| news.status.restarts += 1);
+                info!(silence_ms = self.config.silence_ms, "the scan went silent and is begun anew");
+                if before {
+                    self.backoff.reset();
+                }
+                continue;
+            }
+            self.shared.with(|news| {
+                news.status.state = AdapterState::Failing;
+                news.status.failures += 1;
+            });
+            let hint = match &end {
+                End::Bluetooth(error) => explain(error),
+                _ => None,
+            };
+            if let End::Bluetooth(error) = &end
+                && !is_answer(error)
+            {
+                self.manager = None;
+            }
+            let wait = self.backoff.next();
+            warn!(why = %end, hint, wait_ms = wait.as_millis() as u64, "the adapter does not scan");
+            self.clock.until(self.clock.elapsed() + wait).await;
+        }
+    }
+
+    /// Finds the adapter, lets it scan and takes in what it hears.
+    async fn listen(&mut self) -> Result<std::convert::Infallible, End> {
+        let manager = match &self.manager {
+            Some(manager) => manager.clone(),
+            None => self.manager.insert(Manager::new().await?).clone(),
+        };
+        let adapter = choose(&manager, self.config.adapter.as_deref()).await?.ok_or(End::NoAdapter)?;
+        let name = name_of(&adapter).await?;
+        let mut events = adapter.events().await?;
+        // These are the devices that BlueZ knows already; when they were heard it does not say.
+        while let Some(Some(_)) = events.next().now_or_never() {}
+        // A scan of an earlier life may still be on, and then begins no other.
+        let _ = adapter.stop_scan().await;
+        adapter.start_scan(ScanFilter::default()).await?;
+        info!(adapter = name, "the adapter scans");
+        self.shared.with(|news| {
+            news.status.name = Some(name);
+            news.status.state = AdapterState::Scanning;
+        });
+        let mut last = self.clock.elapsed();
+        let mut probe_at = last + self.config.probe();
+        let mut before = false;
+        loop {
+            let silent_at = last + self.config.silence();
+            tokio::select! {
+                event = events.next() => {
+                    let event = event.ok_or(Error::DeviceNotFound)?;
+                    if let CentralEvent::StateUpdate(CentralState::PoweredOff) = event {
+                        return Err(End::Off);
+                    }
+                    last = self.clock.elapsed();
+                    if !before {
+                        before = true;
+                        self.backoff.reset();
+                    }
+                    self.take(&adapter, event).await;
+                }
+                () = self.clock.until(silent_at.min(probe_at)) => {
+                    // Fails when it is gone.
+                    adapter.adapter_info().await?;
+                    let now = self.clock.elapsed();
+                    if now >= silent_at {
+                        return Err(End::Silence { before });
+                    }
+                    probe_at = now + self.config.probe();
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, adapter: &Adapter, event: CentralEvent) {
+        let mut catch = Catch::default();
+        match event {
+            CentralEvent::DeviceDiscovered(id) => self.meet(adapter, &id, &mut catch).await,
+            CentralEvent::RssiUpdate { id, rssi } => {
+                let Some(address) = address_of(&id) else { return };
+                if self.ear.wonders(address) {
+                    self.learn(adapter, &id, address).await;
+                }
+                self.ear.level(address, rssi, self.moment(), &mut catch);
+            }
+            CentralEvent::ManufacturerDataAdvertisement { id, manufacturer_data } => {
+                let Some(address) = address_of(&id) else { return };
+                self.ear.frames(address, manufacturer_frames(&manufacturer_data), self.moment(), &mut catch);
+            }
+            CentralEvent::ServiceDataAdvertisement { id, service_data } => {
+                let Some(address) = address_of(&id) else { return };
+                let services = service_data.iter().map(|(uuid, data)| (uuid.as_u128(), data));
+                self.ear.frames(address, service_frames(services), self.moment(), &mut catch);
+            }
+            _ => return,
+        }
+        self.pass_on(catch);
+    }
+
+    /// The first advertisement of a device comes with its discovery alone, so what BlueZ knows of it is read.
+    async fn meet(&mut self, adapter: &Adapter, id: &PeripheralId, catch: &mut Catch) {
+        let Some(address) = address_of(id) else { return };
+        let properties = match adapter.peripheral(id).await {
+            Ok(device) => device.properties().await,
+            Err(error) => Err(error),
+        };
+        let Ok(Some(properties)) = properties else {
+            return debug!(device = %id, "a device is gone before it could be asked");
+        };
+        let services = properties.service_data.iter().map(|(uuid, data)| (uuid.as_u128(), data));
+        let newcomer = Newcomer {
+            random: properties.address_type == Some(AddressType::Random),
+            rssi: properties.rssi,
+            frames: manufacturer_frames(&properties.manufacturer_data).chain(service_frames(services)),
+        };
+        self.ear.meet(address, newcomer, self.moment(), catch);
+    }
+
+    /// Asks what kind of address it is of one that was known to BlueZ before the scan began.
+    async fn learn(&mut self, adapter: &Adapter, id: &PeripheralId, address: Address) {
+        if let Ok(device) = adapter.peripheral(id).await
+            && let Ok(Some(properties)) = device.properties().await
+        {
+            let random = properties.address_type == Some(AddressType::Random);
+            self.ear.learn(address, random, self.moment());
+        }
+    }
+
+    fn pass_on(&mut self, catch: Catch) {
+        let heard = catch.heard.into_iter();
+        let missed = heard.filter_map(|heard| self.heard.try_send(heard).err()).count() as u64;
+        if missed > 0 || !catch.telemetry.is_empty() {
+            self.shared.with(|news| {
+                news.status.missed += missed;
+                catch.telemetry.into_iter().for_each(|telemetry| news.telemetry.note(telemetry));
+            });
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: self.clock.now(), elapsed: self.clock.elapsed() }
+    }
+}
+
+/// The adapter of this name; without one, the first that is powered, else the first.
+pub(super) async fn choose(manager: &Manager, wanted: Option<&str>) -> Result<Option<Adapter>, Error> {
+    let mut named = Vec::new();
+    for adapter in manager.adapters().await? {
+        named.push((name_of(&adapter).await?, adapter));
+    }
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if let Some(wanted) = wanted {
+        return Ok(named.into_iter().find(|(name, _)| name == wanted).map(|(_, adapter)| adapter));
+    }
+    let mut first = None;
+    for (_, adapter) in named {
+        if matches!(adapter.adapter_state().await?, CentralState::PoweredOn) {
+            return Ok(Some(adapter));
+        }
+        first.get_or_insert(adapter);
+    }
+    Ok(first)
+}
+
+/// The name of an adapter, as `hci0`: what stands before its maker.
+pub(super) async fn name_of(adapter: &Adapter) -> Result<String, Error> {
+    let info = adapter.adapter_info().await?;
+    Ok(info.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// The address in BlueZ's name of a device, `hci0/dev_C0_FF_EE_00_00_01`.
+fn address_of(id: &PeripheralId) -> Option<Address> {
+    address_in(&id.to_string())
+}
+
+fn address_in(name: &str) -> Option<Address> {
+    let mut address = [0; 6];
+    let mut digits = name.rsplit_once("dev_")?.1.split('_');
+    for byte in &mut address {
+        *byte = u8::from_str_radix(digits.next().filter(|pair| pair.len() == 2)?, 16).ok()?;
+    }
+    digits.next().is_none().then_some(address)
+}
+
+fn manufacturer_frames<S: BuildHasher>(
+    data: &HashMap<u16, Vec<u8>, S>,
+) -> impl Iterator<Item = Result<Frame, BeaconError>> {
+    data.iter().map(|(&company, data)| Frame::from_manufacturer_data(company, data))
+}
+
+fn service_frames<'a>(
+    data: impl Iterator<Item = (u128, &'a Vec<u8>)>,
+) -> impl Iterator<Item = Result<Frame, BeaconError>> {
+    data.map(|(uuid, data)| match short_uuid(uuid) {
+        Some(service) => Frame::from_service_data(service, data),
+        None => Err(BeaconError::Unknown),
+    })
+}
+
+fn short_uuid(uuid: u128) -> Option<u16> {
+    let short = (uuid >> 96) as u16;
+    (uuid == BASE_UUID | u128::from(short) << 96).then_some(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_in_the_name() {
+        assert_eq!(address_in("hci0/dev_C0_FF_EE_00_00_01"), Some([0xc0, 0xff, 0xee, 0, 0, 1]));
+        for wrong in ["", "hci0", "hci0/dev_", "hci0/dev_C0_FF_EE_00_00", "hci0/dev_C0_FF_EE_00_00_01_02"] {
+            assert_eq!(address_in(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_short_uuid_is_told_from_a_long_one() {
+        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fb), Some(0xfeaa));
+        assert_eq!(short_uuid(0x0001_feaa_0000_1000_8000_0080_5f9b_34fb), None);
+        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fc), None);
+    }
+}
