@@ -11,8 +11,8 @@
 //!    +------ acks, reported state
 //! ```
 //!
-//! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread and nothing
-//! needs a database. Invariants:
+//! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread, the Bluetooth
+//! adapter on another, and nothing needs a database. Invariants:
 //!
 //! - nothing is sent that is not on disk first, and nothing is deleted without a receipt, unless room runs out;
 //! - each command is run once at most, and nothing is told of one that is not on disk first;

@@ -42,6 +42,9 @@ pub enum Scanner {
 /// Why a scanner cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
+    /// The system gives no thread for the adapter.
+    #[error("there can be no thread for the adapter")]
+    Thread(#[source] std::io::Error),
     /// The recording cannot be read.
     #[error("the recording {} cannot be read", path.display())]
     Recording {
@@ -55,12 +58,10 @@ pub enum ScanError {
 impl Scanner {
     /// The scanner that the configuration asks for. A recording is opened, and read once when its times are shifted; an
     /// adapter is waited for, and the seed spreads the waits.
-    ///
-    /// Must be called within a Tokio runtime.
     pub fn open(config: &ScannerConfig, clock: &Clock, seed: u64) -> Result<Self, ScanError> {
         match config {
             ScannerConfig::Bluetooth(bluetooth) => {
-                Ok(Self::Bluetooth(Bluetooth::open(bluetooth, clock, seed)))
+                Bluetooth::open(bluetooth, clock, seed).map(Self::Bluetooth).map_err(ScanError::Thread)
             }
             ScannerConfig::Replay(replay) => Replay::open(replay, clock).map(Self::Replay),
             ScannerConfig::Simulated(simulated) => Ok(Self::Simulated(Simulated::new(simulated, clock))),

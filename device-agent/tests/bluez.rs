@@ -214,6 +214,18 @@ async fn check_says_what_is_wrong() {
     drop(nobody);
     let unreachable = world.check(None, closed, "adapter = \"hci7\"");
     assert!(said(&unreachable).contains("it cannot be reached"), "{}", said(&unreachable));
+
+    world.make_spool();
+    let check = world.begin_check(None, port, "");
+    advertise_again(&world.air, &ibeacon());
+    let all_is_well = check.wait_with_output().expect("its end");
+    let text = said(&all_is_well);
+    assert_eq!(all_is_well.status.code(), Some(0), "{text}");
+    let lines: Vec<&str> = text.lines().map(|line| line.split_once("  ").expect("two columns").0).collect();
+    assert!(lines.len() == 5 && lines.iter().all(|verdict| !verdict.contains("WRONG")), "{text}");
+    for sentence in ["good   adapter        hci0 hears something", "good   server         127.0.0.1:"] {
+        assert!(text.contains(sentence), "{text}");
+    }
     let bad = world.check(None, port, "adapter = \"left\"");
     assert!(said(&bad).contains("WRONG  configuration"), "{}", said(&bad));
     assert_eq!(bad.status.code(), Some(1));

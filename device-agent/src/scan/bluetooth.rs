@@ -1,8 +1,8 @@
 //! The air around a Bluetooth adapter, by way of btleplug, D-Bus and BlueZ.
 //!
-//! A task of its own follows the adapter, as asking BlueZ for a property must not be broken off in the middle; what it
-//! hears waits in a queue of [`MOST_WAITING`]. When the agent cannot keep up, what comes is counted and dropped rather
-//! than kept without end.
+//! A thread of its own follows the adapter: asking BlueZ for a property must not be broken off in the middle, and each
+//! connection to the bus ends with a runtime of its own. What it hears waits in a queue of [`MOST_WAITING`]. When the agent
+//! cannot keep up, what comes is counted and dropped rather than kept without end.
 
 mod book;
 mod ear;
@@ -11,10 +11,13 @@ mod telemetry;
 mod trial;
 mod trouble;
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::error;
 
 pub use telemetry::Telemetry;
 pub use trial::{AdapterTrial, try_adapter};
@@ -35,7 +38,7 @@ const MOST_WAITING: usize = 1_024;
 pub struct Bluetooth {
     heard: mpsc::Receiver<Heard>,
     shared: Shared,
-    task: JoinHandle<()>,
+    _stop: DropGuard,
 }
 
 /// How the adapter is.
@@ -76,7 +79,7 @@ impl AdapterState {
     }
 }
 
-/// What the task tells beside what it hears.
+/// What the thread tells beside what it hears.
 #[derive(Clone, Debug, Default)]
 struct Shared(Arc<Mutex<News>>);
 
@@ -94,21 +97,21 @@ impl Shared {
 
 impl Bluetooth {
     /// Begins to listen. An adapter that is not there is waited for; the seed spreads the waits.
-    ///
-    /// Must be called within a Tokio runtime.
-    pub fn open(config: &BluetoothConfig, clock: &Clock, seed: u64) -> Self {
+    pub fn open(config: &BluetoothConfig, clock: &Clock, seed: u64) -> io::Result<Self> {
         let (sender, heard) = mpsc::channel(MOST_WAITING);
-        let shared = Shared::default();
+        let (shared, stop) = (Shared::default(), CancellationToken::new());
         let ear = Ear::new(config);
         let radio = Radio::new(config.clone(), clock.clone(), ear, sender, shared.clone(), seed);
-        Self { heard, shared, task: tokio::spawn(radio.run()) }
+        let stopped = stop.clone();
+        thread::Builder::new().name("bluetooth".into()).spawn(move || follow(radio, &stopped))?;
+        Ok(Self { heard, shared, _stop: stop.drop_guard() })
     }
 
     /// The next advertisement. May be dropped while it waits.
     pub async fn next(&mut self) -> Heard {
         match self.heard.recv().await {
             Some(heard) => heard,
-            // The task never ends by itself.
+            // The thread never ends by itself.
             None => std::future::pending().await,
         }
     }
@@ -124,8 +127,18 @@ impl Bluetooth {
     }
 }
 
-impl Drop for Bluetooth {
-    fn drop(&mut self) {
-        self.task.abort();
+/// Lets the radio listen, each time in a runtime of its own, until it is told to stop.
+fn follow(mut radio: Radio, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return error!(%error, "there can be no Bluetooth"),
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = radio.run() => {}
+            }
+        });
     }
 }

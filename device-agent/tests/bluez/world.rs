@@ -1,6 +1,7 @@
 //! A broker and the real program, on an air of its own.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -54,6 +55,8 @@ impl World {
             self.dir.path().join("spool").display()
         );
         std::fs::write(&path, text).expect("a configuration");
+        // Nobody else may read the secret.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a configuration");
         path
     }
 
@@ -73,8 +76,20 @@ impl World {
 
     /// What `check` says, with the right secret unless told otherwise.
     pub(crate) fn check(&self, secret: Option<&str>, port: u16, scanner: &str) -> Output {
+        self.begin_check(secret, port, scanner).wait_with_output().expect("its end")
+    }
+
+    /// A check at work.
+    pub(crate) fn begin_check(&self, secret: Option<&str>, port: u16, scanner: &str) -> Child {
         let config = self.config(secret.unwrap_or(SECRET), port, scanner);
-        self.program().arg("check").arg("--config").arg(config).output().expect("promenade-agent")
+        let mut check = self.program();
+        check.arg("check").arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::piped());
+        check.spawn().expect("promenade-agent")
+    }
+
+    /// Makes the spool's directory, as systemd would.
+    pub(crate) fn make_spool(&self) {
+        std::fs::create_dir(self.dir.path().join("spool")).expect("a directory");
     }
 
     fn program(&self) -> Command {

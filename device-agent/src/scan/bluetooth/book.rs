@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use protocol::Identifier;
 
-/// Addresses that are remembered.
-pub(super) const MOST: usize = 4_096;
+/// Addresses that are remembered: in some hundred kilobytes, the senders of a full hall.
+pub(super) const MOST: usize = 2_048;
 
 /// A device address, most significant byte first.
 pub(super) type Address = [u8; 6];

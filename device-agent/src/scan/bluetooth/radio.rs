@@ -5,7 +5,9 @@
 //! adapter is looked at in between.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::BuildHasher;
+use std::time::Duration;
 
 use btleplug::Error;
 use btleplug::api::{
@@ -24,13 +26,16 @@ use crate::scan::Heard;
 
 use super::book::Address;
 use super::ear::{Catch, Ear, Moment, Newcomer};
-use super::trouble::{explain, is_answer};
+use super::trouble::explain;
 use super::{AdapterState, Shared};
 
 /// The 128 bits of a 16-bit UUID, without those (Core Specification 5.4, volume 3 part B section 2.5.1).
 const BASE_UUID: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
 
-/// The task behind a [`Bluetooth`](super::Bluetooth).
+/// How long BlueZ may take to answer. Nobody says that the bus is gone, so that is how it shows.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What keeps the adapter of a [`Bluetooth`](super::Bluetooth) scanning.
 #[derive(Debug)]
 pub(super) struct Radio {
     config: BluetoothConfig,
@@ -39,7 +44,6 @@ pub(super) struct Radio {
     heard: mpsc::Sender<Heard>,
     shared: Shared,
     backoff: Backoff,
-    manager: Option<Manager>,
 }
 
 /// Why listening ended.
@@ -69,57 +73,59 @@ impl Radio {
         seed: u64,
     ) -> Self {
         let backoff = Backoff::new(config.retry_min_ms, config.retry_max_ms, seed);
-        Self { config, clock, ear, heard, shared, backoff, manager: None }
+        Self { config, clock, ear, heard, shared, backoff }
     }
 
-    /// Listens for ever.
-    pub(super) async fn run(mut self) {
+    /// Listens until something fails, and waits a while then.
+    ///
+    /// What it leaves behind in the runtime is of no use any more: btleplug never closes its connection to the bus, so
+    /// that must end with the runtime.
+    pub(super) async fn run(&mut self) {
+        let end = match self.session().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        self.shared.with(|news| {
+            news.status.state = AdapterState::Failing;
+            news.status.failures += 1;
+        });
+        let hint = match &end {
+            End::Bluetooth(error) => explain(error),
+            _ => None,
+        };
+        let wait = self.backoff.next();
+        warn!(why = %end, hint, wait_ms = wait.as_millis() as u64, "the adapter does not scan");
+        self.clock.until(self.clock.elapsed() + wait).await;
+    }
+
+    /// Listens, and begins anew when nothing is heard any more, on one connection to the bus.
+    async fn session(&mut self) -> Result<Infallible, End> {
+        let manager = Manager::new().await?;
         loop {
-            let end = match self.listen().await {
+            match self.listen(&manager).await {
                 Ok(never) => match never {},
-                Err(end) => end,
-            };
-            if let End::Silence { before } = end {
-                self.shared.with(|news| news.status.restarts += 1);
-                info!(silence_ms = self.config.silence_ms, "the scan went silent and is begun anew");
-                if before {
-                    self.backoff.reset();
+                Err(End::Silence { before }) => {
+                    self.shared.with(|news| news.status.restarts += 1);
+                    info!(silence_ms = self.config.silence_ms, "the scan went silent and is begun anew");
+                    if before {
+                        self.backoff.reset();
+                    }
                 }
-                continue;
+                Err(end) => return Err(end),
             }
-            self.shared.with(|news| {
-                news.status.state = AdapterState::Failing;
-                news.status.failures += 1;
-            });
-            let hint = match &end {
-                End::Bluetooth(error) => explain(error),
-                _ => None,
-            };
-            if let End::Bluetooth(error) = &end
-                && !is_answer(error)
-            {
-                self.manager = None;
-            }
-            let wait = self.backoff.next();
-            warn!(why = %end, hint, wait_ms = wait.as_millis() as u64, "the adapter does not scan");
-            self.clock.until(self.clock.elapsed() + wait).await;
         }
     }
 
     /// Finds the adapter, lets it scan and takes in what it hears.
-    async fn listen(&mut self) -> Result<std::convert::Infallible, End> {
-        let manager = match &self.manager {
-            Some(manager) => manager.clone(),
-            None => self.manager.insert(Manager::new().await?).clone(),
-        };
-        let adapter = choose(&manager, self.config.adapter.as_deref()).await?.ok_or(End::NoAdapter)?;
-        let name = name_of(&adapter).await?;
-        let mut events = adapter.events().await?;
+    async fn listen(&mut self, manager: &Manager) -> Result<Infallible, End> {
+        let adapter = answer(choose(manager, self.config.adapter.as_deref())).await?.ok_or(End::NoAdapter)?;
+        let name = answer(name_of(&adapter)).await?;
+        let mut events = answer(adapter.events()).await?;
         // These are the devices that BlueZ knows already; when they were heard it does not say.
         while let Some(Some(_)) = events.next().now_or_never() {}
         // A scan of an earlier life may still be on, and then begins no other.
-        let _ = adapter.stop_scan().await;
-        adapter.start_scan(ScanFilter::default()).await?;
+        let _ = answer(adapter.stop_scan()).await;
+        answer(adapter.start_scan(ScanFilter::default())).await?;
         info!(adapter = name, "the adapter scans");
         self.shared.with(|news| {
             news.status.name = Some(name);
@@ -145,7 +151,7 @@ impl Radio {
                 }
                 () = self.clock.until(silent_at.min(probe_at)) => {
                     // Fails when it is gone.
-                    adapter.adapter_info().await?;
+                    answer(adapter.adapter_info()).await?;
                     let now = self.clock.elapsed();
                     if now >= silent_at {
                         return Err(End::Silence { before });
@@ -224,6 +230,11 @@ impl Radio {
     fn moment(&self) -> Moment {
         Moment { at: self.clock.now(), elapsed: self.clock.elapsed() }
     }
+}
+
+/// What BlueZ answers, if it does before long.
+async fn answer<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(Error::TimedOut(PATIENCE)))
 }
 
 /// The adapter of this name; without one, the first that is powered, else the first.

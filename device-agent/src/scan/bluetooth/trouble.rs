@@ -13,6 +13,7 @@ const CAUSES: &[(&str, &str)] = &[
     ("UnknownObject", "the adapter is not there any more: is it plugged in?"),
     ("InProgress", "the adapter is busy with something else"),
     ("NoReply", "BlueZ does not answer: `systemctl restart bluetooth`"),
+    ("TimedOut", "BlueZ does not answer: `systemctl restart bluetooth`"),
     ("Timeout", "BlueZ does not answer: `systemctl restart bluetooth`"),
 ];
 
@@ -21,16 +22,6 @@ pub fn explain(error: &btleplug::Error) -> Option<&'static str> {
     // The names of D-Bus errors are in the debug form only.
     let text = format!("{error:?}");
     CAUSES.iter().find(|(word, _)| text.contains(word)).map(|&(_, sentence)| sentence)
-}
-
-/// Whether the bus itself still works: it answered, though not as was hoped.
-///
-/// A connection to the bus is never closed by the library, so another is made only when this one is of no use.
-pub(super) fn is_answer(error: &btleplug::Error) -> bool {
-    let text = format!("{error:?}");
-    let answered = ["org.freedesktop.DBus.Error.", "org.bluez."];
-    let broken = ["Error.Disconnected", "Error.NoServer", "Error.Failed"];
-    answered.iter().any(|word| text.contains(word)) && !broken.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]
@@ -49,13 +40,5 @@ mod tests {
             explained("D-Bus error: Blocked through rfkill (org.bluez.Error.Blocked)").contains("rfkill")
         );
         assert_eq!(explain(&error("something else")), None);
-    }
-
-    #[test]
-    fn a_refusal_is_an_answer_and_a_broken_connection_is_none() {
-        assert!(is_answer(&error("(org.freedesktop.DBus.Error.ServiceUnknown)")));
-        assert!(is_answer(&error("(org.bluez.Error.NotReady)")));
-        assert!(!is_answer(&error("(org.freedesktop.DBus.Error.Disconnected)")));
-        assert!(!is_answer(&error("the message could not be sent")));
     }
 }
