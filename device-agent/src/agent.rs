@@ -17,6 +17,9 @@ use crate::privacy::{self, Privacy};
 use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
 
+/// How often it is seen what changed of the device itself, at most: not for each advertisement.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Why an agent cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -94,6 +97,7 @@ pub async fn run_notifying(
         aggregator: Aggregator::new(),
         pings: Vec::new(),
         flush_at: clock.elapsed() + config.batches.interval(),
+        look_at: clock.elapsed(),
         alive_at: clock.elapsed(),
         batches: config.batches,
         notifier,
@@ -117,6 +121,7 @@ pub async fn run_notifying(
                 let desired = agent.link.take(event, &mut agent.spool, &mut agent.commands, &agent.clock);
                 if let Some(desired) = desired {
                     agent.privacy.desire(&desired);
+                    agent.look_at = agent.clock.elapsed();
                 }
             }
             heard = agent.scanner.next(&agent.clock), if open => match heard {
@@ -156,6 +161,8 @@ struct Agent {
     pings: Vec<Ping>,
     /// When pings go to the spool however few they are, in elapsed time.
     flush_at: Duration,
+    /// When to see what changed of the device itself, in elapsed time.
+    look_at: Duration,
     /// When the service manager is told again that the agent works, in elapsed time.
     alive_at: Duration,
     batches: BatchesConfig,
@@ -195,8 +202,21 @@ impl Agent {
         due.into_iter().flatten().fold(always, Duration::min)
     }
 
-    /// What changed of the device itself, and that it works.
+    /// That it works, and what changed of the device itself.
     fn tell_state(&mut self, now: Duration) {
+        if now >= self.alive_at {
+            self.alive_at = match self.notifier.interval() {
+                Some(interval) => {
+                    self.notifier.alive();
+                    now + interval
+                }
+                None => Duration::MAX,
+            };
+        }
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK;
         if self.privacy.has_changed() {
             self.commands.report(privacy::PART, self.privacy.report());
         }
@@ -206,15 +226,6 @@ impl Agent {
         }
         for telemetry in self.scanner.telemetry() {
             debug!(id = %telemetry.id, tlm = ?telemetry.tlm, "a beacon tells how it is");
-        }
-        if now >= self.alive_at {
-            self.alive_at = match self.notifier.interval() {
-                Some(interval) => {
-                    self.notifier.alive();
-                    now + interval
-                }
-                None => Duration::MAX,
-            };
         }
     }
 

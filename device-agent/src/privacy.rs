@@ -108,13 +108,13 @@ impl Privacy {
                 Err(_) => return warn!(version = desired.version, "the desired part `privacy` is none"),
             },
         };
-        let order = Order { version: desired.version, wanted };
-        if order.wanted == self.order.wanted {
+        self.order.version = desired.version;
+        if wanted == self.order.wanted {
             return;
         }
-        let fingerprint = order.wanted.as_ref().map(|wanted| wanted.key.fingerprint());
-        info!(version = order.version, fingerprint, "pseudonyms are switched by the desired twin");
-        self.order = order;
+        let fingerprint = wanted.as_ref().map(|wanted| wanted.key.fingerprint());
+        info!(version = desired.version, fingerprint, "pseudonyms are switched by the desired twin");
+        self.order.wanted = wanted;
         self.changed = true;
         if let Err(error) = self.write() {
             error!(%error, "the key of pseudonyms cannot be written and would be lost with a restart");

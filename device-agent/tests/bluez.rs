@@ -1,6 +1,8 @@
 //! The real program, through btleplug and D-Bus, on a BlueZ without a radio: each format is heard and delivered, and an
 //! adapter, a BlueZ or a bus that goes and comes back is survived.
 
+#![cfg(target_os = "linux")]
+
 #[path = "bluez/air.rs"]
 mod air;
 #[expect(dead_code, reason = "shared with the tests of the link, which use all of it")]

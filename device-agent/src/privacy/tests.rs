@@ -72,9 +72,11 @@ fn the_order_outlives_a_restart_and_an_older_one_does_not_undo_it() {
     privacy.desire(&desired(5, json!({"key": KEY})));
     assert!(privacy.has_changed() && !privacy.has_changed());
     let name = hide(&mut privacy, id);
+    privacy.desire(&desired(7, json!({"key": KEY})));
+    privacy.desire(&desired(6, Value::Null));
     privacy.desire(&desired(4, Value::Null));
-    privacy.desire(&desired(6, json!({"key": "short"})));
-    privacy.desire(&desired(6, json!({"key": KEY, "colour": "red"})));
+    privacy.desire(&desired(8, json!({"key": "short"})));
+    privacy.desire(&desired(8, json!({"key": KEY, "colour": "red"})));
     assert_eq!(hide(&mut privacy, id), name);
     drop(privacy);
     assert_eq!(hide(&mut open(&dir, Pseudonyms::Twin), id), name);
