@@ -10,6 +10,7 @@ mod radio;
 mod telemetry;
 mod trial;
 mod trouble;
+mod words;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

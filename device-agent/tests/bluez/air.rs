@@ -20,6 +20,10 @@ const MISSING: &str = "dbus-daemon and python3-dbusmock are not installed, and w
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bluez/air.py");
 
+/// What the bus tells when BlueZ comes or goes.
+const NAME_CHANGES: &str =
+    "type='signal',interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.bluez'";
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -200,6 +204,7 @@ fn start_mock(dir: &Path, connection: &Connection) -> Child {
         .spawn()
         .unwrap_or_else(|error| panic!("{MISSING} ({error})"));
     let bus = connection.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", PATIENCE);
+    connection.add_match_no_cb(NAME_CHANGES).expect("a match");
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (has_name,): (bool,) =
@@ -211,8 +216,7 @@ fn start_mock(dir: &Path, connection: &Connection) -> Child {
             panic!("{MISSING} (python3 -m dbusmock: {status})");
         }
         assert!(Instant::now() < deadline, "the mock does not come");
-        // The bus tells when a name changes its owner; that wakes this.
-        connection.process(Duration::from_millis(20)).expect("a bus");
+        connection.process(Duration::from_millis(500)).expect("a bus");
     }
 }
 

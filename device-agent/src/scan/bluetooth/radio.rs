@@ -4,9 +4,8 @@
 //! btleplug says nothing when an adapter is unplugged. So a scan without an event is begun anew after a while, and the
 //! adapter is looked at in between.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::BuildHasher;
+use std::path::Path;
 use std::time::Duration;
 
 use btleplug::Error;
@@ -15,25 +14,27 @@ use btleplug::api::{
 };
 use btleplug::platform::{Adapter, Manager, PeripheralId};
 use futures_util::{FutureExt, StreamExt};
-use protocol::beacon::{BeaconError, Frame};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::Clock;
 use crate::backoff::Backoff;
 use crate::config::BluetoothConfig;
+use crate::health::Machine;
 use crate::scan::Heard;
 
 use super::book::Address;
 use super::ear::{Catch, Ear, Moment, Newcomer};
 use super::trouble::explain;
+use super::words::{address_of, manufacturer_frames, service_frames};
 use super::{AdapterState, Shared};
-
-/// The 128 bits of a 16-bit UUID, without those (Core Specification 5.4, volume 3 part B section 2.5.1).
-const BASE_UUID: u128 = 0x0000_0000_0000_1000_8000_0080_5f9b_34fb;
 
 /// How long BlueZ may take to answer. Nobody says that the bus is gone, so that is how it shows.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many MiB the program may grow in one session. Events wait without bound in btleplug while BlueZ is asked about those
+/// before them, and where they come faster than it answers, nothing else ends that.
+const MOST_BEHIND_MB: u64 = 16;
 
 /// What keeps the adapter of a [`Bluetooth`](super::Bluetooth) scanning.
 #[derive(Debug)]
@@ -52,6 +53,9 @@ enum End {
     /// No event for too long; whether there was any before.
     #[error("nothing is heard any more")]
     Silence { before: bool },
+    /// More is heard than can be taken in.
+    #[error("advertisements come faster than BlueZ answers about them")]
+    Behind,
     /// The adapter is switched off.
     #[error("the adapter was switched off")]
     Off,
@@ -101,8 +105,9 @@ impl Radio {
     /// Listens, and begins anew when nothing is heard any more, on one connection to the bus.
     async fn session(&mut self) -> Result<Infallible, End> {
         let manager = Manager::new().await?;
+        let most_mb = own_memory_mb() + MOST_BEHIND_MB;
         loop {
-            match self.listen(&manager).await {
+            match self.listen(&manager, most_mb).await {
                 Ok(never) => match never {},
                 Err(End::Silence { before }) => {
                     self.shared.with(|news| news.status.restarts += 1);
@@ -117,7 +122,7 @@ impl Radio {
     }
 
     /// Finds the adapter, lets it scan and takes in what it hears.
-    async fn listen(&mut self, manager: &Manager) -> Result<Infallible, End> {
+    async fn listen(&mut self, manager: &Manager, most_mb: u64) -> Result<Infallible, End> {
         let adapter = answer(choose(manager, self.config.adapter.as_deref())).await?.ok_or(End::NoAdapter)?;
         let name = answer(name_of(&adapter)).await?;
         let mut events = answer(adapter.events()).await?;
@@ -135,6 +140,10 @@ impl Radio {
         let mut probe_at = last + self.config.probe();
         let mut before = false;
         loop {
+            // Without a pause in what is heard, waiting for the time would never be over.
+            if self.clock.elapsed() >= probe_at {
+                probe_at = self.probe(&adapter, most_mb).await?;
+            }
             let silent_at = last + self.config.silence();
             tokio::select! {
                 event = events.next() => {
@@ -150,16 +159,23 @@ impl Radio {
                     self.take(&adapter, event).await;
                 }
                 () = self.clock.until(silent_at.min(probe_at)) => {
-                    // Fails when it is gone.
-                    answer(adapter.adapter_info()).await?;
-                    let now = self.clock.elapsed();
-                    if now >= silent_at {
+                    probe_at = self.probe(&adapter, most_mb).await?;
+                    if self.clock.elapsed() >= silent_at {
                         return Err(End::Silence { before });
                     }
-                    probe_at = now + self.config.probe();
                 }
             }
         }
+    }
+
+    /// Looks whether the adapter is still there and whether it is not too much; says when to look again.
+    async fn probe(&self, adapter: &Adapter, most_mb: u64) -> Result<Duration, End> {
+        // Fails when it is gone.
+        answer(adapter.adapter_info()).await?;
+        if own_memory_mb() > most_mb {
+            return Err(End::Behind);
+        }
+        Ok(self.clock.elapsed() + self.config.probe())
     }
 
     async fn take(&mut self, adapter: &Adapter, event: CentralEvent) {
@@ -232,6 +248,11 @@ impl Radio {
     }
 }
 
+/// Zero where the system does not say.
+fn own_memory_mb() -> u64 {
+    Machine::this(Path::new("/")).own_memory_mb().unwrap_or(0)
+}
+
 /// What BlueZ answers, if it does before long.
 async fn answer<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(Error::TimedOut(PATIENCE)))
@@ -261,58 +282,4 @@ pub(super) async fn choose(manager: &Manager, wanted: Option<&str>) -> Result<Op
 pub(super) async fn name_of(adapter: &Adapter) -> Result<String, Error> {
     let info = adapter.adapter_info().await?;
     Ok(info.split(' ').next().unwrap_or_default().to_owned())
-}
-
-/// The address in BlueZ's name of a device, `hci0/dev_C0_FF_EE_00_00_01`.
-fn address_of(id: &PeripheralId) -> Option<Address> {
-    address_in(&id.to_string())
-}
-
-fn address_in(name: &str) -> Option<Address> {
-    let mut address = [0; 6];
-    let mut digits = name.rsplit_once("dev_")?.1.split('_');
-    for byte in &mut address {
-        *byte = u8::from_str_radix(digits.next().filter(|pair| pair.len() == 2)?, 16).ok()?;
-    }
-    digits.next().is_none().then_some(address)
-}
-
-fn manufacturer_frames<S: BuildHasher>(
-    data: &HashMap<u16, Vec<u8>, S>,
-) -> impl Iterator<Item = Result<Frame, BeaconError>> {
-    data.iter().map(|(&company, data)| Frame::from_manufacturer_data(company, data))
-}
-
-fn service_frames<'a>(
-    data: impl Iterator<Item = (u128, &'a Vec<u8>)>,
-) -> impl Iterator<Item = Result<Frame, BeaconError>> {
-    data.map(|(uuid, data)| match short_uuid(uuid) {
-        Some(service) => Frame::from_service_data(service, data),
-        None => Err(BeaconError::Unknown),
-    })
-}
-
-fn short_uuid(uuid: u128) -> Option<u16> {
-    let short = (uuid >> 96) as u16;
-    (uuid == BASE_UUID | u128::from(short) << 96).then_some(short)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_is_in_the_name() {
-        assert_eq!(address_in("hci0/dev_C0_FF_EE_00_00_01"), Some([0xc0, 0xff, 0xee, 0, 0, 1]));
-        for wrong in ["", "hci0", "hci0/dev_", "hci0/dev_C0_FF_EE_00_00", "hci0/dev_C0_FF_EE_00_00_01_02"] {
-            assert_eq!(address_in(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_short_uuid_is_told_from_a_long_one() {
-        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fb), Some(0xfeaa));
-        assert_eq!(short_uuid(0x0001_feaa_0000_1000_8000_0080_5f9b_34fb), None);
-        assert_eq!(short_uuid(0x0000_feaa_0000_1000_8000_0080_5f9b_34fc), None);
-    }
 }
