@@ -168,7 +168,7 @@ async fn a_scan_gone_silent_is_begun_anew() {
     let world = World::start().await;
     world.air.plug_in("hci0", true);
     let mut platform = world.platform().await;
-    let _agent = world.agent("silence_ms = 500");
+    let _agent = world.agent("silence_ms = 1000");
     for _ in 0..3 {
         advertise_again(&world.air, &ibeacon());
         take(&mut platform, 1).await;

@@ -146,10 +146,14 @@ impl Radio {
             }
             let silent_at = last + self.config.silence();
             tokio::select! {
+                biased;
                 event = events.next() => {
                     let event = event.ok_or(Error::DeviceNotFound)?;
-                    if let CentralEvent::StateUpdate(CentralState::PoweredOff) = event {
-                        return Err(End::Off);
+                    match event {
+                        CentralEvent::StateUpdate(CentralState::PoweredOff) => return Err(End::Off),
+                        // That it was switched on is nothing heard.
+                        CentralEvent::StateUpdate(_) => continue,
+                        _ => {}
                     }
                     last = self.clock.elapsed();
                     if !before {

@@ -1,8 +1,10 @@
 //! One short scan, to see whether it works.
 
+use std::future::ready;
+use std::pin::pin;
 use std::time::Duration;
 
-use btleplug::api::{Central, Manager as _, ScanFilter};
+use btleplug::api::{Central, CentralEvent, Manager as _, ScanFilter};
 use btleplug::platform::Manager;
 use futures_util::{FutureExt, StreamExt};
 
@@ -56,7 +58,9 @@ async fn scan(
     let mut events = adapter.events().await?;
     while let Some(Some(_)) = events.next().now_or_never() {}
     adapter.start_scan(ScanFilter::default()).await?;
-    let heard = tokio::time::timeout(patience, events.next()).await.is_ok();
+    // That it is switched on is told as an event as well.
+    let mut heard = pin!(events.filter(|event| ready(!matches!(event, CentralEvent::StateUpdate(_)))));
+    let heard = tokio::time::timeout(patience, heard.next()).await.is_ok();
     // It ends with the program, too.
     let _ = adapter.stop_scan().await;
     Ok(Ok(AdapterTrial { name, all, heard }))
