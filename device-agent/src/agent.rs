@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use protocol::Ping;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::Clock;
 use crate::aggregate::Aggregator;
 use crate::commands::{self, Commands, CommandsError};
 use crate::config::{BatchesConfig, Config, ConfigError};
-use crate::link::{self, Link};
-use crate::scan::{ScanError, Scanner};
+use crate::health::{self, Facts, Health};
+use crate::link::{self, Link, TlsError};
+use crate::notify::Notifier;
+use crate::privacy::{self, Privacy};
+use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
+
+/// How often it is seen what changed of the device itself, at most: not for each advertisement.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why an agent cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +35,12 @@ pub enum AgentError {
     /// Commands could not be taken up where they were left.
     #[error(transparent)]
     Commands(#[from] CommandsError),
+    /// A certificate, or something like it.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The key of pseudonyms that the desired twin gave.
+    #[error("the key of pseudonyms cannot be read")]
+    Privacy(#[source] std::io::Error),
 }
 
 /// What an agent did from start to stop.
@@ -56,43 +68,64 @@ pub async fn run(
     seed: u64,
     shutdown: CancellationToken,
 ) -> Result<Summary, AgentError> {
+    run_notifying(config, clock, seed, Notifier::default(), shutdown).await
+}
+
+/// As [`run`], and tells the service manager.
+pub async fn run_notifying(
+    config: Config,
+    clock: Clock,
+    seed: u64,
+    notifier: Notifier,
+    shutdown: CancellationToken,
+) -> Result<Summary, AgentError> {
     config.validate()?;
-    let mut scanner = Scanner::open(&config.scanner, &clock)?;
-    let exit_at_end = config.scanner.exit_at_end();
     let spool = Spool::open(&config.spool, seed)?;
     let dir = config.commands_dir();
     let commands =
         Commands::open(config.device.id, config.commands, config.appliance.as_ref(), &dir, &clock)?;
+    let privacy = Privacy::open(config.privacy, &config.spool.dir).map_err(AgentError::Privacy)?;
+    let scanner = Scanner::open(&config.scanner, &clock, seed)?;
+    let exit_at_end = config.scanner.exit_at_end();
     let mut agent = Agent {
+        health: Health::new(&config.spool.dir),
         spool,
         commands,
-        link: Link::new(config.device, config.link, seed),
+        privacy,
+        scanner,
+        link: Link::new(config.device, config.link, seed)?,
         aggregator: Aggregator::new(),
         pings: Vec::new(),
         flush_at: clock.elapsed() + config.batches.interval(),
+        look_at: clock.elapsed(),
+        alive_at: clock.elapsed(),
         batches: config.batches,
+        notifier,
         clock,
         heard: 0,
         unspooled: 0,
     };
+    agent.commands.report(privacy::PART, agent.privacy.report());
     info!(boot = %agent.spool.boot(), bytes = agent.spool.bytes(), "the agent works");
+    agent.notifier.ready();
     let mut listening = true;
     loop {
         if !listening && exit_at_end && agent.spool.is_empty() {
             break;
         }
         let due = agent.work();
-        let open = listening && (!scanner.is_patient() || agent.spool.has_room());
+        let open = listening && (!agent.scanner.is_patient() || agent.spool.has_room());
         tokio::select! {
             () = shutdown.cancelled() => break,
             event = agent.link.event() => {
-                agent.link.take(event, &mut agent.spool, &mut agent.commands, &agent.clock);
-            }
-            heard = scanner.next(&agent.clock), if open => match heard {
-                Ok(Some(heard)) => {
-                    agent.heard += 1;
-                    agent.aggregator.push(heard, agent.clock.elapsed(), &mut agent.pings);
+                let desired = agent.link.take(event, &mut agent.spool, &mut agent.commands, &agent.clock);
+                if let Some(desired) = desired {
+                    agent.privacy.desire(&desired);
+                    agent.look_at = agent.clock.elapsed();
                 }
+            }
+            heard = agent.scanner.next(&agent.clock), if open => match heard {
+                Ok(Some(heard)) => agent.hear(heard),
                 Ok(None) => {
                     info!("the recording is over");
                     listening = false;
@@ -106,6 +139,7 @@ pub async fn run(
             () = agent.clock.until(due) => {}
         }
     }
+    agent.notifier.stopping();
     agent.spool_everything();
     let summary = agent.summary();
     agent.link.close().await;
@@ -117,12 +151,20 @@ pub async fn run(
 struct Agent {
     spool: Spool,
     commands: Commands,
+    privacy: Privacy,
+    health: Health,
+    scanner: Scanner,
     link: Link,
+    notifier: Notifier,
     aggregator: Aggregator,
     /// Closed and not yet in the spool.
     pings: Vec<Ping>,
     /// When pings go to the spool however few they are, in elapsed time.
     flush_at: Duration,
+    /// When to see what changed of the device itself, in elapsed time.
+    look_at: Duration,
+    /// When the service manager is told again that the agent works, in elapsed time.
+    alive_at: Duration,
     batches: BatchesConfig,
     clock: Clock,
     heard: u64,
@@ -130,6 +172,13 @@ struct Agent {
 }
 
 impl Agent {
+    fn hear(&mut self, heard: Heard) {
+        self.heard += 1;
+        if let Some(heard) = self.privacy.hide(heard) {
+            self.aggregator.push(heard, self.clock.elapsed(), &mut self.pings);
+        }
+    }
+
     /// Does what is due, and says when something will be due next.
     fn work(&mut self) -> Duration {
         let now = self.clock.elapsed();
@@ -140,6 +189,7 @@ impl Agent {
         } else {
             self.spool_pings(self.batches.max_pings);
         }
+        self.tell_state(now);
         // What was taken is answered before it is begun.
         let unheard = self.link.tell(&mut self.commands, &self.clock);
         let due = [
@@ -148,7 +198,50 @@ impl Agent {
             self.commands.work(&self.clock),
             self.link.tell(&mut self.commands, &self.clock),
         ];
-        due.into_iter().flatten().fold(self.flush_at, Duration::min)
+        let always = self.flush_at.min(self.health.due()).min(self.alive_at);
+        due.into_iter().flatten().fold(always, Duration::min)
+    }
+
+    /// That it works, and what changed of the device itself.
+    fn tell_state(&mut self, now: Duration) {
+        if now >= self.alive_at {
+            self.alive_at = match self.notifier.interval() {
+                Some(interval) => {
+                    self.notifier.alive();
+                    now + interval
+                }
+                None => Duration::MAX,
+            };
+        }
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK;
+        if self.privacy.has_changed() {
+            self.commands.report(privacy::PART, self.privacy.report());
+        }
+        let facts = self.facts();
+        if let Some(health) = self.health.look(&facts, now) {
+            self.commands.report(health::PART, health);
+        }
+        for telemetry in self.scanner.telemetry() {
+            debug!(id = %telemetry.id, tlm = ?telemetry.tlm, "a beacon tells how it is");
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let adapter = self.scanner.adapter();
+        let missed = adapter.as_ref().map_or(0, |adapter| adapter.missed);
+        let reckoning = self.commands.reckoning();
+        Facts {
+            heard: self.heard,
+            spool_bytes: self.spool.bytes(),
+            lost: self.unspooled + self.spool.counters().given_up_pings + missed,
+            withheld: self.privacy.withheld(),
+            clock_known: reckoning.now(&self.clock).is_some(),
+            clock_behind_ms: reckoning.behind_ms(&self.clock),
+            adapter,
+        }
     }
 
     /// Puts pings into the spool, as long as there are at least so many.

@@ -58,6 +58,8 @@ pub struct Commands {
     /// Whether the log says already that desired twins are not followed, as nobody signs them.
     passed_over: bool,
     outbox: Outbox,
+    /// Parts of the reported state that others than the appliance have.
+    parts: Map<String, Value>,
     /// What was refused for want of room, newest last: it shall not be run if it comes again at once.
     turned_away: VecDeque<CommandId>,
     /// Nothing is begun before, in elapsed time.
@@ -112,6 +114,7 @@ impl Commands {
             desired: None,
             passed_over: false,
             outbox: Outbox::default(),
+            parts: Map::new(),
             turned_away: VecDeque::new(),
             rest_until: Duration::ZERO,
             forget_at: Duration::ZERO,
@@ -169,25 +172,43 @@ impl Commands {
 
     /// Takes the desired twin as it came. One that was followed, and what is no twin, is passed over; so is every one where
     /// only signed orders are run, as whoever holds the server could write it.
-    pub fn desire(&mut self, body: &[u8]) {
+    ///
+    /// Returns it, also if it is known already, for those parts that are no business of the appliance.
+    pub fn desire(&mut self, body: &[u8]) -> Option<Desired> {
         if self.admission.requires_signature() {
             if !std::mem::replace(&mut self.passed_over, true) {
                 warn!(
                     "the desired twin is not followed: it is not signed, and only what is signed is run here"
                 );
             }
-            return;
+            return None;
         }
         let desired = match serde_json::from_slice::<Desired>(body) {
             Ok(desired) => desired,
-            Err(error) => return warn!(%error, "a desired twin cannot be read"),
+            Err(error) => {
+                warn!(%error, "a desired twin cannot be read");
+                return None;
+            }
         };
         let followed = self.journal.followed();
         let waits = self.desired.as_ref().map(|desired| desired.version);
         if followed.max(waits).is_some_and(|known| desired.version <= known) {
-            return debug!(version = desired.version, "a desired twin is known already");
+            debug!(version = desired.version, "a desired twin is known already");
+        } else {
+            self.desired = Some(desired.clone());
         }
-        self.desired = Some(desired);
+        Some(desired)
+    }
+
+    /// Makes this a part of the reported state, and tells it if somebody listens.
+    pub fn report(&mut self, part: &str, value: Value) {
+        self.outbox.push(Post::Changed(Map::from_iter([(part.to_owned(), value.clone())])));
+        self.parts.insert(part.to_owned(), value);
+    }
+
+    /// What is known of the time.
+    pub fn reckoning(&self) -> &Reckoning {
+        &self.reckoning
     }
 
     /// Does what is due: ends what is over, begins what is next, forgets what is long over.
@@ -269,6 +290,7 @@ impl Commands {
     /// The whole reported state: what the thing is like, what this program is, and whom it obeys.
     fn whole(&self, state: &Map<String, Value>) -> Map<String, Value> {
         let mut whole = state.clone();
+        whole.extend(self.parts.clone());
         whole.insert(
             "firmware".to_owned(),
             json!({"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")}),

@@ -4,8 +4,12 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod bluetooth;
 mod commands;
+mod link;
 mod overrides;
+mod privacy;
+mod scanner;
 mod secret;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +18,11 @@ use std::time::Duration;
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use bluetooth::{BluetoothConfig, Format};
 pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
+pub use link::LinkConfig;
+pub use privacy::{PrivacyConfig, Pseudonyms};
+pub use scanner::{ReplayConfig, ScannerConfig, Shift, SimulatedConfig};
 pub use secret::Secret;
 
 /// Everything an agent is told.
@@ -34,6 +42,9 @@ pub struct Config {
     /// Where batches wait for their receipt.
     #[serde(default)]
     pub spool: SpoolConfig,
+    /// Whether identifiers leave this device as they were heard.
+    #[serde(default)]
+    pub privacy: PrivacyConfig,
     /// Which commands are run.
     #[serde(default)]
     pub commands: CommandsConfig,
@@ -51,88 +62,12 @@ pub struct Config {
 pub struct DeviceConfig {
     /// The device's id, which is also its user name.
     pub id: DeviceId,
-    /// The device's secret. Either this or `secret_file`.
+    /// The device's secret. Either this or `secret_file`, or neither beside a certificate of the link.
     #[serde(default)]
     pub secret: Option<Secret>,
     /// A file that holds the secret and nothing else.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
-}
-
-/// `[link]`: the MQTT connection.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinkConfig {
-    /// Host name or address of the platform.
-    pub host: String,
-    /// Its MQTT port.
-    pub port: u16,
-    /// Seconds of silence after which the connection is tried, 5..=3600.
-    pub keep_alive_s: u16,
-    /// Most batches sent and not yet receipted, 1..=1024.
-    pub window: u16,
-    /// Most bytes sent and not yet receipted; one batch may always be on its way.
-    pub window_bytes: usize,
-    /// Milliseconds after which an unreceipted batch is sent again; doubles with each try up to 16 times this.
-    pub receipt_deadline_ms: u64,
-    /// Upper bound of the first wait before connecting again, in milliseconds; doubles with each failure.
-    pub backoff_min_ms: u64,
-    /// Upper bound of any wait before connecting again, in milliseconds.
-    pub backoff_max_ms: u64,
-    /// Milliseconds without sending after a quota was used up.
-    pub quota_pause_ms: u64,
-}
-
-/// `[scanner]`: where advertisements come from, by `kind`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ScannerConfig {
-    /// A recording.
-    Replay(ReplayConfig),
-    /// Made up from a seed.
-    Simulated(SimulatedConfig),
-}
-
-/// `[scanner]` with `kind = "replay"`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplayConfig {
-    /// The recording; its format is documented with [`Replay`](crate::scan::Replay).
-    pub file: PathBuf,
-    /// Recorded seconds per second; 0 is as fast as the spool takes it.
-    #[serde(default = "real_time")]
-    pub speed: f64,
-    /// What is done to the recorded times.
-    #[serde(default)]
-    pub shift: Shift,
-    /// Whether the agent stops when the recording is over and every batch has its receipt.
-    #[serde(default)]
-    pub exit_at_end: bool,
-}
-
-/// How recorded times are moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shift {
-    /// As recorded.
-    #[default]
-    None,
-    /// The first advertisement is stamped with the moment the recording is opened.
-    StartsNow,
-    /// The last advertisement is stamped with the moment the recording is opened.
-    EndsNow,
-}
-
-/// `[scanner]` with `kind = "simulated"`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SimulatedConfig {
-    /// The same seed gives the same air.
-    pub seed: u64,
-    /// How many senders there are.
-    pub identifiers: u32,
-    /// Advertisements a second, all senders together.
-    pub per_second: f64,
 }
 
 /// `[batches]`: how pings are grouped.
@@ -227,12 +162,16 @@ impl Config {
     /// Checks what types cannot: ranges, and that there is exactly one secret.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = |holds: bool, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) };
-        self.device.validate(check)?;
+        self.device.validate(&self.link, check)?;
         self.link.validate(check)?;
         self.scanner.validate(check)?;
         self.batches.validate(check)?;
         self.spool.validate(check)?;
         self.commands.validate(check)?;
+        check(
+            self.privacy.pseudonyms != Pseudonyms::Required || !self.commands.require_signature,
+            "`pseudonyms = \"required\"` takes its key from the desired twin, which `require_signature` does not follow",
+        )?;
         self.appliance.as_ref().map_or(Ok(()), |appliance| appliance.validate(check))
     }
 
@@ -245,60 +184,19 @@ impl Config {
 impl DeviceConfig {
     fn validate(
         &self,
+        link: &LinkConfig,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
+        // A certificate that names the device is enough.
+        let is_certified = link.certificate.is_some() && self.secret.is_none() && self.secret_file.is_none();
         check(
-            self.secret.is_some() != self.secret_file.is_some(),
+            is_certified || self.secret.is_some() != self.secret_file.is_some(),
             "[device] needs either `secret` or `secret_file`, and not both",
         )?;
         check(
             self.secret.as_ref().is_none_or(Secret::is_presentable),
             "the secret is empty or no single word",
         )
-    }
-}
-
-impl LinkConfig {
-    /// The silence after which the connection is tried.
-    pub fn keep_alive(&self) -> Duration {
-        Duration::from_secs(self.keep_alive_s.into())
-    }
-
-    fn validate(
-        &self,
-        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
-    ) -> Result<(), ConfigError> {
-        check(!self.host.is_empty() && self.port != 0, "[link] needs a host and a port")?;
-        check((5..=3_600).contains(&self.keep_alive_s), "`keep_alive_s` is 5 to 3600")?;
-        check((1..=1_024).contains(&self.window), "`window` is 1 to 1024 batches")?;
-        check(self.receipt_deadline_ms >= 100, "`receipt_deadline_ms` is 100 or more")?;
-        check(
-            self.backoff_min_ms >= 1 && self.backoff_min_ms <= self.backoff_max_ms,
-            "`backoff_min_ms` is at least 1 and not above `backoff_max_ms`",
-        )
-    }
-}
-
-impl ScannerConfig {
-    /// Whether the agent stops when there is nothing more to hear and to deliver.
-    pub fn exit_at_end(&self) -> bool {
-        matches!(self, Self::Replay(ReplayConfig { exit_at_end: true, .. }))
-    }
-
-    fn validate(
-        &self,
-        check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
-    ) -> Result<(), ConfigError> {
-        match self {
-            Self::Replay(replay) => check(
-                replay.speed == 0.0 || (0.001..=1e6).contains(&replay.speed),
-                "`speed` is 0, or 0.001 to 1000000",
-            ),
-            Self::Simulated(simulated) => {
-                check((1..=100_000).contains(&simulated.identifiers), "`identifiers` is 1 to 100000")?;
-                check((0.001..=100_000.0).contains(&simulated.per_second), "`per_second` is 0.001 to 100000")
-            }
-        }
     }
 }
 
@@ -330,28 +228,6 @@ impl SpoolConfig {
     }
 }
 
-impl Default for SimulatedConfig {
-    fn default() -> Self {
-        Self { seed: 1, identifiers: 20, per_second: 50.0 }
-    }
-}
-
-impl Default for LinkConfig {
-    fn default() -> Self {
-        Self {
-            host: "localhost".into(),
-            port: 1883,
-            keep_alive_s: 30,
-            window: 64,
-            window_bytes: 512 * 1024,
-            receipt_deadline_ms: 15_000,
-            backoff_min_ms: 500,
-            backoff_max_ms: 60_000,
-            quota_pause_ms: 30_000,
-        }
-    }
-}
-
 impl Default for BatchesConfig {
     fn default() -> Self {
         Self { interval_ms: 2_000, max_pings: MAX_PINGS }
@@ -372,10 +248,6 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".into() }
     }
-}
-
-fn real_time() -> f64 {
-    1.0
 }
 
 #[cfg(test)]

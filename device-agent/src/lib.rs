@@ -11,30 +11,35 @@
 //!    +------ acks, reported state
 //! ```
 //!
-//! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread and nothing
-//! needs a database. Invariants:
+//! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread, the Bluetooth
+//! adapter on another, and nothing needs a database. Invariants:
 //!
 //! - nothing is sent that is not on disk first, and nothing is deleted without a receipt, unless room runs out;
 //! - each command is run once at most, and nothing is told of one that is not on disk first;
 //! - whatever waits counts elapsed time, so a jump of the wall clock changes stamps and nothing else;
-//! - the secret is shown to the broker and to nobody else.
+//! - the secret is shown to the broker and to nobody else, and the key of pseudonyms to nobody at all.
 
 pub mod aggregate;
 pub mod appliance;
+pub mod check;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod health;
 pub mod journal;
 pub mod link;
+pub mod notify;
+pub mod privacy;
 pub mod reckoning;
 pub mod scan;
 pub mod signature;
 pub mod spool;
 
 mod agent;
+mod backoff;
 mod durable;
 mod record;
 
-pub use agent::{AgentError, Summary, run};
+pub use agent::{AgentError, Summary, run, run_notifying};
 pub use clock::Clock;
 pub use config::Config;

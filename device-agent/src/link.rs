@@ -5,24 +5,30 @@
 //! nothing of the old connection is carried over. A PUBACK is not a receipt: only a receipt takes a batch out of the
 //! spool, whichever broker stands between.
 
-mod backoff;
 mod connection;
 mod receipt;
+mod tls;
+mod trial;
 mod window;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Batch, DeviceId, Receipt, Topic};
+use protocol::{Batch, Desired, DeviceId, Receipt, Topic};
+use rustls::ClientConfig;
 use tracing::{debug, info, warn};
 
 use crate::Clock;
+use crate::backoff::Backoff;
 use crate::commands::{Commands, Message};
 use crate::config::{DeviceConfig, LinkConfig};
 use crate::spool::{Held, Spool, SpoolError};
 
-use backoff::Backoff;
 use connection::{Connection, News, Tag};
 use window::Window;
+
+pub use tls::{TlsError, client_config};
+pub use trial::{TrialError, try_sign_in};
 
 /// How long sending rests after the spool or the connection's queue would not give or take a batch.
 const REST: Duration = Duration::from_secs(1);
@@ -35,6 +41,7 @@ const STEADY: Duration = Duration::from_mins(1);
 pub struct Link {
     device: DeviceConfig,
     config: LinkConfig,
+    tls: Option<Arc<ClientConfig>>,
     state: State,
     window: Window,
     backoff: Backoff,
@@ -75,17 +82,19 @@ enum State {
 pub struct Event(News);
 
 impl Link {
-    /// A link that connects when it is first [worked](Link::work). The seed spreads the waits of a fleet.
-    pub fn new(device: DeviceConfig, config: LinkConfig, seed: u64) -> Self {
-        Self {
+    /// A link that connects when it is first [worked](Link::work). The seed spreads the waits of a fleet. Files of
+    /// certificates are read now, and what is wrong with them is the only error.
+    pub fn new(device: DeviceConfig, config: LinkConfig, seed: u64) -> Result<Self, TlsError> {
+        Ok(Self {
+            tls: client_config(&config)?,
             window: Window::new(&config),
-            backoff: Backoff::new(&config, seed),
+            backoff: Backoff::new(config.backoff_min_ms, config.backoff_max_ms, seed),
             state: State::Apart(Duration::ZERO),
             rest_until: Duration::ZERO,
             counters: Counters::default(),
             device,
             config,
-        }
+        })
     }
 
     /// Does what is due: connects, sends again what waited too long, sends what the window has room for.
@@ -96,7 +105,7 @@ impl Link {
         match self.state {
             State::Apart(until) if now < until => Some(until),
             State::Apart(_) => {
-                self.state = State::Joining(Connection::open(&self.device, &self.config));
+                self.state = State::Joining(Connection::open(&self.device, &self.config, self.tls.clone()));
                 None
             }
             State::Joining(_) => None,
@@ -147,8 +156,14 @@ impl Link {
         None
     }
 
-    /// Takes in an event.
-    pub fn take(&mut self, event: Event, spool: &mut Spool, commands: &mut Commands, clock: &Clock) {
+    /// Takes in an event. Returns the desired twin that came with it, if it is to be followed.
+    pub fn take(
+        &mut self,
+        event: Event,
+        spool: &mut Spool,
+        commands: &mut Commands,
+        clock: &Clock,
+    ) -> Option<Desired> {
         match event.0 {
             News::Joined => {
                 self.joined(clock);
@@ -161,12 +176,13 @@ impl Link {
                 self.counters.commands += 1;
                 commands.take(command, &body, clock);
             }
-            News::Desired(body) => commands.desire(&body),
+            News::Desired(body) => return commands.desire(&body),
             News::Lost(why) => {
                 self.lost(&why, clock);
                 commands.parted();
             }
         }
+        None
     }
 
     /// Says goodbye; what was on its way stays in the spool.

@@ -81,6 +81,12 @@ impl Reckoning {
         (server.since(own) <= BEHIND.as_millis() as i64).then(|| server.max(own))
     }
 
+    /// How far the own clock is behind what the server said on this connection, at least, in milliseconds; negative if
+    /// it is ahead of that, which a message that was under way for long shows too. None if it said nothing.
+    pub fn behind_ms(&self, clock: &Clock) -> Option<i64> {
+        Some(self.server(clock)?.since(clock.now()))
+    }
+
     /// What the server's clock shows by now at least, if what it said is so.
     fn server(&self, clock: &Clock) -> Option<Timestamp> {
         let (heard, at) = self.heard?;
@@ -135,6 +141,7 @@ mod tests {
         );
         reckoning.hear(NOON.plus(5_001), &clock);
         assert_eq!(reckoning.now(&clock), None);
+        assert_eq!(reckoning.behind_ms(&clock), Some(5_001));
         // What was heard goes on with the time that passes; a set clock helps.
         manual.advance(Duration::from_mins(1));
         assert_eq!(reckoning.now(&clock), None);

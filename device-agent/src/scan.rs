@@ -1,5 +1,6 @@
 //! Where advertisements come from.
 
+mod bluetooth;
 mod replay;
 mod simulated;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use protocol::{Identifier, Timestamp};
 
+pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, explain, try_adapter};
 pub use replay::Replay;
 pub use simulated::Simulated;
 
@@ -26,9 +28,11 @@ pub struct Heard {
     pub tx: Option<i8>,
 }
 
-/// A source of advertisements. The Bluetooth radio will be a variant of its own.
+/// A source of advertisements.
 #[derive(Debug)]
 pub enum Scanner {
+    /// A Bluetooth adapter.
+    Bluetooth(Bluetooth),
     /// A recording.
     Replay(Replay),
     /// Made up from a seed.
@@ -38,6 +42,9 @@ pub enum Scanner {
 /// Why a scanner cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
+    /// The system gives no thread for the adapter.
+    #[error("there can be no thread for the adapter")]
+    Thread(#[source] std::io::Error),
     /// The recording cannot be read.
     #[error("the recording {} cannot be read", path.display())]
     Recording {
@@ -49,9 +56,13 @@ pub enum ScanError {
 }
 
 impl Scanner {
-    /// The scanner that the configuration asks for. A recording is opened, and read once when its times are shifted.
-    pub fn open(config: &ScannerConfig, clock: &Clock) -> Result<Self, ScanError> {
+    /// The scanner that the configuration asks for. A recording is opened, and read once when its times are shifted; an
+    /// adapter is waited for, and the seed spreads the waits.
+    pub fn open(config: &ScannerConfig, clock: &Clock, seed: u64) -> Result<Self, ScanError> {
         match config {
+            ScannerConfig::Bluetooth(bluetooth) => {
+                Bluetooth::open(bluetooth, clock, seed).map(Self::Bluetooth).map_err(ScanError::Thread)
+            }
             ScannerConfig::Replay(replay) => Replay::open(replay, clock).map(Self::Replay),
             ScannerConfig::Simulated(simulated) => Ok(Self::Simulated(Simulated::new(simulated, clock))),
         }
@@ -62,6 +73,7 @@ impl Scanner {
     /// May be dropped while it waits: nothing is lost, the next call goes on from there.
     pub async fn next(&mut self, clock: &Clock) -> Result<Option<Heard>, ScanError> {
         match self {
+            Self::Bluetooth(bluetooth) => Ok(Some(bluetooth.next().await)),
             Self::Replay(replay) => replay.next(clock).await,
             Self::Simulated(simulated) => Ok(Some(simulated.next(clock).await)),
         }
@@ -72,7 +84,23 @@ impl Scanner {
     pub fn is_patient(&self) -> bool {
         match self {
             Self::Replay(replay) => replay.is_patient(),
-            Self::Simulated(_) => false,
+            Self::Bluetooth(_) | Self::Simulated(_) => false,
+        }
+    }
+
+    /// How its adapter is, if it has one.
+    pub fn adapter(&self) -> Option<AdapterStatus> {
+        match self {
+            Self::Bluetooth(bluetooth) => Some(bluetooth.status()),
+            Self::Replay(_) | Self::Simulated(_) => None,
+        }
+    }
+
+    /// What beacons said of themselves since this was asked last; of each the latest.
+    pub fn telemetry(&self) -> Vec<Telemetry> {
+        match self {
+            Self::Bluetooth(bluetooth) => bluetooth.telemetry(),
+            Self::Replay(_) | Self::Simulated(_) => Vec::new(),
         }
     }
 }

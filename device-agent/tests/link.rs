@@ -333,3 +333,34 @@ async fn a_command_that_a_power_cut_interrupted_is_not_run_again() {
     }
     assert_eq!(agent.stop().await.commands.done, 1);
 }
+
+#[tokio::test]
+async fn a_key_in_the_desired_twin_gives_pseudonyms_and_is_told_to_nobody() {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let world = World::start().await;
+    let (mut orders, mut platform) = (world.orders().await, world.platform().await);
+    let mut agent = world.agent(World::simulate);
+    let whole = orders.reported().await;
+    assert_eq!(whole["privacy"], json!({"pseudonyms": false, "identifiers": null, "fingerprint": null}));
+    assert!(whole["health"]["memory_percent"].is_u64(), "{whole}");
+    let is_pseudonym =
+        |message: &Message| message.batch.pings.iter().all(|ping| ping.id.to_string().starts_with("app:"));
+    platform.take_until(|message| !is_pseudonym(message)).await;
+    orders.desire(1, json!({"privacy": {"key": KEY}})).await;
+    let reported = orders.reported().await;
+    assert_eq!(reported["privacy"]["pseudonyms"], true);
+    assert!(!reported.to_string().contains(KEY));
+    platform.take_until(is_pseudonym).await;
+    agent.stop().await;
+
+    // After a restart nothing goes out under its own name, before the desired twin came again.
+    agent = world.agent(|config| {
+        World::simulate(config);
+        config.spool.dir.push("another");
+        std::fs::create_dir_all(&config.spool.dir).expect("a directory");
+        let order = config.spool.dir.with_file_name("privacy.json");
+        std::fs::copy(order, config.spool.dir.join("privacy.json")).expect("the key");
+    });
+    assert!(platform.take(3).await.iter().all(is_pseudonym));
+    agent.stop().await;
+}

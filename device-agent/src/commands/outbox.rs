@@ -110,7 +110,7 @@ impl Outbox {
             }
             let message = match post {
                 Post::Whole => Some(Message::Reported(whole.clone())),
-                Post::Changed(patch) => Some(Message::Reported(current(patch, state))),
+                Post::Changed(patch) => Some(Message::Reported(current(patch, whole))),
                 Post::TurnedAway(id, ack) => Some(Message::Ack(*id, ack.clone())),
                 Post::Answer(id) => journal
                     .get(*id)

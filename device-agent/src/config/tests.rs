@@ -19,9 +19,66 @@ fn the_shipped_example_says_the_defaults() {
     assert_eq!(config.link, LinkConfig { host: "promenade.example".into(), ..LinkConfig::default() });
     assert_eq!(config.batches, BatchesConfig::default());
     assert_eq!(config.spool, SpoolConfig::default());
-    assert_eq!(config.log, LogConfig::default());
+    assert_eq!((config.log, config.privacy), (LogConfig::default(), PrivacyConfig::default()));
     assert_eq!((config.commands, config.appliance), (CommandsConfig::default(), None));
     assert_eq!(config.device.secret_file.as_deref(), Some(Path::new("/etc/promenade-agent/secret")));
+}
+
+/// What is commented out in the example, read.
+#[test]
+fn the_example_of_an_adapter_says_the_defaults() {
+    let (_, rest) = EXAMPLE.split_once("# kind = \"bluetooth\"").unwrap();
+    let (lines, _) = rest.split_once("\n\n").unwrap();
+    let table: BluetoothConfig = toml::from_str(&lines.replace("\n# ", "\n")).unwrap();
+    assert_eq!(table, BluetoothConfig { adapter: Some("hci0".into()), ..BluetoothConfig::default() });
+}
+
+#[test]
+fn an_adapter_is_checked_and_may_be_set_by_variables() {
+    let bluetooth = |lines: &str, variables: &[(&str, &str)]| {
+        let (before, rest) = EXAMPLE.split_once("kind = \"simulated\"").unwrap();
+        let (_, after) = rest.split_once("[batches]").unwrap();
+        let text = format!("{before}kind = \"bluetooth\"\n{lines}\n[batches]{after}");
+        let variables =
+            variables.iter().map(|(name, value)| (format!("PROMENADE_AGENT_{name}"), (*value).to_owned()));
+        let config = Config::parse(&text, variables).map_err(|error| error.to_string())?;
+        config.validate().map_err(|error| error.to_string())?;
+        match config.scanner {
+            ScannerConfig::Bluetooth(config) => Ok::<_, String>(config),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(bluetooth("", &[]), Ok(BluetoothConfig::default()));
+    assert_eq!(bluetooth("", &[("SCANNER_ADAPTER", "hci1")]).unwrap().adapter.as_deref(), Some("hci1"));
+    assert_eq!(bluetooth("", &[("SCANNER_MIN_RSSI", "-85")]).unwrap().min_rssi, -85);
+    for (lines, sentence) in [
+        ("adapter = \"left\"", "`adapter` is `hci` and a number"),
+        ("formats = []", "`formats` names at least one"),
+        ("formats = [\"morse\"]", "unknown variant `morse`"),
+        ("min_rssi = 21", "`min_rssi` is -127 to 20 dBm"),
+        ("silence_ms = 1", "`silence_ms` is 100 to 86400000"),
+        ("retry_min_ms = 99999", "`retry_min_ms` is at least 1"),
+        ("colour = 1", "unknown field `colour`"),
+    ] {
+        let error = bluetooth(lines, &[]).unwrap_err();
+        assert!(error.contains(sentence), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn tls_and_pseudonyms_are_checked() {
+    let files = [("LINK_CERTIFICATE", "/c.pem"), ("LINK_KEY", "/k.pem")];
+    assert!(with(&files).unwrap_err().to_string().contains("need `tls = true`"));
+    assert!(with(&[("LINK_TLS", "true"), files[0]]).unwrap_err().to_string().contains("need each other"));
+    let certified = with(&[("LINK_TLS", "true"), files[0], files[1]]).unwrap();
+    let alone = DeviceConfig { secret_file: None, ..certified.device.clone() };
+    Config { device: alone, ..certified }.validate().expect("a certificate is enough");
+    let config = with(&[("PRIVACY_PSEUDONYMS", "required")]).unwrap();
+    assert_eq!(config.privacy.pseudonyms, Pseudonyms::Required);
+    let key = toml::toml! { trusted_keys = ["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"] };
+    let signed = CommandsConfig { require_signature: true, ..key.try_into().unwrap() };
+    let error = Config { commands: signed, ..config }.validate().unwrap_err().to_string();
+    assert!(error.contains("does not follow"), "nobody would give it a key: {error}");
 }
 
 /// What is commented out in the example, read.

@@ -10,14 +10,15 @@ use rumqttc::v5::mqttbytes::v5::{
     ConnectProperties, Filter, Packet, PubAckReason, PublishProperties, SubAck, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
-use rumqttc::{NetworkOptions, Outgoing};
+use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
+use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::{client_id, receipt};
 use crate::commands;
-use crate::config::{DeviceConfig, LinkConfig, Secret};
+use crate::config::{DeviceConfig, LinkConfig};
 
 /// Most bytes of a packet from the platform: a receipt that lists every ping of a full window fits.
 const MAX_INCOMING: u32 = 1024 * 1024;
@@ -71,8 +72,8 @@ pub(super) enum News {
 
 impl Connection {
     /// Begins to connect, sign in and subscribe.
-    pub(super) fn open(device: &DeviceConfig, link: &LinkConfig) -> Self {
-        let options = options(device, link);
+    pub(super) fn open(device: &DeviceConfig, link: &LinkConfig, tls: Option<Arc<ClientConfig>>) -> Self {
+        let options = options(client_id(device.id), device, link, tls);
         // Room for the window, its repeats, answers, the subscription and the goodbye.
         let (client, eventloop) = AsyncClient::new(options, 2 * usize::from(link.window) + ANSWERS + 2);
         let (sender, news) = mpsc::channel(16);
@@ -134,14 +135,25 @@ impl Drop for Connection {
     }
 }
 
-fn options(device: &DeviceConfig, link: &LinkConfig) -> MqttOptions {
-    let mut options = MqttOptions::new(client_id(device.id), link.host.as_str(), link.port);
+/// How a device signs in: with its id and secret, or without a secret by its certificate alone.
+pub(super) fn options(
+    client_id: String,
+    device: &DeviceConfig,
+    link: &LinkConfig,
+    tls: Option<Arc<ClientConfig>>,
+) -> MqttOptions {
+    let mut options = MqttOptions::new(client_id, link.host.as_str(), link.port);
+    if let Some(secret) = &device.secret {
+        options.set_credentials(device.id.to_string(), secret.reveal());
+    }
+    if let Some(tls) = tls {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
+    }
     let mut network = NetworkOptions::new();
     network.set_tcp_nodelay(true);
     options
         .set_keep_alive(link.keep_alive())
         .set_clean_start(true)
-        .set_credentials(device.id.to_string(), device.secret.as_ref().map_or("", Secret::reveal))
         .set_connect_properties(ConnectProperties {
             max_packet_size: Some(MAX_INCOMING),
             ..empty_properties()

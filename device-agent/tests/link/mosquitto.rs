@@ -15,6 +15,8 @@ const MISSING: &str = "mosquitto and mosquitto_passwd are not installed: `cargo 
 /// A running or stopped broker; killed when dropped.
 pub(crate) struct Mosquitto {
     dir: PathBuf,
+    /// Lines of its configuration about the listener.
+    listener: String,
     pub(crate) port: u16,
     process: Option<Child>,
     /// All that was logged since the first start.
@@ -24,6 +26,11 @@ pub(crate) struct Mosquitto {
 impl Mosquitto {
     /// A broker in this directory that knows these names and passwords.
     pub(crate) async fn new(dir: &Path, users: &[(&str, &str)]) -> Self {
+        Self::with(dir, users, String::new()).await
+    }
+
+    /// As that, with these lines of configuration about its listener.
+    pub(crate) async fn with(dir: &Path, users: &[(&str, &str)], listener: String) -> Self {
         let passwords = dir.join("passwords");
         fs::write(&passwords, "").expect("a password file");
         for (name, password) in users {
@@ -32,7 +39,8 @@ impl Mosquitto {
             let status = status.unwrap_or_else(|error| missing(&error));
             assert!(status.success(), "mosquitto_passwd: {status}");
         }
-        let mut broker = Self { dir: dir.to_owned(), port: 0, process: None, log: watch::Sender::default() };
+        let dir = dir.to_owned();
+        let mut broker = Self { dir, listener, port: 0, process: None, log: watch::Sender::default() };
         broker.start().await;
         broker
     }
@@ -72,9 +80,10 @@ impl Mosquitto {
     async fn spawn(&mut self) -> bool {
         let config = self.dir.join("mosquitto.conf");
         let text = format!(
-            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}\nuser root\nlog_dest stderr\n\
+            "listener {} 127.0.0.1\n{}allow_anonymous false\npassword_file {}\nuser root\nlog_dest stderr\n\
              max_queued_messages 0\n",
             self.port,
+            self.listener,
             self.dir.join("passwords").display()
         );
         fs::write(&config, text).expect("a configuration file");

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use device_agent::config::{
-    ApplianceConfig, BatchesConfig, CommandsConfig, DeviceConfig, LinkConfig, LogConfig, ReplayConfig,
-    ScannerConfig, Secret, Shift, SimulatedConfig, SpoolConfig,
+    ApplianceConfig, BatchesConfig, CommandsConfig, DeviceConfig, LinkConfig, LogConfig, PrivacyConfig,
+    ReplayConfig, ScannerConfig, Secret, Shift, SimulatedConfig, SpoolConfig,
 };
 use device_agent::{AgentError, Clock, Config, Summary};
 use protocol::capability::OnOff;
@@ -92,6 +92,7 @@ impl World {
             }),
             // Batches are cut by their number of pings alone, so that a test knows what is in them.
             batches: BatchesConfig { interval_ms: 3_600_000, max_pings: 100 },
+            privacy: PrivacyConfig::default(),
             spool: SpoolConfig { dir: self.dir.path().join("spool"), ..SpoolConfig::default() },
             commands: CommandsConfig::default(),
             appliance: None,

@@ -8,10 +8,8 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::LinkConfig;
-
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     min_ms: u64,
     max_ms: u64,
     failures: u32,
@@ -19,29 +17,25 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(config: &LinkConfig, seed: u64) -> Self {
-        Self {
-            min_ms: config.backoff_min_ms,
-            max_ms: config.backoff_max_ms,
-            failures: 0,
-            rng: ChaCha8Rng::seed_from_u64(seed),
-        }
+    /// Waits below a bound that doubles from the first to the second, in milliseconds.
+    pub(crate) fn new(min_ms: u64, max_ms: u64, seed: u64) -> Self {
+        Self { min_ms, max_ms, failures: 0, rng: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The wait after one more failure.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let bound = self.min_ms.saturating_mul(1 << self.failures.min(32)).min(self.max_ms);
         self.failures = self.failures.saturating_add(1);
         Duration::from_millis(self.rng.random_range(0..=bound))
     }
 
     /// The next failure counts as the first.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// A wait between one and one and a half times `about`.
-    pub(super) fn around(&mut self, about: Duration) -> Duration {
+    pub(crate) fn around(&mut self, about: Duration) -> Duration {
         let ms = about.as_millis() as u64;
         Duration::from_millis(ms + self.rng.random_range(0..=ms / 2))
     }
@@ -53,10 +47,9 @@ mod tests {
 
     #[test]
     fn waits_are_spread_below_a_bound_that_doubles_to_the_maximum() {
-        let config = LinkConfig { backoff_min_ms: 100, backoff_max_ms: 1_500, ..LinkConfig::default() };
         let mut longest = [0; 8];
         for seed in 0..400 {
-            let mut backoff = Backoff::new(&config, seed);
+            let mut backoff = Backoff::new(100, 1_500, seed);
             for bound in &mut longest {
                 *bound = backoff.next().as_millis().max(*bound);
             }
@@ -71,7 +64,7 @@ mod tests {
     #[test]
     fn the_same_seed_waits_the_same() {
         let waits = |seed| {
-            let mut backoff = Backoff::new(&LinkConfig::default(), seed);
+            let mut backoff = Backoff::new(500, 60_000, seed);
             [(); 6].map(|()| backoff.next())
         };
         assert_eq!(waits(7), waits(7));

@@ -1,0 +1,165 @@
+//! What is wrong with an installation, in words for whoever stands before the device.
+//!
+//! Nothing is changed by it, and an agent at work is not disturbed.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Clock;
+use crate::config::{Config, ScannerConfig};
+use crate::health::Machine;
+use crate::link::{TrialError, try_sign_in};
+use crate::reckoning::Reckoning;
+use crate::scan::try_adapter;
+
+/// How long to listen for a first advertisement.
+const LISTENING: Duration = Duration::from_secs(10);
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub subject: &'static str,
+    /// How it is.
+    pub verdict: Verdict,
+    /// In words.
+    pub words: String,
+}
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// It works, and should be looked after.
+    Doubtful,
+    /// It does not work.
+    Wrong,
+}
+
+/// Looks at everything that an agent with this configuration needs.
+pub async fn check(path: &Path, variables: Vec<(String, String)>, clock: &Clock) -> Vec<Finding> {
+    let config = match Config::load(path, variables.clone()) {
+        Ok(config) => config,
+        Err(error) => {
+            let why = std::error::Error::source(&error).map_or(String::new(), |why| format!(" ({why})"));
+            return vec![wrong("configuration", format!("{}: {error}{why}", path.display()))];
+        }
+    };
+    let mut findings = vec![good("configuration", format!("{} can be read", path.display()))];
+    findings.extend(secret(path, variables));
+    findings.push(disk(&config));
+    findings.push(time(&config, clock));
+    findings.push(adapter(&config.scanner).await);
+    findings.push(server(&config).await);
+    findings
+}
+
+/// Whether somebody else can read the secret.
+fn secret(path: &Path, variables: Vec<(String, String)>) -> Option<Finding> {
+    let text = fs::read_to_string(path).ok()?;
+    let device = Config::parse(&text, variables).ok()?.device;
+    // The secret is in the configuration itself, or in a file of its own.
+    let file = device.secret_file.unwrap_or_else(|| path.to_owned());
+    let mode = fs::metadata(&file).ok()?.permissions().mode();
+    (mode & 0o007 != 0).then(|| {
+        doubtful("secret", format!("everybody on this machine can read it: chmod o-rwx {}", file.display()))
+    })
+}
+
+fn disk(config: &Config) -> Finding {
+    let dir = &config.spool.dir;
+    let shown = dir.display();
+    let attempt = dir.join("check.tmp");
+    match fs::write(&attempt, b"a check").and_then(|()| fs::remove_file(&attempt)) {
+        Ok(()) => {
+            let percent = Machine::this(dir).disk_percent().unwrap_or(0);
+            let words = format!("{shown} can be written, its disk is {percent} % full");
+            if percent >= 95 { doubtful("disk", words) } else { good("disk", words) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => doubtful(
+            "disk",
+            format!("{shown} is not there yet: the agent makes it if it may, or systemd does"),
+        ),
+        Err(error) => wrong("disk", format!("{shown} cannot be written by this user: {error}")),
+    }
+}
+
+fn time(config: &Config, clock: &Clock) -> Finding {
+    if Reckoning::new(config.commands.clock).own(clock).is_none() {
+        let words = "the clock was not set: pings are refused, and commands with a deadline; is there a network time \
+                     server (`timedatectl`)?";
+        return wrong("clock", words.into());
+    }
+    match Machine::this(&config.spool.dir).is_synchronized() {
+        Some(false) => doubtful("clock", "it can be right, but was not set over the network yet".into()),
+        _ => good("clock", "it can be right".into()),
+    }
+}
+
+async fn adapter(scanner: &ScannerConfig) -> Finding {
+    let ScannerConfig::Bluetooth(config) = scanner else {
+        return good("adapter", "none is needed, as nothing is heard by Bluetooth".into());
+    };
+    match try_adapter(config, LISTENING).await {
+        Ok(trial) if trial.heard => good("adapter", format!("{} hears something", trial.name)),
+        Ok(trial) => doubtful(
+            "adapter",
+            format!("{} scans, but heard nothing in {} s", trial.name, LISTENING.as_secs()),
+        ),
+        Err(sentence) => wrong("adapter", sentence),
+    }
+}
+
+async fn server(config: &Config) -> Finding {
+    let (host, port) = (&config.link.host, config.link.port);
+    match try_sign_in(&config.device, &config.link).await {
+        Ok(()) if config.link.tls => good("server", format!("{host}:{port} lets this device in, over TLS")),
+        Ok(()) => {
+            good("server", format!("{host}:{port} lets this device in; the way to it is not encrypted"))
+        }
+        Err(error) => {
+            let hint = match &error {
+                TrialError::Unreachable(_) => {
+                    "is its name right, and is there a network and no firewall between?"
+                }
+                TrialError::Tls(_) => "are `ca`, the host's name and the clock right?",
+                TrialError::Stranger(_) if config.link.tls => "is this the port with TLS, 8883 by custom?",
+                TrialError::Stranger(_) => "does this port need `tls = true`?",
+                TrialError::Silent => "is it the right port, and is there a firewall between?",
+                TrialError::Files(_) | TrialError::Refused(_) => "",
+            };
+            wrong(
+                "server",
+                format!("{host}:{port}: {error}{}{hint}", if hint.is_empty() { "" } else { "; " }),
+            )
+        }
+    }
+}
+
+fn good(subject: &'static str, words: String) -> Finding {
+    Finding { subject, verdict: Verdict::Good, words }
+}
+
+fn doubtful(subject: &'static str, words: String) -> Finding {
+    Finding { subject, verdict: Verdict::Doubtful, words }
+}
+
+fn wrong(subject: &'static str, words: String) -> Finding {
+    Finding { subject, verdict: Verdict::Wrong, words }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Good => "good",
+            Verdict::Doubtful => "look",
+            Verdict::Wrong => "WRONG",
+        };
+        write!(f, "{verdict:5}  {:13}  {}", self.subject, self.words)
+    }
+}

@@ -1,0 +1,150 @@
+//! How the device is: the part `health` of the reported state.
+//!
+//! Numbers are rounded to what somebody would act on, and told once a minute at most, if any of them is another. What
+//! changes the meaning (the adapter fails or is back, pings are lost, the clock is in doubt) is told within seconds.
+
+mod machine;
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use machine::Machine;
+
+use crate::scan::{AdapterState, AdapterStatus};
+
+/// The name of the part of the twin.
+pub const PART: &str = "health";
+
+/// The least time between two reports of numbers.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// The least time between two reports of any kind, so that what flaps does not flood.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What the agent knows of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Advertisements heard since the start.
+    pub heard: u64,
+    /// Bytes in the spool.
+    pub spool_bytes: u64,
+    /// Pings and advertisements lost since the start, for want of room or time.
+    pub lost: u64,
+    /// Advertisements forgotten as there is no key to hide them with.
+    pub withheld: u64,
+    /// Whether the own clock can be right and nothing contradicts it.
+    pub clock_known: bool,
+    /// How far it is behind what the platform said on this connection, at least, in milliseconds.
+    pub clock_behind_ms: Option<i64>,
+    /// The adapter, where there is one.
+    pub adapter: Option<AdapterStatus>,
+}
+
+/// Looks after the device.
+#[derive(Debug)]
+pub struct Health {
+    machine: Machine,
+    /// What was counted at the last look, and when.
+    last: Option<(Duration, u64)>,
+    reported: Option<(Value, Meaning)>,
+    reported_at: Duration,
+}
+
+/// What is told at once when it changes.
+#[derive(Clone, Debug, PartialEq)]
+struct Meaning {
+    adapter: Option<(Option<String>, bool)>,
+    lost: bool,
+    withheld: bool,
+    clock_known: bool,
+}
+
+impl Health {
+    /// Looks at this machine, and at the disk that holds this directory.
+    pub fn new(spool: &Path) -> Self {
+        Self::of(Machine::this(spool))
+    }
+
+    /// Looks at a machine.
+    pub fn of(machine: Machine) -> Self {
+        Self { machine, last: None, reported: None, reported_at: Duration::ZERO }
+    }
+
+    /// When it looks next, in elapsed time.
+    pub fn due(&self) -> Duration {
+        if self.last.is_none() { Duration::ZERO } else { self.reported_at + PERIOD }
+    }
+
+    /// The whole part, if it is to be reported now.
+    pub fn look(&mut self, facts: &Facts, elapsed: Duration) -> Option<Value> {
+        let meaning = Meaning {
+            adapter: facts.adapter.as_ref().map(|adapter| {
+                // While it begins anew it is neither well nor ill.
+                (adapter.name.clone(), adapter.state == AdapterState::Failing)
+            }),
+            lost: facts.lost > 0,
+            withheld: facts.withheld > 0,
+            clock_known: facts.clock_known,
+        };
+        if let Some((_, before)) = &self.reported {
+            let wait = if *before == meaning { PERIOD } else { PAUSE };
+            if elapsed < self.reported_at + wait {
+                return None;
+            }
+        }
+        let health = self.read(facts, elapsed);
+        self.last = Some((elapsed, facts.heard));
+        self.reported_at = elapsed;
+        let is_news = self.reported.as_ref().is_none_or(|(before, _)| *before != health);
+        self.reported = Some((health.clone(), meaning));
+        is_news.then_some(health)
+    }
+
+    fn read(&mut self, facts: &Facts, elapsed: Duration) -> Value {
+        let per_second = self.last.and_then(|(at, heard)| {
+            let seconds = elapsed.saturating_sub(at).as_secs_f64();
+            (seconds > 0.0).then(|| two_digits((facts.heard - heard) as f64 / seconds))
+        });
+        let adapter = facts.adapter.as_ref().map(|adapter| {
+            json!({
+                "name": adapter.name,
+                "state": adapter.state.as_str(),
+                "restarts": adapter.restarts,
+                "failures": adapter.failures,
+            })
+        });
+        json!({
+            "cpu_percent": self.machine.cpu_percent(),
+            "temperature_c": self.machine.celsius(),
+            "memory_percent": self.machine.memory_percent(),
+            "agent_memory_mb": self.machine.own_memory_mb(),
+            "disk_percent": self.machine.disk_percent(),
+            "heard_per_s": per_second,
+            "spool_kb": facts.spool_bytes.div_ceil(1024),
+            "lost": facts.lost,
+            "withheld": facts.withheld,
+            "clock": {
+                "known": facts.clock_known,
+                "behind_ms": facts.clock_behind_ms,
+                "synchronized": self.machine.is_synchronized(),
+            },
+            "adapter": adapter,
+        })
+    }
+}
+
+/// A rate to two digits, which is as much as it means.
+fn two_digits(rate: f64) -> f64 {
+    if rate <= 0.0 {
+        return 0.0;
+    }
+    let unit = 10_f64.powi(rate.log10().floor() as i32 - 1);
+    let rounded = (rate / unit).round() * unit;
+    // Dividing and multiplying leaves traces such as 0.30000000000000004.
+    (rounded * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests;

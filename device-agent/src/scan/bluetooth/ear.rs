@@ -1,0 +1,188 @@
+//! From what BlueZ says of an address to advertisements with an identifier.
+//!
+//! BlueZ tells level and data of one advertisement as two events, the level first, and of what sends no data the level
+//! alone. So the level is kept for the data that follow it, and an address that is known to send no frame of a beacon is
+//! heard by its level.
+
+use std::time::Duration;
+
+use protocol::beacon::{BeaconError, Frame};
+use protocol::{Identifier, Timestamp};
+
+use crate::config::{BluetoothConfig, Format};
+use crate::scan::Heard;
+
+use super::book::{Address, Book, Manner};
+use super::telemetry::Telemetry;
+
+/// Now, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    pub(super) elapsed: Duration,
+}
+
+/// What is heard at once.
+#[derive(Debug, Default)]
+pub(super) struct Catch {
+    pub(super) heard: Vec<Heard>,
+    pub(super) telemetry: Vec<Telemetry>,
+}
+
+/// What BlueZ says of an address that it shows for the first time.
+#[derive(Debug)]
+pub(super) struct Newcomer<F> {
+    pub(super) random: bool,
+    pub(super) rssi: Option<i16>,
+    pub(super) frames: F,
+}
+
+/// What is listened for, and to whom.
+#[derive(Debug)]
+pub(super) struct Ear {
+    book: Book,
+    formats: Vec<Format>,
+    prefixes: Vec<String>,
+    min_rssi: i8,
+}
+
+impl Ear {
+    pub(super) fn new(config: &BluetoothConfig) -> Self {
+        Self {
+            book: Book::new(config.forget()),
+            formats: config.formats.clone(),
+            prefixes: config.prefixes.iter().map(|prefix| prefix.to_lowercase()).collect(),
+            min_rssi: config.min_rssi,
+        }
+    }
+
+    /// Whether BlueZ must be asked what kind of address it is, as nothing can be reported of it before.
+    pub(super) fn wonders(&self, address: Address) -> bool {
+        let by_address = self.wants(Format::Ble) || self.wants(Format::EddystoneUrl);
+        by_address && self.book.get(address).is_none_or(|entry| entry.random.is_none())
+    }
+
+    /// What kind of address it is.
+    pub(super) fn learn(&mut self, address: Address, random: bool, now: Moment) {
+        self.book.hear(address, now.elapsed).random = Some(random);
+    }
+
+    /// An address that BlueZ shows for the first time, with all that it knows.
+    pub(super) fn meet(
+        &mut self,
+        address: Address,
+        newcomer: Newcomer<impl Iterator<Item = Result<Frame, BeaconError>>>,
+        now: Moment,
+        catch: &mut Catch,
+    ) {
+        let entry = self.book.hear(address, now.elapsed);
+        entry.random = Some(newcomer.random);
+        // Known to BlueZ from some other time, and not heard now.
+        let Some(rssi) = newcomer.rssi.and_then(level) else { return };
+        entry.rssi = Some(rssi);
+        self.frames(address, newcomer.frames, now, catch);
+        if self.book.hear(address, now.elapsed).manner == Manner::Unknown {
+            self.plain(address, now, catch);
+        }
+    }
+
+    /// A level at which an address was heard; the data that came with it, if any, follow.
+    pub(super) fn level(&mut self, address: Address, rssi: i16, now: Moment, catch: &mut Catch) {
+        let entry = self.book.hear(address, now.elapsed);
+        let is_second = entry.rssi.is_some();
+        entry.rssi = level(rssi);
+        match entry.manner {
+            Manner::Plain => self.plain(address, now, catch),
+            // One level without a frame after it is enough to know.
+            Manner::Unknown if is_second => self.plain(address, now, catch),
+            Manner::Beacon | Manner::Unknown => {}
+        }
+    }
+
+    /// Frames that an address sent, at the level that was told before.
+    pub(super) fn frames(
+        &mut self,
+        address: Address,
+        frames: impl Iterator<Item = Result<Frame, BeaconError>>,
+        now: Moment,
+        catch: &mut Catch,
+    ) {
+        for frame in frames.flatten() {
+            let entry = self.book.hear(address, now.elapsed);
+            entry.manner = Manner::Beacon;
+            let (rssi, random) = (entry.rssi, entry.random);
+            let format = format_of(&frame);
+            if !self.formats.contains(&format) {
+                continue;
+            }
+            let id = match &frame {
+                Frame::Tlm(_) => self.book.get(address).and_then(|entry| entry.id.clone()),
+                Frame::Url(_) => random.map(|random| Identifier::Ble { address, random }),
+                _ => frame.identifier(),
+            };
+            let Some(id) = id.filter(|id| self.is_of_interest(id)) else { continue };
+            if let Frame::Tlm(tlm) = &frame {
+                catch.telemetry.push(Telemetry { id: id.clone(), at: now.at, tlm: *tlm });
+            } else {
+                self.book.hear(address, now.elapsed).id = Some(id.clone());
+            }
+            self.report(id, rssi, frame.tx(), now, catch);
+        }
+    }
+
+    /// Somebody who sends no frame of a beacon.
+    fn plain(&mut self, address: Address, now: Moment, catch: &mut Catch) {
+        let entry = self.book.hear(address, now.elapsed);
+        entry.manner = Manner::Plain;
+        let (rssi, random) = (entry.rssi, entry.random);
+        if self.wants(Format::Ble)
+            && let Some(random) = random
+            && let id = (Identifier::Ble { address, random })
+            && self.is_of_interest(&id)
+        {
+            self.report(id, rssi, None, now, catch);
+        }
+    }
+
+    fn report(&self, id: Identifier, rssi: Option<i8>, tx: Option<i8>, now: Moment, catch: &mut Catch) {
+        if let Some(rssi) = rssi.filter(|&rssi| rssi >= self.min_rssi) {
+            catch.heard.push(Heard { id, rssi, at: now.at, tx });
+        }
+    }
+
+    fn wants(&self, format: Format) -> bool {
+        self.formats.contains(&format)
+    }
+
+    fn is_of_interest(&self, id: &Identifier) -> bool {
+        if self.prefixes.is_empty() {
+            return true;
+        }
+        let text = id.to_string();
+        self.prefixes.iter().any(|prefix| text.starts_with(prefix.as_str()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+/// A level that can be one: 127 says that it is not known (Core Specification 5.4, volume 4 part E section 7.7.65.2).
+fn level(rssi: i16) -> Option<i8> {
+    i8::try_from(rssi).ok().filter(|rssi| (-127..=20).contains(rssi))
+}
+
+fn format_of(frame: &Frame) -> Format {
+    match frame {
+        Frame::IBeacon(_) => Format::Ibeacon,
+        Frame::Uid(_) => Format::EddystoneUid,
+        Frame::Url(_) => Format::EddystoneUrl,
+        Frame::Tlm(_) => Format::EddystoneTlm,
+        Frame::Eid(_) => Format::EddystoneEid,
+        Frame::AltBeacon(_) => Format::Altbeacon,
+    }
+}
+
+#[cfg(test)]
+mod tests;
