@@ -160,23 +160,25 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended; whether
-    /// this one had not.
+    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended, nor to
+    /// one that another grant allows by now; whether it was this that ended it.
     pub async fn end_assistant_link(
         &self,
         organization: OrganizationId,
         account: AccountId,
         assistant: Assistant,
+        grant: GrantId,
         state: LinkState,
         now: Timestamp,
     ) -> Result<bool> {
-        const SQL: &str = "UPDATE assistant_links SET state = $4, tokens = NULL, changed_at = $5
-            WHERE organization = $1 AND account = $2 AND assistant = $3 AND state = 'linked'";
+        const SQL: &str = "UPDATE assistant_links SET state = $5, tokens = NULL, changed_at = $6
+            WHERE organization = $1 AND account = $2 AND assistant = $3 AND grant_id = $4 AND state = 'linked'";
         let mut tx = self.begin().await?;
         let ended = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(organization.as_uuid())
             .bind(account.as_uuid())
             .bind(assistant.as_str())
+            .bind(grant.as_uuid())
             .bind(state.as_str())
             .bind(now.0)
             .execute(db)
