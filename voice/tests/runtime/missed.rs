@@ -1,7 +1,7 @@
 //! What happened while nobody could tell it, and what assistants are told of it after the next start.
 
 use serde_json::{Value, json};
-use store::{Assistant, DevicePatch};
+use store::{Assistant, Change, DevicePatch, LinkState, RevokedWhy};
 
 use crate::alexa::accept_grant;
 use crate::assistants::{Call, EVENTS, REPORT, SYNC};
@@ -74,7 +74,7 @@ async fn what_alexa_did_not_take_before_a_stop_is_told_after_the_next_start() {
         world.assistants.will_answer(EVENTS, 503, json!({}));
     }
     world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
-    world.live.changed(store::Change::Device(first));
+    world.live.changed(Change::Device(first));
     world.assistants.wait(EVENTS, before + 1).await;
     world.halt().await;
     world.assistants.will_answer_no_more();
@@ -98,7 +98,7 @@ async fn what_alexa_refused_is_told_again_after_the_next_start_whatever_it_took_
     world.set_time(NOW.plus(LATER_MS));
     world.assistants.will_answer(EVENTS, 400, json!({}));
     world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
-    world.live.changed(store::Change::Device(first));
+    world.live.changed(Change::Device(first));
     let failed = "reports_total{assistant=\"alexa\",outcome=\"failed\"}";
     world.wait_for_count(failed, 1).await;
     world.set_time(NOW.plus(2 * LATER_MS));
@@ -110,6 +110,34 @@ async fn what_alexa_refused_is_told_again_after_the_next_start_whatever_it_took_
     world.begin_again();
     wait_for_descriptions(&world, 3).await;
     assert_eq!(gone(&world), [json!(first.to_string()), json!(first.to_string())], "refused, and told again");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn alexa_is_told_what_went_while_the_account_was_disabled() {
+    let world = World::new().await;
+    let (first, _) = (world.lamp("First").await, world.lamp("Second").await);
+    world.google("SYNC", json!({})).await;
+    accept_grant(&world).await;
+    wait_for_descriptions(&world, 1).await;
+    let links = world.store.assistant_links().await.unwrap();
+    let of_google = links.iter().find(|link| link.assistant == Assistant::Google).unwrap().grant;
+    world.store.disable_account(world.account, NOW).await.unwrap();
+    world.store.revoke_grant(world.organization, of_google, RevokedWhy::Unlinked, NOW).await.unwrap();
+    world.live.changed(Change::Account(world.account));
+    // Alexa's is looked at before that.
+    world.wait_for_link(Assistant::Google, LinkState::Unlinked).await;
+    world.set_time(NOW.plus(LATER_MS));
+    world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
+    world.live.changed(Change::Device(first));
+    assert_eq!(gone(&world), [] as [Value; 0]);
+    world.store.enable_account(world.account).await.unwrap();
+    world.live.changed(Change::Account(world.account));
+    while gone(&world).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gone(&world), [json!(first.to_string())]);
+    assert_eq!(world.link(Assistant::Alexa).await.state, LinkState::Linked);
     world.stop().await;
 }
 
