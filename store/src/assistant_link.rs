@@ -50,7 +50,8 @@ pub struct AssistantLink {
     pub tokens: Option<Vec<u8>>,
     /// When it was linked.
     pub linked_at: Timestamp,
-    /// When it ended. While it is linked: as of when the assistant knows what there is.
+    /// When it ended. While it is linked: as of when the assistant knows what there is; of Alexa that is never known better by
+    /// its coming, since it keeps what nobody tells it is gone.
     pub changed_at: Timestamp,
 }
 
@@ -88,9 +89,12 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, 'linked', $6, $6)
             ON CONFLICT (organization, account, assistant) DO NOTHING";
         const AGAIN: &str = "UPDATE assistant_links
-            SET grant_id = $4, venues = $5, state = 'linked', linked_at = $6, changed_at = $6
+            SET grant_id = $4, venues = $5, state = 'linked', linked_at = $6,
+                changed_at = CASE WHEN assistant = 'alexa' THEN changed_at ELSE $6 END
             WHERE organization = $1 AND account = $2 AND assistant = $3 AND state <> 'linked'";
-        const STILL: &str = "UPDATE assistant_links SET grant_id = $4, venues = $5, changed_at = $6
+        const STILL: &str = "UPDATE assistant_links
+            SET grant_id = $4, venues = $5,
+                changed_at = CASE WHEN assistant = 'alexa' THEN changed_at ELSE $6 END
             WHERE organization = $1 AND account = $2 AND assistant = $3";
         let mut tx = self.begin().await?;
         let mut is_new = false;

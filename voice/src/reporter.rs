@@ -49,7 +49,7 @@ struct Reporter {
     /// What changed since, by organization: what it was before is in `told`.
     changed: HashMap<OrganizationId, Endpoints>,
     again: BTreeSet<(OrganizationId, EndpointId)>,
-    /// Whether everything was looked at since this server began: who links later has missed nothing.
+    /// Whether everything was looked at since this server began: if Google is linked later, it has missed nothing.
     has_looked: bool,
 }
 
@@ -226,8 +226,10 @@ impl Reporter {
                 if let (Some(line), Some(before)) = (self.lines.get(&key(link)), &before) {
                     line.differs(before, &now, at);
                 } else {
-                    // Who links now has missed nothing.
-                    let may_have_missed = !self.has_looked || self.rested.contains(&key(link));
+                    // Google is linked when it asks, and has missed nothing then. Alexa may be linked long before it can be told.
+                    let may_have_missed = !self.has_looked
+                        || link.assistant == Assistant::Alexa
+                        || self.rested.contains(&key(link));
                     let mut missed =
                         if may_have_missed { self.voice.missed(link).await? } else { Missed::default() };
                     if let Some(left) = self.left.remove(&key(link)) {

@@ -69,6 +69,16 @@ async fn what_an_assistant_missed_is_known() {
         };
         assert_eq!((knows(2).await, knows(1).await), (minutes(2), minutes(2)), "it does not forget");
         assert_eq!(store.assistant_links().await.unwrap()[0].since(), NOON);
+        let comes = async |minute| {
+            let now = minutes(minute);
+            let is_new = store.link_assistant(organization, ada, alexa, grant, true, now).await.unwrap();
+            let link = store.assistant_links().await.unwrap().remove(0);
+            (is_new, link.changed_at, link.since())
+        };
+        assert_eq!(comes(3).await, (false, minutes(2), NOON), "that it comes takes nothing out of it");
+        let end = store.end_assistant_link(organization, ada, alexa, grant, LinkState::Unlinked, minutes(4));
+        assert!(end.await.unwrap());
+        assert_eq!(comes(5).await, (true, minutes(4), minutes(5)), "nor does it when it was away");
 
         let device = async |voice: bool| {
             let profile =
