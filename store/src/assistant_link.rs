@@ -50,7 +50,8 @@ pub struct AssistantLink {
     pub tokens: Option<Vec<u8>>,
     /// When it was linked.
     pub linked_at: Timestamp,
-    /// When it ended. While it is linked: as of when the assistant knows what there is.
+    /// When it ended. While it is linked: as of when the assistant knows what there is; of Alexa that is never known better by
+    /// its coming, since it keeps what nobody tells it is gone.
     pub changed_at: Timestamp,
 }
 
@@ -88,9 +89,12 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, 'linked', $6, $6)
             ON CONFLICT (organization, account, assistant) DO NOTHING";
         const AGAIN: &str = "UPDATE assistant_links
-            SET grant_id = $4, venues = $5, state = 'linked', linked_at = $6, changed_at = $6
+            SET grant_id = $4, venues = $5, state = 'linked', linked_at = $6,
+                changed_at = CASE WHEN assistant = 'alexa' THEN changed_at ELSE $6 END
             WHERE organization = $1 AND account = $2 AND assistant = $3 AND state <> 'linked'";
-        const STILL: &str = "UPDATE assistant_links SET grant_id = $4, venues = $5, changed_at = $6
+        const STILL: &str = "UPDATE assistant_links
+            SET grant_id = $4, venues = $5,
+                changed_at = CASE WHEN assistant = 'alexa' THEN changed_at ELSE $6 END
             WHERE organization = $1 AND account = $2 AND assistant = $3";
         let mut tx = self.begin().await?;
         let mut is_new = false;
@@ -160,23 +164,25 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended; whether
-    /// this one had not.
+    /// Ends a link, as broken or as unlinked: what the assistant gave is forgotten. Nothing happens to one that has ended, nor to
+    /// one that another grant allows by now; whether it was this that ended it.
     pub async fn end_assistant_link(
         &self,
         organization: OrganizationId,
         account: AccountId,
         assistant: Assistant,
+        grant: GrantId,
         state: LinkState,
         now: Timestamp,
     ) -> Result<bool> {
-        const SQL: &str = "UPDATE assistant_links SET state = $4, tokens = NULL, changed_at = $5
-            WHERE organization = $1 AND account = $2 AND assistant = $3 AND state = 'linked'";
+        const SQL: &str = "UPDATE assistant_links SET state = $5, tokens = NULL, changed_at = $6
+            WHERE organization = $1 AND account = $2 AND assistant = $3 AND grant_id = $4 AND state = 'linked'";
         let mut tx = self.begin().await?;
         let ended = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(organization.as_uuid())
             .bind(account.as_uuid())
             .bind(assistant.as_str())
+            .bind(grant.as_uuid())
             .bind(state.as_str())
             .bind(now.0)
             .execute(db)

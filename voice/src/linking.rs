@@ -1,7 +1,7 @@
 //! Links of people to assistants: how they begin, how they end, and what is written down of it.
 
 use identity::Bearer;
-use protocol::{AccountId, OrganizationId, Timestamp};
+use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
 use serde_json::json;
 use store::{Assistant, AssistantLink, LinkState, StoreError};
 
@@ -66,10 +66,12 @@ impl Voice {
         Ok(())
     }
 
-    /// An assistant said that it does not know a person any more: as broken, or as unlinked.
+    /// An assistant said that it does not know a person any more: as broken, or as unlinked. A link that another grant allows
+    /// by now is not the one that was meant.
     pub(crate) async fn end_link(
         &self,
         (organization, account, assistant): (OrganizationId, AccountId, Assistant),
+        grant: GrantId,
         state: LinkState,
     ) -> Result<(), StoreError> {
         let what = match state {
@@ -77,7 +79,7 @@ impl Voice {
             LinkState::Unlinked | LinkState::Linked => What::AssistantUnlinked,
         };
         let now = self.now();
-        if self.store.end_assistant_link(organization, account, assistant, state, now).await? {
+        if self.store.end_assistant_link(organization, account, assistant, grant, state, now).await? {
             self.metrics.link_ended(assistant, state);
             self.record(what, organization, account, json!({"assistant": assistant.as_str()})).await;
         }
@@ -87,8 +89,8 @@ impl Voice {
     /// What allowed a link has ended. Whoever ended that has written it down.
     pub(crate) async fn end_link_with_its_grant(&self, link: &AssistantLink) -> Result<(), StoreError> {
         let (organization, account, assistant) = (link.organization, link.account, link.assistant);
-        let (state, now) = (LinkState::Unlinked, self.now());
-        if self.store.end_assistant_link(organization, account, assistant, state, now).await? {
+        let (grant, state, now) = (link.grant, LinkState::Unlinked, self.now());
+        if self.store.end_assistant_link(organization, account, assistant, grant, state, now).await? {
             self.metrics.link_ended(assistant, state);
         }
         Ok(())

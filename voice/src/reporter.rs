@@ -44,10 +44,12 @@ struct Reporter {
     lines: HashMap<Key, Line>,
     /// Of lines that were closed since their links are others now, until they are opened again.
     left: HashMap<Key, Left>,
+    /// Links whose grants are not good at the moment, or were not: nothing is told on them until they are again.
+    rested: BTreeSet<Key>,
     /// What changed since, by organization: what it was before is in `told`.
     changed: HashMap<OrganizationId, Endpoints>,
     again: BTreeSet<(OrganizationId, EndpointId)>,
-    /// Whether everything was looked at since this server began: who links later has missed nothing.
+    /// Whether everything was looked at since this server began: if Google is linked later, it has missed nothing.
     has_looked: bool,
 }
 
@@ -64,6 +66,7 @@ impl Voice {
             told: HashMap::new(),
             lines: HashMap::new(),
             left: HashMap::new(),
+            rested: BTreeSet::new(),
             changed: HashMap::new(),
             again: BTreeSet::new(),
             has_looked: false,
@@ -187,21 +190,24 @@ impl Reporter {
         }
     }
 
-    /// Closes the lines of links that have ended, or are others now: nothing more is told on them, whatever waits.
+    /// Closes the lines of links that have ended, that rest, or that are others now: nothing more is told on them, whatever
+    /// waits.
     async fn close_ended(&mut self) -> Result<Vec<AssistantLink>, StoreError> {
-        let links = self.good_links().await?;
+        let (links, resting) = self.good_links().await?;
         let good: BTreeMap<Key, &AssistantLink> = links.iter().map(|link| (key(link), link)).collect();
-        self.left.retain(|key, _| good.contains_key(key));
+        self.left.retain(|key, _| good.contains_key(key) || resting.contains(key));
+        self.rested.retain(|key| good.contains_key(key));
         let left = &mut self.left;
         self.lines.retain(|key, line| match good.get(key) {
-            None => false,
-            Some(_) if line.is_over() => false,
+            _ if line.is_over() => false,
+            None if !resting.contains(key) => false,
             Some(link) if line.is_of(link) => true,
-            Some(_) => {
+            _ => {
                 left.entry(*key).or_insert_with(|| line.left());
                 false
             }
         });
+        self.rested.extend(resting);
         Ok(links)
     }
 
@@ -220,14 +226,19 @@ impl Reporter {
                 if let (Some(line), Some(before)) = (self.lines.get(&key(link)), &before) {
                     line.differs(before, &now, at);
                 } else {
+                    // Google is linked when it asks, and has missed nothing then. Alexa may be linked long before it can be told.
+                    let may_have_missed = !self.has_looked
+                        || link.assistant == Assistant::Alexa
+                        || self.rested.contains(&key(link));
                     let mut missed =
-                        if self.has_looked { Missed::default() } else { self.voice.missed(link).await? };
+                        if may_have_missed { self.voice.missed(link).await? } else { Missed::default() };
                     if let Some(left) = self.left.remove(&key(link)) {
                         missed.add(left, link, before.as_ref(), &now);
                     }
                     let line = Line::open(&self.voice, link);
                     line.begin(&now, missed, at, self.has_looked);
                     self.lines.insert(key(link), line);
+                    self.rested.remove(&key(link));
                 }
             }
         }
@@ -235,20 +246,22 @@ impl Reporter {
         Ok(())
     }
 
-    /// The links that work, with venues as long as the person may still see them. One whose grant has ended is ended too.
-    async fn good_links(&self) -> Result<Vec<AssistantLink>, StoreError> {
+    /// The links that work, with venues as long as the person may still see them. One whose grant has ended is ended too; one
+    /// whose account or client is disabled rests, since either may be enabled again.
+    async fn good_links(&self) -> Result<(Vec<AssistantLink>, BTreeSet<Key>), StoreError> {
         let store = &self.voice.store;
-        let mut good = Vec::new();
+        let (mut good, mut resting) = (Vec::new(), BTreeSet::new());
         for mut link in store.assistant_links().await? {
-            match store.grant_standing(link.grant).await?.filter(GrantStanding::is_good) {
-                Some(standing) => {
+            match store.grant_standing(link.grant).await? {
+                Some(standing) if standing.is_good() => {
                     link.venues &= still_sees_venues(&standing);
                     good.push(link);
                 }
-                None => self.voice.end_link_with_its_grant(&link).await?,
+                Some(standing) if standing.grant.revoked.is_none() => drop(resting.insert(key(&link))),
+                _ => self.voice.end_link_with_its_grant(&link).await?,
             }
         }
-        Ok(good)
+        Ok((good, resting))
     }
 }
 

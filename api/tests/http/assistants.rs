@@ -25,7 +25,8 @@ async fn a_person_sees_how_it_is_with_their_links() {
         }
         world.set_time(NOW + 5_000);
         let (google, broken) = (Assistant::Google, LinkState::Broken);
-        store.end_assistant_link(organization, ann, google, broken, world.app.clock.now()).await.unwrap();
+        let now = world.app.clock.now();
+        store.end_assistant_link(organization, ann, google, grant, broken, now).await.unwrap();
         let items = links(&token).await.json()["items"].clone();
         let alexa = json!({"assistant": "alexa", "state": "linked", "reports": false, "venues": true,
             "linked_at": "2026-03-02T12:00:00Z", "changed_at": "2026-03-02T12:00:00Z"});

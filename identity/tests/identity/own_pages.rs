@@ -123,7 +123,8 @@ async fn how_it_is_with_each_assistant_is_shown() {
         world.store.link_assistant(organization, account, assistant, grant, false, world.now()).await.unwrap()
     };
     let end = async |assistant, state| {
-        world.store.end_assistant_link(organization, ann, assistant, state, world.now()).await.unwrap()
+        let now = world.now();
+        world.store.end_assistant_link(organization, ann, assistant, grant, state, now).await.unwrap()
     };
     assert!(link(ann, google).await && link(ann, alexa).await && link(eve, google).await);
     let page = browser.get("/account/services").await.text;

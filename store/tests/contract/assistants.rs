@@ -33,9 +33,15 @@ async fn a_link_is_made_ended_and_made_again() {
         assert_eq!(store.assistant_links().await.unwrap()[0].tokens, None);
         store.keep_assistant_tokens(organization, ada, google, b"sealed").await.unwrap();
 
-        let end = |state, minute| store.end_assistant_link(organization, ada, google, state, minutes(minute));
-        assert!(end(LinkState::Broken, 2).await.unwrap());
-        assert!(!end(LinkState::Unlinked, 3).await.unwrap(), "it has ended already");
+        let end = |grant, state, minute| {
+            store.end_assistant_link(organization, ada, google, grant, state, minutes(minute))
+        };
+        let another = store.create_grant(organization, &new, NOON).await.unwrap().id;
+        assert!(!end(another, LinkState::Broken, 2).await.unwrap(), "another grant allows it");
+        let kept = store.assistant_links().await.unwrap().remove(0);
+        assert_eq!((kept.state, kept.tokens.is_some()), (LinkState::Linked, true));
+        assert!(end(grant, LinkState::Broken, 2).await.unwrap());
+        assert!(!end(grant, LinkState::Unlinked, 3).await.unwrap(), "it has ended already");
         store.assistant_knows(organization, ada, google, minutes(3)).await.unwrap();
         let ended = store.assistant_links_of(organization, ada).await.unwrap().remove(0);
         assert_eq!((ended.state, &ended.tokens, ended.since()), (LinkState::Broken, &None, minutes(2)));
@@ -63,6 +69,16 @@ async fn what_an_assistant_missed_is_known() {
         };
         assert_eq!((knows(2).await, knows(1).await), (minutes(2), minutes(2)), "it does not forget");
         assert_eq!(store.assistant_links().await.unwrap()[0].since(), NOON);
+        let comes = async |minute| {
+            let now = minutes(minute);
+            let is_new = store.link_assistant(organization, ada, alexa, grant, true, now).await.unwrap();
+            let link = store.assistant_links().await.unwrap().remove(0);
+            (is_new, link.changed_at, link.since())
+        };
+        assert_eq!(comes(3).await, (false, minutes(2), NOON), "that it comes takes nothing out of it");
+        let end = store.end_assistant_link(organization, ada, alexa, grant, LinkState::Unlinked, minutes(4));
+        assert!(end.await.unwrap());
+        assert_eq!(comes(5).await, (true, minutes(4), minutes(5)), "nor does it when it was away");
 
         let device = async |voice: bool| {
             let profile =

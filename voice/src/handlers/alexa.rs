@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use identity::{Bearer, BearerError};
-use protocol::{AccountId, CommandReason, Order, OrganizationId};
+use protocol::{AccountId, CommandReason, GrantId, Order, OrganizationId};
 use serde_json::Value;
 use store::{Assistant, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
@@ -205,9 +205,9 @@ impl Voice {
                 return alexa::error(stamp, Some(directive), &failure);
             }
             let voice = Arc::clone(self);
-            let (directive, endpoint) = (directive.clone(), endpoint.clone());
+            let (directive, endpoint, grant) = (directive.clone(), endpoint.clone(), bearer.grant);
             self.behind.spawn(async move {
-                voice.answer_later((organization, account), &directive, &endpoint, &mut given).await;
+                voice.answer_later((organization, account, grant), &directive, &endpoint, &mut given).await;
             });
         }
         alexa::answer(stamp, directive, endpoint, &outcome)
@@ -216,7 +216,7 @@ impl Voice {
     /// The answer that was deferred, with the same correlation token.
     async fn answer_later(
         &self,
-        (organization, account): (OrganizationId, AccountId),
+        (organization, account, grant): (OrganizationId, AccountId, GrantId),
         directive: &Directive,
         endpoint: &Endpoint,
         given: &mut Given,
@@ -237,7 +237,7 @@ impl Voice {
             Ok(()) => {}
             Err(Untold::Gone) => {
                 let link = (organization, account, Assistant::Alexa);
-                if let Err(error) = self.end_link(link, LinkState::Unlinked).await {
+                if let Err(error) = self.end_link(link, grant, LinkState::Unlinked).await {
                     tracing::error!(%error, "that a link has ended could not be written");
                 }
                 self.wish(Wish::Look);

@@ -120,7 +120,8 @@ impl Voice {
         };
         let organization = bearer.organization;
         if request.intent == Intent::Disconnect {
-            self.end_link((organization, account, Assistant::Google), LinkState::Unlinked).await?;
+            let link = (organization, account, Assistant::Google);
+            self.end_link(link, bearer.grant, LinkState::Unlinked).await?;
             self.wish(Wish::Look);
             return Ok(google::disconnected());
         }

@@ -251,7 +251,7 @@ async fn end(voice: &Voice, link: &AssistantLink) {
     };
     let (organization, account, assistant) = (link.organization, link.account, link.assistant);
     tracing::warn!(%organization, %account, %assistant, %state, "a link to an assistant has ended");
-    if let Err(error) = voice.end_link((organization, account, assistant), state).await {
+    if let Err(error) = voice.end_link((organization, account, assistant), link.grant, state).await {
         tracing::error!(%error, "that a link has ended could not be written");
     }
 }

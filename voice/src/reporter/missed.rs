@@ -1,4 +1,5 @@
-//! What an assistant may not know of, since it happened while nobody could tell it: before this server began.
+//! What an assistant may not know of, since it happened while nobody could tell it: before this server began, while
+//! its link rested, or before Alexa allowed it.
 
 use std::collections::BTreeSet;
 

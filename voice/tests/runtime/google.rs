@@ -230,6 +230,38 @@ async fn a_link_ends_with_what_allowed_it() {
     world.stop().await;
 }
 
+#[tokio::test]
+async fn a_link_rests_while_its_account_is_disabled_and_goes_on_when_it_is_enabled() {
+    let mut world = World::new().await;
+    let lamp = world.lamp("Lamp").await.to_string();
+    world.linked_with_google().await;
+    crate::alexa::accept_grant(&world).await;
+    let links = world.store.assistant_links().await.unwrap();
+    let of_alexa = links.iter().find(|link| link.assistant == Assistant::Alexa).unwrap().grant;
+    world.store.disable_account(world.account, NOW).await.unwrap();
+    world.store.revoke_grant(world.organization, of_alexa, RevokedWhy::Unlinked, NOW).await.unwrap();
+    world.live.changed(store::Change::Account(world.account));
+    world.wait_for_link(Assistant::Alexa, LinkState::Unlinked).await;
+    // Whoever looked at that one goes on to look at the other.
+    world.halt().await;
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+
+    let query = json!({"devices": [{"id": lamp}]});
+    let input = json!({"intent": "action.devices.QUERY", "payload": query});
+    let body = json!({"requestId": "r", "inputs": [input]}).to_string();
+    // Later than what a token is worth is remembered.
+    world.set_time(NOW.plus(60_000));
+    assert_eq!(world.request("POST", "/voice/google", &world.token, body).await.status, 401);
+    world.store.enable_account(world.account).await.unwrap();
+    world.set_time(NOW.plus(120_000));
+    let before = world.assistants.calls(REPORT).len();
+    world.begin_again();
+    world.assistants.wait(REPORT, before + 1).await;
+    assert_eq!(world.google("QUERY", query).await["payload"]["devices"][&lamp]["online"], true);
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+    world.stop().await;
+}
+
 fn on() -> Value {
     json!({"command": "action.devices.commands.OnOff", "params": {"on": true}})
 }

@@ -1,9 +1,11 @@
 //! What happened while nobody could tell it, and what assistants are told of it after the next start.
 
-use serde_json::{Value, json};
-use store::{Assistant, DevicePatch};
+use std::collections::BTreeSet;
 
-use crate::alexa::accept_grant;
+use serde_json::{Value, json};
+use store::{Assistant, Change, DevicePatch, LinkState, RevokedWhy};
+
+use crate::alexa::{about, accept_grant};
 use crate::assistants::{Call, EVENTS, REPORT, SYNC};
 use crate::world::{NOW, World};
 
@@ -74,7 +76,7 @@ async fn what_alexa_did_not_take_before_a_stop_is_told_after_the_next_start() {
         world.assistants.will_answer(EVENTS, 503, json!({}));
     }
     world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
-    world.live.changed(store::Change::Device(first));
+    world.live.changed(Change::Device(first));
     world.assistants.wait(EVENTS, before + 1).await;
     world.halt().await;
     world.assistants.will_answer_no_more();
@@ -98,7 +100,7 @@ async fn what_alexa_refused_is_told_again_after_the_next_start_whatever_it_took_
     world.set_time(NOW.plus(LATER_MS));
     world.assistants.will_answer(EVENTS, 400, json!({}));
     world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
-    world.live.changed(store::Change::Device(first));
+    world.live.changed(Change::Device(first));
     let failed = "reports_total{assistant=\"alexa\",outcome=\"failed\"}";
     world.wait_for_count(failed, 1).await;
     world.set_time(NOW.plus(2 * LATER_MS));
@@ -110,6 +112,84 @@ async fn what_alexa_refused_is_told_again_after_the_next_start_whatever_it_took_
     world.begin_again();
     wait_for_descriptions(&world, 3).await;
     assert_eq!(gone(&world), [json!(first.to_string()), json!(first.to_string())], "refused, and told again");
+    world.stop().await;
+}
+
+async fn discover(world: &World) {
+    let scope = json!({"type": "BearerToken", "token": world.alexa_token});
+    world.alexa(&about("Alexa.Discovery", "Discover", &json!({"scope": scope}))).await;
+}
+
+#[tokio::test]
+async fn that_alexa_comes_does_not_make_it_know_what_was_deleted_before() {
+    let mut world = World::new().await;
+    let (first, _) = (world.lamp("First").await, world.lamp("Second").await);
+    accept_grant(&world).await;
+    wait_for_descriptions(&world, 1).await;
+    world.halt().await;
+    world.set_time(NOW.plus(LATER_MS));
+    world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
+    world.set_time(NOW.plus(2 * LATER_MS));
+    discover(&world).await;
+    accept_grant(&world).await;
+    world.begin_again();
+    wait_for_descriptions(&world, 2).await;
+    assert_eq!(gone(&world), [json!(first.to_string())]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_went_before_alexa_allowed_reports_is_told_when_it_does() {
+    let world = World::new().await;
+    let (deleted, hidden) = (world.lamp("Deleted").await, world.lamp("Hidden").await);
+    world.lamp("Stays").await;
+    discover(&world).await;
+    world.linked_with_google().await;
+    world.set_time(NOW.plus(LATER_MS));
+    let profile = json!({"type": "light", "voice": false, "capabilities": {"on_off": {}}});
+    let profile = Some(Some(serde_json::from_value(profile).unwrap()));
+    let patch = DevicePatch { profile, ..DevicePatch::default() };
+    world.store.patch_device(world.organization, hidden, &patch, world.clock.now()).await.unwrap();
+    world.store.delete_device(world.organization, deleted, world.clock.now()).await.unwrap();
+    for device in [hidden, deleted] {
+        world.live.changed(Change::Device(device));
+    }
+    // Whoever tells Google has seen it.
+    world.assistants.wait(SYNC, 1).await;
+    assert_eq!(world.assistants.calls(EVENTS).len(), 0, "Alexa has allowed nothing");
+    world.set_time(NOW.plus(2 * LATER_MS));
+    accept_grant(&world).await;
+    wait_for_descriptions(&world, 1).await;
+    let told: BTreeSet<_> = gone(&world).iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, [deleted, hidden].map(|device| device.to_string()).into());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn alexa_is_told_what_went_while_the_account_was_disabled() {
+    let world = World::new().await;
+    let (first, _) = (world.lamp("First").await, world.lamp("Second").await);
+    world.google("SYNC", json!({})).await;
+    accept_grant(&world).await;
+    wait_for_descriptions(&world, 1).await;
+    let links = world.store.assistant_links().await.unwrap();
+    let of_google = links.iter().find(|link| link.assistant == Assistant::Google).unwrap().grant;
+    world.store.disable_account(world.account, NOW).await.unwrap();
+    world.store.revoke_grant(world.organization, of_google, RevokedWhy::Unlinked, NOW).await.unwrap();
+    world.live.changed(Change::Account(world.account));
+    // Alexa's is looked at before that.
+    world.wait_for_link(Assistant::Google, LinkState::Unlinked).await;
+    world.set_time(NOW.plus(LATER_MS));
+    world.store.delete_device(world.organization, first, world.clock.now()).await.unwrap();
+    world.live.changed(Change::Device(first));
+    assert_eq!(gone(&world), [] as [Value; 0]);
+    world.store.enable_account(world.account).await.unwrap();
+    world.live.changed(Change::Account(world.account));
+    while gone(&world).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gone(&world), [json!(first.to_string())]);
+    assert_eq!(world.link(Assistant::Alexa).await.state, LinkState::Linked);
     world.stop().await;
 }
 

@@ -168,6 +168,55 @@ async fn a_device_that_google_has_forgotten_waits_and_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn devices_that_google_does_not_know_are_looked_for_once_it_has_shown_that_it_knows_the_person() {
+    let world = World::new().await;
+    let mut lamps = Vec::new();
+    for number in 0..20 {
+        lamps.push(world.lamp(&format!("Lamp {number}")).await.to_string());
+    }
+    world.assistants.answers(REPORT, 404, json!({}), |_| true);
+    world.google("SYNC", json!({})).await;
+    world.assistants.wait(SYNC, 1).await;
+    let calls = world.assistants.calls(REPORT);
+    assert_eq!(calls.len(), 1, "all of them wait");
+    assert_eq!(calls[0].body["payload"]["devices"]["states"].as_object().unwrap().len(), 20);
+
+    // Google asks, and knows all but one from then on.
+    let odd = lamps[11].clone();
+    world.assistants.will_answer_no_more();
+    world.assistants.answers(REPORT, 404, json!({}), is_about(odd.clone()));
+    world.google("SYNC", json!({})).await;
+    for lamp in lamps.iter().filter(|lamp| **lamp != odd) {
+        let without = |call: &crate::assistants::Call| {
+            let states = &call.body["payload"]["devices"]["states"];
+            call.path == REPORT && states.get(lamp).is_some() && states.get(&odd).is_none()
+        };
+        world.assistants.wait_for(|calls| calls.iter().any(without)).await;
+    }
+    // All, and then two for each time that twenty can be halved.
+    let count = world.assistants.calls(REPORT).len();
+    assert!(count <= 1 + 1 + 2 * 5, "{count}");
+    assert_eq!(world.assistants.calls(SYNC).len(), 1, "once");
+    assert_eq!(world.link(Assistant::Google).await.state, LinkState::Linked);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_whom_google_does_not_know_costs_no_call_for_each_device() {
+    let world = World::with(|_, pace| pace.synced = Duration::from_millis(500)).await;
+    for number in 0..20 {
+        world.lamp(&format!("Lamp {number}")).await;
+    }
+    world.assistants.answers(REPORT, 404, json!({}), |_| true);
+    world.google("SYNC", json!({})).await;
+    world.wait_for_link(Assistant::Google, LinkState::Broken).await;
+    let counts = [REPORT, SYNC].map(|path| world.assistants.calls(path).len());
+    // All, and a good while later all again and either half.
+    assert_eq!(counts, [4, 1]);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn a_device_that_google_refuses_costs_no_other() {
     let world = World::new().await;
     let mut lamps = Vec::new();

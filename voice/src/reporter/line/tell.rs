@@ -55,7 +55,12 @@ pub(super) async fn tell(
         Assistant::Alexa => match &voice.event_gateway {
             Some(gateway) => match gateway.reaches(link.organization, link.account).await {
                 Ok(true) => to_alexa::tell(voice, gateway, link, memory, news).await,
-                Ok(false) => Ok(()),
+                Ok(false) => {
+                    // All else is told anew once Alexa allows it.
+                    let gone = std::mem::take(&mut news.gone);
+                    shared.waiting().news.put_back(News { gone, ..News::default() });
+                    Ok(())
+                }
                 Err(error) => {
                     tracing::error!(%error, "whether Alexa may be told is not known; it waits");
                     Err(Untold::Later(None))

@@ -3,14 +3,15 @@
 //! Request Sync is queued by Google (`async`), and until it has asked it does not know what is new: the page "Report State" of
 //! the Cloud-to-cloud documents says that what is reported are devices of the original SYNC. So 404 may mean that Google does
 //! not know the person, or a device yet, or a device at all. It is asked to ask, once, and what it does not know waits until it
-//! asked, or for a good while. Only then, if it took nothing of the person and asked nothing since, is the link broken.
+//! asked, or for a good while. Only then, if it took nothing of the person and asked nothing since, is the link broken. Which
+//! devices of many it does not know is looked for only where it knows the person: otherwise each would cost two calls.
 
 use store::Assistant;
 use tokio::time::Instant;
 
 use super::{Memory, Parts, unstamped};
 use crate::Voice;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, EndpointId};
 use crate::google;
 use crate::home_graph::HomeGraph;
 use crate::metrics::Told;
@@ -32,6 +33,11 @@ pub(super) async fn tell(
     let agent_user = google::agent_user(shared.link.organization, shared.link.account);
     let all: Vec<Endpoint> = news.states.values().map(|(_, now)| now.clone()).collect();
     let mut parts = Parts::of(&all);
+    // Whatever it takes from now on shows that it knows the person.
+    let now = Instant::now();
+    // What Google does not know, and is not told in smaller parts.
+    let mut unknown: Vec<Vec<Endpoint>> = Vec::new();
+    let (mut knows, mut is_first) = (false, true);
     while let Some(some) = parts.next() {
         let request_id = unique().map_err(unstamped)?;
         match home_graph.report(&google::report_state(&request_id, &agent_user, &some)).await {
@@ -42,6 +48,13 @@ pub(super) async fn tell(
                     memory.asked.remove(&endpoint.id);
                     news.states.remove(&endpoint.id);
                 }
+                // So it is not the person whom it did not know.
+                knows = true;
+                unknown = unknown
+                    .into_iter()
+                    .filter_map(|part| parts.split(part))
+                    .map(|alone| vec![alone])
+                    .collect();
             }
             Err(Untold::Refused(why)) => {
                 if let Some(alone) = parts.split(some) {
@@ -50,12 +63,21 @@ pub(super) async fn tell(
                 }
             }
             Err(Untold::Gone) => {
-                if let Some(alone) = parts.split(some) {
-                    unknown(voice, shared, memory, news, &alone)?;
+                let is_worth_it =
+                    knows || has_shown(shared, memory, &some) || (is_first && may_know(memory, &some));
+                is_first = false;
+                if !is_worth_it {
+                    unknown.push(some);
+                } else if let Some(alone) = parts.split(some) {
+                    unknown.push(vec![alone]);
                 }
             }
             Err(untold) => return Err(untold),
         }
+    }
+    // Last of all: any of the others may have shown that it knows the person.
+    for endpoint in unknown.iter().flatten() {
+        wait_for(voice, shared, memory, news, endpoint.id, now)?;
     }
     ask(voice, home_graph, shared, memory, news).await
 }
@@ -99,16 +121,29 @@ async fn ask(
     Ok(())
 }
 
+/// Whether Google has shown that it knows the person since it was asked to ask for any of these.
+fn has_shown(shared: &Shared, memory: &Memory, some: &[Endpoint]) -> bool {
+    some.iter()
+        .filter_map(|endpoint| memory.asked.get(&endpoint.id))
+        .any(|asked| is_known(shared, memory, *asked))
+}
+
+/// Whether it may still know the person, and the first 404 is worth a second look: it once took something, or has had its time to
+/// ask for some of these, and the link would be broken.
+fn may_know(memory: &Memory, some: &[Endpoint]) -> bool {
+    memory.known_at.is_some() || some.iter().any(|endpoint| memory.asked.contains_key(&endpoint.id))
+}
+
 /// Google does not know an endpoint: it is asked to ask, and the endpoint waits. After a good while it is left out, or nobody is
 /// known.
-fn unknown(
+fn wait_for(
     voice: &Voice,
     shared: &Shared,
     memory: &mut Memory,
     news: &mut News,
-    endpoint: &Endpoint,
+    id: EndpointId,
+    now: Instant,
 ) -> Result<(), Untold> {
-    let (id, now) = (endpoint.id, Instant::now());
     let asked = *memory.asked.entry(id).or_insert_with(|| {
         news.missed = true;
         now
