@@ -103,7 +103,7 @@ struct Connection<'a> {
     will: Option<Will>,
     timers: Timers,
     /// How many messages with QoS 1 and 2 the client takes at once.
-    window: usize,
+    window: u16,
     maximum_packet_size: usize,
     /// Seconds that the session lives without a connection.
     session_expiry_s: u32,

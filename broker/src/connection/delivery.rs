@@ -12,7 +12,7 @@ impl Connection<'_> {
         let (version, maximum) = (self.version, self.maximum_packet_size);
         let (aliases, metrics) = (&mut self.aliases, &self.front.metrics);
         let mut more = false;
-        self.session.send(self.generation, self.window, now, |outgoing| {
+        self.session.send(self.generation, usize::from(self.window), now, |outgoing| {
             if out.len() >= WRITE_LIMIT {
                 more = true;
                 return Sent::Later;

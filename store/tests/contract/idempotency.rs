@@ -43,18 +43,22 @@ async fn an_abandoned_key_is_free_again() {
         assert_eq!(store.idempotency_begin(organization, "a", &hash, NOON).await.unwrap(), Begin::Fresh);
         store.idempotency_abandon(organization, "a").await.unwrap();
         assert_eq!(store.idempotency_begin(organization, "a", &hash, NOON).await.unwrap(), Begin::Fresh);
-        let almost = NOON.plus(MINUTE - 1);
+        let almost = NOON.plus(15 * MINUTE - 1);
         assert_eq!(
             store.idempotency_begin(organization, "a", &hash, almost).await.unwrap(),
             Begin::InProgress
         );
-        // Its program died.
-        let later = NOON.plus(MINUTE);
+        // Whoever worked on it will not come back.
+        let later = NOON.plus(15 * MINUTE);
+        assert_eq!(store.idempotency_begin(organization, "a", &[3; 32], later).await.unwrap(), Begin::Fresh);
+        // Its program died, and another has the database now.
+        assert_eq!(store.idempotency_release().await.unwrap(), 1);
         assert_eq!(store.idempotency_begin(organization, "a", &[3; 32], later).await.unwrap(), Begin::Fresh);
         store.idempotency_finish(organization, "a", 204, b"").await.unwrap();
         store.idempotency_abandon(organization, "a").await.unwrap();
         let replay = Begin::Replay { status: 204, body: vec![] };
         assert_eq!(store.idempotency_begin(organization, "a", &[3; 32], later).await.unwrap(), replay);
+        assert_eq!(store.idempotency_release().await.unwrap(), 0, "what was answered stays");
     })
     .await;
 }
