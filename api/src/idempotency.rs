@@ -19,7 +19,7 @@ use tracing::Instrument;
 use crate::App;
 use crate::body::{self, MAX_BODY_BYTES};
 use crate::problem::{Kind, Problem};
-use crate::{caller, pings};
+use crate::{caller, enrolments, pings};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks an answer that was given before.
@@ -66,12 +66,16 @@ pub(crate) async fn forget(app: Arc<App>) {
 pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let write = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    // Ping batches have numbers of their own.
-    let keyless = route.is_none_or(|route| route == pings::PATH);
+    let keyless = route.is_none_or(is_keyless);
     if !write || keyless || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
     }
     keyed(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Whether a route knows no keys: ping batches have numbers of their own, and devices that ask to come in are nobody yet.
+pub(crate) fn is_keyless(route: &str) -> bool {
+    [pings::PATH, enrolments::PATH, enrolments::TOKEN_PATH].contains(&route)
 }
 
 async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, Problem> {

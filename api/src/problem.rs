@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use identity::IdentityError;
 use serde::Serialize;
-use store::{MAX_CERTIFICATES, MAX_PHONES, StoreError};
+use store::{ClaimRefusal, MAX_CERTIFICATES, MAX_PHONES, StoreError};
 use utoipa::ToSchema;
 
 pub use kind::Kind;
@@ -34,6 +34,7 @@ pub struct Problem {
 struct More {
     errors: Vec<Mistake>,
     scope: Option<String>,
+    reason: Option<&'static str>,
     position: Option<Position>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -84,6 +85,10 @@ pub(crate) struct Document {
     /// The scope that is missing (`missing-scope` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// Why a claim key lets a device not in (`claim-key-refused` only): `unknown`, `expired`, `revoked`, `used_up` or `wrong_kind`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "used_up")]
+    reason: Option<&'static str>,
     /// Where the body stops being JSON (`malformed-json` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
@@ -143,6 +148,26 @@ impl Problem {
     /// 404: `what` does not exist, or belongs to another organization, which is the same to the caller.
     pub fn not_found(what: &str) -> Problem {
         Problem::new(Kind::NotFound, format!("there is no such {what} in this organization"))
+    }
+
+    /// 429: more came than may come in a while; the same may be asked again after so many seconds.
+    pub fn rate_limited(detail: &str, after_s: u64) -> Problem {
+        Problem::new(Kind::RateLimited, format!("{detail}; try again in {after_s} seconds"))
+            .with_header(RETRY_AFTER, HeaderValue::from(after_s))
+    }
+
+    /// 403: a claim key lets a device not come in.
+    pub fn claim_refused(why: ClaimRefusal) -> Problem {
+        let detail = match why {
+            ClaimRefusal::Unknown => "there is no such claim key",
+            ClaimRefusal::Expired => "the claim key is over",
+            ClaimRefusal::Revoked => "the claim key was taken back",
+            ClaimRefusal::UsedUp => "as many devices came in with the claim key as may",
+            ClaimRefusal::WrongKind => "the claim key is for devices of another kind",
+        };
+        let mut problem = Problem::new(Kind::ClaimKeyRefused, detail);
+        problem.more.reason = Some(why.as_str());
+        problem
     }
 
     /// 400: the body is not JSON from `position` on.
@@ -220,6 +245,13 @@ impl From<StoreError> for Problem {
                 let detail = format!("the person has {MAX_PHONES} phones; remove one first");
                 Problem::new(Kind::Conflict, detail)
             }
+            StoreError::Conflict("quota") => {
+                Problem::new(Kind::Conflict, "as many devices came in with the claim key as may")
+            }
+            StoreError::Conflict("hardware") => {
+                let detail = "what is to be replaced is a device of another kind, or a person's phone";
+                Problem::new(Kind::Conflict, detail)
+            }
             StoreError::Conflict("kind") => Problem::new(Kind::Conflict, "a public client has no secret"),
             StoreError::Conflict(what) => {
                 Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))
@@ -267,6 +299,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             errors: more.errors,
             scope: more.scope,
+            reason: more.reason,
             position: more.position,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
