@@ -39,6 +39,6 @@ CREATE TABLE enrolments (
     device         BLOB    REFERENCES devices (id)
 ) STRICT;
 CREATE INDEX enrolments_organization ON enrolments (organization, id);
-CREATE INDEX enrolments_claim_key ON enrolments (claim_key, serial);
+CREATE INDEX enrolments_serial ON enrolments (claim_key, serial);
 CREATE INDEX enrolments_device ON enrolments (device);
 CREATE INDEX enrolments_expires_at ON enrolments (expires_at);

@@ -233,7 +233,7 @@ impl Tx {
         self.device(organization, id).await
     }
 
-    /// Gives a device the secret with this hash; the one before is void.
+    /// Gives a device the secret with this hash; the one before is void, and so is one that waits to be fetched.
     pub(crate) async fn set_secret(
         &mut self,
         organization: OrganizationId,
@@ -241,6 +241,14 @@ impl Tx {
         secret_hash: &blake3::Hash,
     ) -> Result<()> {
         const SQL: &str = "UPDATE devices SET secret_hash = $3 WHERE id = $1 AND organization = $2";
+        const WAITING: &str = "UPDATE enrolments SET status = 'denied'
+            WHERE device = $1 AND organization = $2 AND status = 'approved'";
+        within!(self, |db| sqlx::query(WAITING)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .execute(db)
+            .await
+            .map(drop))?;
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())

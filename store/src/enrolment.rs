@@ -9,6 +9,7 @@ mod poll;
 mod rows;
 
 use protocol::{ClaimKeyId, DeviceId, DeviceKind, EnrolmentId, OrganizationId, Timestamp};
+use uuid::Uuid;
 
 use crate::claim_key::{ClaimApproval, ClaimKey, ClaimRefusal};
 use crate::engine::{Store, Tx};
@@ -116,7 +117,7 @@ impl Store {
     }
 
     /// Makes a request with a claim key. Where the key approves by itself, the device is made at once and its credentials wait
-    /// to be fetched. The inner error is the key's own refusal, which is counted with it.
+    /// to be fetched; a device that asks again before it fetched them is not counted again. The inner error is the key's own refusal, which is counted with it.
     pub async fn claim_enrolment(
         &self,
         presented: &str,
@@ -130,21 +131,29 @@ impl Store {
         // Changes of an organization come one after the other, and so do the uses of its keys.
         let mut tx = self.change(organization).await?;
         let key = tx.claim_key(organization, id).await?;
-        if let Some(why) = key.refusal(new.kind, now) {
-            tx.refuse_claim_key(organization, id, why, now).await?;
-            tx.commit().await?;
-            return Ok(Err(why));
+        let earlier = tx.uncollected(&key, new, now).await?;
+        match key.refusal(new.kind, now) {
+            // It has its place already.
+            Some(ClaimRefusal::UsedUp) if earlier.is_some() => {}
+            Some(why) => {
+                tx.refuse_claim_key(organization, id, why, now).await?;
+                tx.commit().await?;
+                return Ok(Err(why));
+            }
+            None => {}
         }
         if key.approval == ClaimApproval::Manual {
             tx.make_way(&key, new, now).await?;
         }
         let mut codes = tx.insert_enrolment(self, Some(&key), new, now).await?;
-        if key.approval == ClaimApproval::Automatic {
+        if let Some(earlier) = earlier {
+            let approval = Approval { replaces: Some(earlier), ..Approval::default() };
+            codes.enrolment = tx.admit(self, organization, codes.enrolment, &approval, now).await?.0;
+        } else if key.approval == ClaimApproval::Automatic {
             let name =
                 new.serial.clone().unwrap_or_else(|| format!("{} {}", new.kind, codes.user_code.text()));
             let approval = Approval { name: Some(name), ..Approval::default() };
-            let approved = tx.approve(self, organization, codes.enrolment, &approval, now).await?;
-            codes.enrolment = approved.0;
+            codes.enrolment = tx.approve(self, organization, codes.enrolment, &approval, now).await?.0;
         }
         tx.commit().await?;
         Ok(Ok(codes))
@@ -186,6 +195,29 @@ impl Tx {
             .fetch_one(db)
             .await?);
         if waiting >= i64::from(MAX_CLAIMED) { Err(StoreError::Full("enrolments")) } else { Ok(()) }
+    }
+
+    /// What a device with a serial number became that was switched off before it fetched its credentials: it is that device still,
+    /// and a fleet that restarts for ever uses up no quota.
+    async fn uncollected(
+        &mut self,
+        key: &ClaimKey,
+        new: &NewEnrolment,
+        now: Timestamp,
+    ) -> Result<Option<DeviceId>> {
+        const SQL: &str = "SELECT e.device FROM enrolments e JOIN devices d ON d.id = e.device
+            WHERE e.claim_key = $1 AND e.organization = $2 AND e.serial = $3 AND e.kind = $4 AND e.status = 'approved'
+                AND e.expires_at > $5 AND d.deleted_at IS NULL
+            ORDER BY e.id DESC LIMIT 1";
+        let found: Option<Uuid> = within!(self, |db| sqlx::query_scalar(SQL)
+            .bind(key.id.as_uuid())
+            .bind(key.organization.as_uuid())
+            .bind(&new.serial)
+            .bind(new.kind.as_str())
+            .bind(now.0)
+            .fetch_optional(db)
+            .await?);
+        Ok(found.map(DeviceId::from_uuid))
     }
 
     async fn insert_enrolment(

@@ -79,13 +79,25 @@ impl Tx {
         approval: &Approval,
         now: Timestamp,
     ) -> Result<(Enrolment, Device)> {
-        const SQL: &str = "UPDATE enrolments SET device = $3 WHERE id = $1 AND organization = $2";
-        let mut enrolment = self.settle(organization, enrolment, EnrolmentStatus::Approved, now).await?;
         if let Some(key) = enrolment.claim_key
             && !self.use_claim_key(organization, key).await?
         {
             return Err(StoreError::Conflict("quota"));
         }
+        self.admit(store, organization, enrolment, approval, now).await
+    }
+
+    /// See [`Tx::approve`], of a device that is counted already.
+    pub(super) async fn admit(
+        &mut self,
+        store: &Store,
+        organization: OrganizationId,
+        enrolment: Enrolment,
+        approval: &Approval,
+        now: Timestamp,
+    ) -> Result<(Enrolment, Device)> {
+        const SQL: &str = "UPDATE enrolments SET device = $3 WHERE id = $1 AND organization = $2";
+        let mut enrolment = self.settle(organization, enrolment, EnrolmentStatus::Approved, now).await?;
         // Nobody knows it: nobody signs in before the device has fetched its credentials.
         let nobodys = Secret::generate(Purpose::Device)?.hash(store.installation_key());
         let device = if let Some(replaced) = approval.replaces {
@@ -155,7 +167,8 @@ impl Tx {
         Ok(NewDevice { venue, zone, position, ..NewDevice::new(enrolment.kind, name) })
     }
 
-    /// Gives a device another hardware: everything that the one before signs in with is void.
+    /// Gives a device another hardware: everything that the one before signs in with is void, and other hardware that was to become
+    /// it and has not fetched its credentials gets none.
     async fn replace_hardware(
         &mut self,
         organization: OrganizationId,
@@ -165,9 +178,6 @@ impl Tx {
         nobodys: &blake3::Hash,
         now: Timestamp,
     ) -> Result<Device> {
-        // Another hardware that was to become this device, and has not fetched its credentials.
-        const OTHERS: &str = "UPDATE enrolments SET status = 'denied'
-            WHERE device = $1 AND organization = $2 AND status = 'approved'";
         let device = match self.device(organization, id).await {
             Err(StoreError::NotFound) => {
                 return Err(StoreError::Invalid(format!("there is no device {id} to replace")));
@@ -185,12 +195,6 @@ impl Tx {
         }
         self.set_secret(organization, id, nobodys).await?;
         self.revoke_certificates(organization, id, now).await?;
-        within!(self, |db| sqlx::query(OTHERS)
-            .bind(id.as_uuid())
-            .bind(organization.as_uuid())
-            .execute(db)
-            .await
-            .map(drop))?;
         self.device(organization, id).await
     }
 }

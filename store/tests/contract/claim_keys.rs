@@ -56,7 +56,8 @@ async fn a_fleet_comes_in_by_itself() {
             (codes.enrolment.organization, codes.enrolment.claim_key),
             (Some(organization), Some(key.id))
         );
-        let poll = store.poll_enrolment(&codes.device_code.text(), NOON).await.unwrap();
+        let first_code = codes.device_code.text();
+        let poll = store.poll_enrolment(&first_code, NOON).await.unwrap();
         let EnrolmentPoll::Approved(collectable) = poll else { panic!("{poll:?}") };
         let device = store.device(organization, collectable.device).await.unwrap();
         assert_eq!((device.name.as_str(), device.placement.unwrap().venue), ("A", shop.venue));
@@ -64,6 +65,12 @@ async fn a_fleet_comes_in_by_itself() {
         let codes = store.claim_enrolment(&secret, &nameless, NOON).await.unwrap().unwrap();
         let device = store.device(organization, codes.enrolment.device.unwrap()).await.unwrap();
         assert_eq!(device.name, format!("gateway {}", codes.user_code.text()));
+
+        // Switched off before it fetched anything: it is the same device.
+        let again = store.claim_enrolment(&secret, &serial("A"), NOON).await.unwrap().unwrap();
+        assert_eq!(again.enrolment.device, Some(collectable.device));
+        let poll = store.poll_enrolment(&first_code, NOON).await.unwrap();
+        assert_eq!(poll, EnrolmentPoll::Denied);
 
         // A fleet comes all at once; there is room for one more.
         let all = (0..4).map(|number| {
@@ -84,6 +91,13 @@ async fn a_fleet_comes_in_by_itself() {
         let waiting = store.enrolments(organization, Page::first(9), NOON).await.unwrap().items;
         assert_eq!(waiting.len(), 3, "they have not fetched their credentials");
 
+        // It is the same device even when the last place is taken, until it has fetched its credentials.
+        let again = store.claim_enrolment(&secret, &serial("A"), NOON).await.unwrap().unwrap();
+        assert_eq!(again.enrolment.device, Some(collectable.device));
+        store.collect_secret(&again.device_code.text(), organization, NOON).await.unwrap().unwrap();
+        let stolen = store.claim_enrolment(&secret, &serial("A"), NOON).await.unwrap();
+        assert_eq!(stolen.err(), Some(ClaimRefusal::UsedUp), "a serial number is no secret");
+
         // Where it stood is gone: the next fleet comes in all the same.
         let (_, secret) = store.create_claim_key(organization, &made, NOON).await.unwrap();
         store.delete_venue(organization, shop.venue, NOON).await.unwrap();
@@ -103,11 +117,11 @@ async fn a_fleet_waits_for_a_person() {
         let (key, secret) = store.create_claim_key(organization, &made, NOON).await.unwrap();
         let secret = secret.text();
         let claim =
-            async |name: &str| store.claim_enrolment(&secret, &serial(name), NOON).await.unwrap().unwrap();
-        let first = claim("A").await;
+            async |name: &str, at| store.claim_enrolment(&secret, &serial(name), at).await.unwrap().unwrap();
+        let first = claim("A", NOON).await;
         assert_eq!(first.enrolment.status, EnrolmentStatus::Pending);
-        let again = claim("A").await;
-        let other = claim("B").await;
+        let again = claim("A", NOON).await;
+        let other = claim("B", NOON.plus(1)).await;
         let poll = store.poll_enrolment(&first.device_code.text(), NOON).await.unwrap();
         assert_eq!(poll, EnrolmentPoll::Denied, "it was switched off and on, and asks anew");
         let waiting = store.enrolments(organization, Page::first(9), NOON).await.unwrap().items;
@@ -146,12 +160,11 @@ async fn a_key_that_does_not_let_in_says_why_and_counts() {
     each_engine(async |store| {
         let shop = Shop::open(&store).await;
         let organization = shop.organization;
-        let make = async |quota| {
-            let new = new(ClaimApproval::Manual, quota);
-            store.create_claim_key(organization, &new, NOON).await.unwrap()
+        let make = async |at| {
+            store.create_claim_key(organization, &new(ClaimApproval::Manual, 1), at).await.unwrap()
         };
-        let (good, secret) = make(1).await;
-        let (bad, revoked) = make(1).await;
+        let (good, secret) = make(NOON).await;
+        let (bad, revoked) = make(NOON.plus(1)).await;
         store.revoke_claim_key(organization, bad.id, NOON).await.unwrap();
         let again = store.revoke_claim_key(organization, bad.id, NOON).await;
         assert!(matches!(again, Err(StoreError::NotFound)));
@@ -177,15 +190,15 @@ async fn a_key_that_does_not_let_in_says_why_and_counts() {
         assert!(store.enrolments(organization, Page::first(9), NOON).await.unwrap().items.is_empty());
 
         let elsewhere = NewClaimKey { venue: Some(shop.venue), ..new(ClaimApproval::Manual, 1) };
-        let made = store.create_claim_key(shop.other, &elsewhere, NOON).await;
-        assert!(matches!(made, Err(StoreError::Invalid(_))));
+        let foreign = store.create_claim_key(shop.other, &elsewhere, NOON).await;
+        assert!(matches!(foreign, Err(StoreError::Invalid(_))));
         for bad in [
             new(ClaimApproval::Manual, 0),
             new(ClaimApproval::Manual, MAX_QUOTA + 1),
             NewClaimKey { name: String::new(), ..new(ClaimApproval::Manual, 1) },
         ] {
-            let made = store.create_claim_key(organization, &bad, NOON).await;
-            assert!(matches!(made, Err(StoreError::Invalid(_))), "{bad:?}");
+            let refused = store.create_claim_key(organization, &bad, NOON).await;
+            assert!(matches!(refused, Err(StoreError::Invalid(_))), "{bad:?}");
         }
     })
     .await;

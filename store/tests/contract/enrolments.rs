@@ -182,8 +182,8 @@ async fn a_refused_or_forgotten_device_stays_outside() {
             NewEnrolment { serial: Some("a\0".into()), ..asks(DeviceKind::Tag) },
             NewEnrolment { csr: Some("x".repeat(16_385)), ..asks(DeviceKind::Tag) },
         ] {
-            let begun = store.begin_enrolment(&bad, NOON).await;
-            assert!(matches!(begun, Err(StoreError::Invalid(_))), "{bad:?}");
+            let refused = store.begin_enrolment(&bad, NOON).await;
+            assert!(matches!(refused, Err(StoreError::Invalid(_))), "{bad:?}");
         }
         let nameless = NewEnrolment { serial: None, ..asks(DeviceKind::Tag) };
         let nameless = store.begin_enrolment(&nameless, NOON).await.unwrap().user_code.text();
