@@ -51,6 +51,7 @@ pub(crate) enum What {
     EnrolmentCollected,
     ClaimKeyMade,
     ClaimKeyRevoked,
+    DevicesImported,
 }
 
 /// Something that happened.
@@ -103,6 +104,7 @@ impl What {
             What::EnrolmentCollected => "enrolment_collected",
             What::ClaimKeyMade => "claim_key_made",
             What::ClaimKeyRevoked => "claim_key_revoked",
+            What::DevicesImported => "devices_imported",
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod credentials;
 pub(crate) mod losses;
 pub(crate) mod search;
 mod shape;
+pub(crate) mod table;
 
 use std::sync::Arc;
 

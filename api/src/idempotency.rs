@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use crate::App;
 use crate::body::{self, MAX_BODY_BYTES};
+use crate::devices::table;
 use crate::problem::{Kind, Problem};
 use crate::{caller, enrolments, pings};
 
@@ -82,7 +83,8 @@ async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, 
     let (mut parts, body) = request.into_parts();
     let caller = caller::principal_of(&mut parts, &app).await?;
     let key = key(&parts.headers)?;
-    let body = body::read(Request::new(body), &app).await?;
+    let most = if parts.uri.path() == table::IMPORT_PATH { table::MAX_BYTES } else { MAX_BODY_BYTES };
+    let body = body::read_up_to(most, Request::new(body), &app).await?;
     let name = fingerprint(&[
         caller.credential.id().as_bytes(),
         parts.method.as_str().as_bytes(),
@@ -153,12 +155,19 @@ fn replay(status: u16, body: Vec<u8>) -> Response {
 /// An answer as it may be kept: secrets are shown once, so they are null in every repeat.
 fn without_secret(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+    hide_secrets(&mut value);
+    // Of many things that were made at once each has its own.
+    let items = value.get_mut("items").and_then(Value::as_array_mut);
+    items.into_iter().flatten().for_each(hide_secrets);
+    value.to_string().into_bytes()
+}
+
+fn hide_secrets(value: &mut Value) {
     for name in SECRETS {
         if let Some(secret) = value.get_mut(name) {
             *secret = Value::Null;
         }
     }
-    value.to_string().into_bytes()
 }
 
 fn key(headers: &HeaderMap) -> Result<String, Problem> {

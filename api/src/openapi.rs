@@ -37,7 +37,7 @@ const SCOPES: [(&str, &str); 12] = [
         description = "Beacons, gateways, kiosks and phones report what they hear; Promenade counts visits.\n\n\
             Every request under `/api/v1` and `/voice` needs an API key, or an access token of the OAuth2 server, as \
             `Authorization: Bearer …` with the scope its operation names. Bodies are JSON of at most 64 KiB, batches \
-            of pings JSON or CBOR of at most 256 KiB; times are RFC 3339, positions metres. Refusals are problem \
+            of pings JSON or CBOR and tables CSV of at most 256 KiB; times are RFC 3339, positions metres. Refusals are problem \
             documents (RFC 9457) with a stable `type`.\n\n\
             Lists have `items` and `next_cursor`; pass that as `cursor` for the next page. Writes take an \
             `Idempotency-Key`: the same request with the same key within 24 hours gets the first answer again, its \

@@ -1,6 +1,7 @@
 //! Errors as HTTP: every refusal of this crate becomes an RFC 9457 problem document here and nowhere else.
 
 mod kind;
+mod mistake;
 pub(crate) mod page;
 
 use axum::extract::rejection::BytesRejection;
@@ -13,12 +14,10 @@ use store::{ClaimRefusal, MAX_CERTIFICATES, MAX_PHONES, StoreError};
 use utoipa::ToSchema;
 
 pub use kind::Kind;
+pub use mistake::{Mistake, Position};
 
 /// Where the pages that explain the problem types live; a problem's `type` is this and its slug.
 pub const BASE: &str = "/api/problems/";
-
-/// The longest text about one mistake, in characters.
-const LONGEST_TEXT: usize = 300;
 
 /// A refusal on its way to the client (RFC 9457, section 3).
 #[derive(Debug, Clone, PartialEq)]
@@ -37,30 +36,6 @@ struct More {
     reason: Option<&'static str>,
     position: Option<Position>,
     headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// One thing that is wrong with a request: in its body (`pointer`) or in its query (`parameter`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Mistake {
-    /// A JSON Pointer (RFC 6901) into the body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/timezone")]
-    pub pointer: Option<String>,
-    /// The name of a query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "limit")]
-    pub parameter: Option<String>,
-    /// What is wrong and what would be right.
-    pub detail: String,
-}
-
-/// Where in the body the JSON stops being JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Position {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The byte in that line, counted from 1; 0 is before the first.
-    pub column: usize,
 }
 
 /// A problem document as it is on the wire.
@@ -92,26 +67,6 @@ pub(crate) struct Document {
     /// Where the body stops being JSON (`malformed-json` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
-}
-
-impl Mistake {
-    /// A mistake in the body at a JSON Pointer.
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: Some(short(pointer.into())), parameter: None, detail: short(detail.into()) }
-    }
-
-    /// A mistake in the query parameter `name`.
-    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: None, parameter: Some(short(name.into())), detail: short(detail.into()) }
-    }
-}
-
-/// What a client sent is named in the answer, but not sent back in full.
-fn short(text: String) -> String {
-    match text.char_indices().nth(LONGEST_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 impl Problem {

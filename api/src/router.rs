@@ -64,6 +64,8 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(zones::read, zones::change, zones::delete))
         // /api/v1/devices
         .routes(routes!(devices::create, devices::list))
+        .routes(routes!(devices::table::export))
+        .routes(routes!(devices::table::import))
         .routes(routes!(devices::read, devices::change, devices::delete))
         .routes(routes!(devices::credentials::rotate))
         .routes(routes!(devices::certificates::list))

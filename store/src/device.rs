@@ -1,5 +1,6 @@
 //! Devices and their secrets.
 
+mod import;
 mod patch;
 mod rows;
 
@@ -19,6 +20,7 @@ use crate::secret::{Purpose, Secret};
 use crate::text;
 use crate::venue;
 
+pub use import::{ImportFault, ImportField, MAX_IMPORT};
 pub(crate) use rows::{DeviceRow, select_devices};
 
 /// Anything with an identity here.

@@ -35,7 +35,9 @@ async fn a_fleet_comes_in_up_to_its_quota() {
         assert_eq!(listed(&world).await, [expected]);
 
         let asks = json!({"kind": "gateway", "serial": "SN-1", "claim_key": secret});
+        world.set_time(NOW + 1);
         let one = Newcomer::begin(&world, &asks).await;
+        world.set_time(NOW + 2);
         let fetched = one.poll(&world).await;
         assert_eq!(fetched.status, 200, "it waits for nobody: {}", fetched.text);
         let device = fetched.json()["device"].as_str().unwrap().to_owned();
@@ -45,7 +47,7 @@ async fn a_fleet_comes_in_up_to_its_quota() {
         let refused = Newcomer::ask(&world, "192.0.2.1", &asks).await.refused(403, "claim-key-refused");
         assert_eq!(refused["reason"], "used_up");
         let [seen] = &listed(&world).await[..] else { panic!("one key") };
-        let last = json!({"reason": "used_up", "at": "2026-03-02T12:00:00Z"});
+        let last = json!({"reason": "used_up", "at": "2026-03-02T12:00:00.002Z"});
         assert_eq!((&seen["used"], &seen["refused"], &seen["last_refusal"]), (&json!(1), &json!(1), &last));
         let audit = world.get("/api/v1/audit").await;
         let what = audit.all("what");

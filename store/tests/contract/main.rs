@@ -21,6 +21,7 @@ mod expired;
 mod facts;
 mod home_assistant;
 mod idempotency;
+mod imports;
 mod ingest;
 mod keys;
 mod live;
