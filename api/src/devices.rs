@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod credentials;
+pub(crate) mod label;
 pub(crate) mod losses;
 pub(crate) mod search;
 mod shape;

@@ -71,6 +71,7 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(devices::certificates::list))
         .routes(routes!(devices::certificates::revoke))
         .routes(routes!(devices::losses::list))
+        .routes(routes!(devices::label::label))
         .routes(routes!(explain::explain))
         .routes(routes!(twins::read, twins::change))
         .routes(routes!(twins::changes))

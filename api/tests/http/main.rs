@@ -22,6 +22,7 @@ mod home_assistant;
 mod hostile;
 mod idempotency;
 mod invitations;
+mod labels;
 mod live;
 mod members;
 mod permissions;
