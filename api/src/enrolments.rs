@@ -21,7 +21,7 @@ use crate::devices;
 use crate::fields::{self, Mistakes};
 use crate::paging::{self, Items, List};
 use crate::path::Ids;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Document, Kind, Problem};
 use crate::query::Query;
 use crate::scopes;
 
@@ -70,7 +70,7 @@ pub(crate) async fn list(
     params(("user_code" = String, Path, description = "The code that the device shows, or the request's id")),
     responses(
         (status = 200, description = "The request", body = Enrolment),
-        (status = 429, description = "Too many codes were wrong", body = crate::problem::Document, content_type = "application/problem+json")
+        (status = 429, description = "Too many codes were wrong", body = Document, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn read(
@@ -94,7 +94,7 @@ pub(crate) async fn read(
     request_body = EnrolmentApproval,
     responses(
         (status = 200, description = "The request, with the device that it became", body = Enrolment),
-        (status = 429, description = "Too many codes were wrong", body = crate::problem::Document, content_type = "application/problem+json")
+        (status = 429, description = "Too many codes were wrong", body = Document, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn approve(
@@ -127,7 +127,7 @@ pub(crate) async fn approve(
     params(("user_code" = String, Path, description = "The code that the device shows, or the request's id")),
     responses(
         (status = 200, description = "The request", body = Enrolment),
-        (status = 429, description = "Too many codes were wrong", body = crate::problem::Document, content_type = "application/problem+json")
+        (status = 429, description = "Too many codes were wrong", body = Document, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn deny(

@@ -20,7 +20,7 @@ use crate::secret::{Purpose, Secret};
 use crate::text;
 use crate::venue;
 
-pub use import::{ImportFault, ImportField, MAX_IMPORT};
+pub use import::{ImportFault, ImportField, Imported, MAX_IMPORT};
 pub(crate) use rows::{DeviceRow, select_devices};
 
 /// Anything with an identity here.

@@ -117,7 +117,8 @@ impl Store {
     }
 
     /// Makes a request with a claim key. Where the key approves by itself, the device is made at once and its credentials wait
-    /// to be fetched; a device that asks again before it fetched them is not counted again. The inner error is the key's own refusal, which is counted with it.
+    /// to be fetched; a device that asks again before it fetched them is not counted again. The inner error is the key's own refusal,
+    /// which is counted with it.
     pub async fn claim_enrolment(
         &self,
         presented: &str,
@@ -131,7 +132,11 @@ impl Store {
         // Changes of an organization come one after the other, and so do the uses of its keys.
         let mut tx = self.change(organization).await?;
         let key = tx.claim_key(organization, id).await?;
-        let earlier = tx.uncollected(&key, new, now).await?;
+        let earlier = match key.approval {
+            ClaimApproval::Automatic => tx.uncollected(&key, new, now).await?,
+            // Somebody approved one device, and not whatever says the same serial number after it.
+            ClaimApproval::Manual => None,
+        };
         match key.refusal(new.kind, now) {
             // It has its place already.
             Some(ClaimRefusal::UsedUp) if earlier.is_some() => {}

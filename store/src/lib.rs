@@ -83,7 +83,9 @@ pub use command::{
 };
 pub use consent::{Consent, PRESENCE};
 pub use derived::{Checkpoint, SavedTracker};
-pub use device::{Device, DeviceFilter, DevicePatch, ImportFault, ImportField, MAX_IMPORT, NewDevice, Owner};
+pub use device::{
+    Device, DeviceFilter, DevicePatch, ImportFault, ImportField, Imported, MAX_IMPORT, NewDevice, Owner,
+};
 pub use device_grant::{DeviceCodes, DevicePoll, DeviceRequest};
 pub use device_pin::{PIN_LOCKED_MS, PIN_TRIES, PinTry};
 pub use engine::{Postgres, Sqlite, Store};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use protocol::{DeviceId, OrganizationId, Timestamp};
+use protocol::{DeviceId, OrganizationId, Timestamp, VenueId};
 
 use super::{NewDevice, check_profile};
 use crate::engine::{Store, Tx};
@@ -15,6 +15,17 @@ use crate::venue;
 
 /// The most devices that are made at once: it is one transaction, which keeps everybody else's from being written.
 pub const MAX_IMPORT: usize = 1_000;
+
+/// A device that was made among many.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The device.
+    pub id: DeviceId,
+    /// What it signs in with; it is given here and never again.
+    pub secret: Secret,
+    /// Where it stands.
+    pub venue: Option<VenueId>,
+}
 
 /// Why a device of many cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +51,7 @@ words! {
 }
 
 impl Store {
-    /// Makes devices, in the order given; their secrets are returned here and never again. With a fault in any of them nothing is
+    /// Makes devices, in the order given. With a fault in any of them nothing is
     /// made, and every fault is told; in a dry run nothing is made either, and without a fault the answer is empty.
     pub async fn import_devices(
         &self,
@@ -48,7 +59,7 @@ impl Store {
         new: &[NewDevice],
         dry_run: bool,
         now: Timestamp,
-    ) -> Result<Result<Vec<(DeviceId, Secret)>, Vec<ImportFault>>> {
+    ) -> Result<Result<Vec<Imported>, Vec<ImportFault>>> {
         if new.len() > MAX_IMPORT {
             return Err(StoreError::Invalid(format!("at most {MAX_IMPORT} devices are made at once")));
         }
@@ -98,7 +109,7 @@ impl Store {
                     venues.insert(venue);
                 }
             }
-            made.push((id, secret));
+            made.push(Imported { id, secret, venue: place.venue });
         }
         for venue in venues {
             tx.touch_venue(organization, venue, now).await?;

@@ -138,6 +138,17 @@ async fn a_fleet_waits_for_a_person() {
         let (_, device) =
             store.approve_enrolment(organization, id, &Approval::default(), NOON).await.unwrap();
         assert_eq!((device.name.as_str(), device.placement.unwrap().venue), ("A", shop.venue));
+        let late = store.claim_enrolment(&secret, &serial("A"), NOON).await.unwrap();
+        assert_eq!(
+            late.err(),
+            Some(ClaimRefusal::UsedUp),
+            "nobody approved whoever says the same serial number"
+        );
+        let poll = store.poll_enrolment(&again.device_code.text(), NOON).await.unwrap();
+        assert!(
+            matches!(poll, EnrolmentPoll::Approved(_)),
+            "nor does it end the one that somebody did: {poll:?}"
+        );
         let id = EnrolmentName::Id(other.enrolment.id);
         let full = store.approve_enrolment(organization, id, &Approval::default(), NOON).await;
         assert!(matches!(full, Err(StoreError::Conflict("quota"))), "{full:?}");

@@ -31,8 +31,9 @@ async fn many_devices_are_made_together_or_not_at_all() {
         let made = store.import_devices(organization, &rows, false, NOON.plus(1)).await.unwrap().unwrap();
         let all = names(organization).await;
         assert_eq!(all[2..], ["A", "B", "C"], "in their order");
-        let first = store.registered(made[0].0).await.unwrap().unwrap();
-        assert!(first.accepts(&made[0].1.text(), store.installation_key()));
+        let first = store.registered(made[0].id).await.unwrap().unwrap();
+        assert!(first.accepts(&made[0].secret.text(), store.installation_key()));
+        assert_eq!(made[0].venue, Some(shop.venue), "its zone brings its venue");
         let placement = first.device.placement.unwrap();
         assert_eq!((placement.venue, placement.zone), (shop.venue, Some(shop.entrance)));
         let after = store.configuration(organization, shop.venue).await.unwrap();

@@ -29,13 +29,11 @@ pub(super) fn read(text: &str, most: usize) -> Result<Vec<Row>, Broken> {
                 None => plain_cell(rest, line)?,
             };
             cells.push(cell);
-            match after.strip_prefix(',') {
-                Some(next) => rest = next,
-                None => {
-                    rest = after;
-                    break;
-                }
-            }
+            let Some(next) = after.strip_prefix(',') else {
+                rest = after;
+                break;
+            };
+            rest = next;
         }
         rest = match rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) {
             Some(next) => next,

@@ -1,5 +1,6 @@
 //! `POST /api/v1/devices/import`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -67,7 +68,7 @@ impl FromRequest<Arc<App>> for Table {
         let bytes = body::read_up_to(MAX_BYTES, request, app).await?;
         let text = String::from_utf8(bytes.into()).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            let line = 1 + String::from_utf8_lossy(before).matches('\n').count();
             Problem::invalid_body(vec![Mistake::line(line, "is not UTF-8")])
         })?;
         Ok(Table(text))
@@ -113,12 +114,10 @@ pub(crate) async fn import(
             Mistake::cell(rows[fault.row].line, column, fault.why)
         }))
     })?;
-    let mut venues: Vec<_> = new.iter().filter(|device| device.kind.is_infrastructure()).collect();
-    venues.retain(|_| !dry_run);
-    for (device, _) in &made {
-        app.live.changed(Change::Device(*device));
+    for device in &made {
+        app.live.changed(Change::Device(device.id));
     }
-    let venues: std::collections::BTreeSet<_> = venues.iter().filter_map(|device| device.venue).collect();
+    let venues: BTreeSet<_> = made.iter().filter_map(|device| device.venue).collect();
     for venue in venues {
         app.live.changed(Change::Venue(venue));
     }
@@ -128,8 +127,8 @@ pub(crate) async fn import(
     }
     let mut made = made.into_iter();
     let items = rows.iter().zip(new).map(|(row, device)| {
-        let (id, secret) = made.next().unzip();
-        ImportedDevice { line: row.line, name: device.name, id, secret: secret.map(|secret| secret.text()) }
+        let (id, secret) = made.next().map(|made| (made.id, made.secret.text())).unzip();
+        ImportedDevice { line: row.line, name: device.name, id, secret }
     });
     Ok(Json(Imported { dry_run, items: items.collect() }))
 }
