@@ -1,7 +1,7 @@
 use protocol::DeviceKind::{Gateway, Kiosk};
 use store::{
     Approval, ClaimApproval, ClaimKey, ClaimRefusal, EnrolmentName, EnrolmentPoll, EnrolmentStatus,
-    MAX_QUOTA, NewClaimKey, NewEnrolment, Page, StoreError,
+    MAX_QUOTA, MAX_STRANGERS, NewClaimKey, NewEnrolment, Page, StoreError,
 };
 
 use crate::engines::each_engine;
@@ -211,6 +211,23 @@ async fn a_key_that_does_not_let_in_says_why_and_counts() {
             let refused = store.create_claim_key(organization, &bad, NOON).await;
             assert!(matches!(refused, Err(StoreError::Invalid(_))), "{bad:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn strangers_fill_their_own_room_and_not_that_of_a_fleet() {
+    each_engine(async |store| {
+        let shop = Shop::open(&store).await;
+        for _ in 0..MAX_STRANGERS {
+            store.begin_enrolment(&asks(Gateway), NOON).await.unwrap();
+        }
+        let full = store.begin_enrolment(&asks(Gateway), NOON).await;
+        assert!(matches!(full, Err(StoreError::Full("enrolments"))), "{full:?}");
+        let key = new(ClaimApproval::Manual, 1);
+        let (_, secret) = store.create_claim_key(shop.organization, &key, NOON).await.unwrap();
+        assert!(store.claim_enrolment(&secret.text(), &serial("A"), NOON).await.unwrap().is_ok());
+        store.begin_enrolment(&asks(Gateway), minutes(10)).await.expect("what is over takes no room");
     })
     .await;
 }
