@@ -1,10 +1,11 @@
 //! The audit log of an organization: what was done with it here and what happened to its people, for its admins to read.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use protocol::{AccountId, AuditId};
+use protocol::{AccountId, AuditId, OrganizationId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::NewAuditEntry;
@@ -44,6 +45,13 @@ pub(crate) enum What {
     PinRemoved,
     HomeAssistantEnabled,
     HomeAssistantDisabled,
+    EnrolmentApproved,
+    EnrolmentDenied,
+    /// The device fetched its credentials.
+    EnrolmentCollected,
+    ClaimKeyMade,
+    ClaimKeyRevoked,
+    DevicesImported,
 }
 
 /// Something that happened.
@@ -91,6 +99,12 @@ impl What {
             What::PinRemoved => "pin_removed",
             What::HomeAssistantEnabled => "home_assistant_enabled",
             What::HomeAssistantDisabled => "home_assistant_disabled",
+            What::EnrolmentApproved => "enrolment_approved",
+            What::EnrolmentDenied => "enrolment_denied",
+            What::EnrolmentCollected => "enrolment_collected",
+            What::ClaimKeyMade => "claim_key_made",
+            What::ClaimKeyRevoked => "claim_key_revoked",
+            What::DevicesImported => "devices_imported",
         }
     }
 }
@@ -118,9 +132,24 @@ pub(crate) async fn record<S>(
     if let Some(detail) = detail.as_object_mut() {
         detail.insert("by".to_owned(), by);
     }
-    let what = what.as_str();
     let organization = Some(caller.organization());
-    let entry = NewAuditEntry { organization, account, what, detail, address: None };
+    write(app, NewAuditEntry { organization, account, what: what.as_str(), detail, address: None }).await;
+}
+
+/// Writes down what a device without credentials did, in the log of the organization that it comes into.
+pub(crate) async fn record_of(
+    app: &App,
+    organization: OrganizationId,
+    what: What,
+    detail: Value,
+    address: IpAddr,
+) {
+    let (organization, address) = (Some(organization), Some(address.to_canonical()));
+    write(app, NewAuditEntry { organization, account: None, what: what.as_str(), detail, address }).await;
+}
+
+async fn write(app: &App, entry: NewAuditEntry<'_>) {
+    let what = entry.what;
     if let Err(error) = app.store.record_audit(&entry, app.clock.now()).await {
         tracing::error!(%error, what, "an entry of the audit log could not be written");
     }

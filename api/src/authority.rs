@@ -156,6 +156,11 @@ impl Authority {
         self.not_after
     }
 
+    /// Whether it is valid for so many days more.
+    pub(crate) fn lasts(&self, days: u32, now: Timestamp) -> bool {
+        Span::of_days(days, now).not_after <= self.not_after
+    }
+
     /// Signs a certificate that a device signs in with: for the key of a request, else for a fresh one. Without a number of
     /// days it is valid for [`DEFAULT_DAYS`] or until the authority ends.
     ///

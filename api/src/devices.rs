@@ -2,9 +2,11 @@
 
 pub(crate) mod certificates;
 pub(crate) mod credentials;
+pub(crate) mod label;
 pub(crate) mod losses;
 pub(crate) mod search;
 mod shape;
+pub(crate) mod table;
 
 use std::sync::Arc;
 
@@ -185,7 +187,7 @@ pub(crate) async fn delete(
 }
 
 /// Tells of a device that changed, and of the venues where it stood and stands: who is counted there depends on it.
-fn tell(app: &App, device: DeviceId, [before, after]: [Option<VenueId>; 2]) {
+pub(crate) fn tell(app: &App, device: DeviceId, [before, after]: [Option<VenueId>; 2]) {
     app.live.changed(Change::Device(device));
     let moved = before.filter(|_| before != after);
     for venue in moved.into_iter().chain(after) {
@@ -193,7 +195,7 @@ fn tell(app: &App, device: DeviceId, [before, after]: [Option<VenueId>; 2]) {
     }
 }
 
-fn place_of(device: &store::Device) -> Option<VenueId> {
+pub(crate) fn place_of(device: &store::Device) -> Option<VenueId> {
     device.placement.as_ref().map(|placement| placement.venue)
 }
 
@@ -214,7 +216,7 @@ fn check_profile(mistakes: &mut Mistakes, profile: Option<Profile>) -> Option<Pr
 }
 
 /// Says which of venue and zone is not there. A zone alone brings its venue, and the store knows whether it exists.
-async fn check_place(
+pub(crate) async fn check_place(
     app: &App,
     organization: OrganizationId,
     venue: Option<VenueId>,

@@ -18,8 +18,9 @@ use tracing::Instrument;
 
 use crate::App;
 use crate::body::{self, MAX_BODY_BYTES};
+use crate::devices::table;
 use crate::problem::{Kind, Problem};
-use crate::{caller, pings};
+use crate::{caller, enrolments, pings};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks an answer that was given before.
@@ -66,19 +67,24 @@ pub(crate) async fn forget(app: Arc<App>) {
 pub(crate) async fn once(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let write = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE);
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    // Ping batches have numbers of their own.
-    let keyless = route.is_none_or(|route| route == pings::PATH);
+    let keyless = route.is_none_or(is_keyless);
     if !write || keyless || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
     }
     keyed(app, request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
 
+/// Whether a route knows no keys: ping batches have numbers of their own, and devices that ask to come in are nobody yet.
+pub(crate) fn is_keyless(route: &str) -> bool {
+    [pings::PATH, enrolments::PATH, enrolments::TOKEN_PATH].contains(&route)
+}
+
 async fn keyed(app: Arc<App>, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let caller = caller::principal_of(&mut parts, &app).await?;
     let key = key(&parts.headers)?;
-    let body = body::read(Request::new(body), &app).await?;
+    let most = if parts.uri.path() == table::IMPORT_PATH { table::MAX_BYTES } else { MAX_BODY_BYTES };
+    let body = body::read_up_to(most, Request::new(body), &app).await?;
     let name = fingerprint(&[
         caller.credential.id().as_bytes(),
         parts.method.as_str().as_bytes(),
@@ -149,12 +155,19 @@ fn replay(status: u16, body: Vec<u8>) -> Response {
 /// An answer as it may be kept: secrets are shown once, so they are null in every repeat.
 fn without_secret(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
+    hide_secrets(&mut value);
+    // Of many things that were made at once each has its own.
+    let items = value.get_mut("items").and_then(Value::as_array_mut);
+    items.into_iter().flatten().for_each(hide_secrets);
+    value.to_string().into_bytes()
+}
+
+fn hide_secrets(value: &mut Value) {
     for name in SECRETS {
         if let Some(secret) = value.get_mut(name) {
             *secret = Value::Null;
         }
     }
-    value.to_string().into_bytes()
 }
 
 fn key(headers: &HeaderMap) -> Result<String, Problem> {

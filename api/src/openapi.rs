@@ -10,7 +10,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ObjectBuilder, PathItem, Type, schema::Schema};
 
-use crate::pings;
+use crate::idempotency;
 use crate::problem::{Document, Mistake, Position};
 
 /// What may be asked for at the token endpoint.
@@ -37,17 +37,20 @@ const SCOPES: [(&str, &str); 12] = [
         description = "Beacons, gateways, kiosks and phones report what they hear; Promenade counts visits.\n\n\
             Every request under `/api/v1` and `/voice` needs an API key, or an access token of the OAuth2 server, as \
             `Authorization: Bearer …` with the scope its operation names. Bodies are JSON of at most 64 KiB, batches \
-            of pings JSON or CBOR of at most 256 KiB; times are RFC 3339, positions metres. Refusals are problem \
+            of pings JSON or CBOR and tables CSV of at most 256 KiB; times are RFC 3339, positions metres. Refusals are problem \
             documents (RFC 9457) with a stable `type`.\n\n\
             Lists have `items` and `next_cursor`; pass that as `cursor` for the next page. Writes take an \
             `Idempotency-Key`: the same request with the same key within 24 hours gets the first answer again, its \
-            secrets null. Batches of pings need none: their numbers make them repeatable."
+            secrets null. Batches of pings need none: their numbers make them repeatable. Devices that ask to come in \
+            (`/enrolments`) sign in with nothing yet."
     ),
     components(schemas(Document, Mistake, Position)),
     tags(
         (name = "venues", description = "Shops, halls and homes."),
         (name = "zones", description = "The parts of a venue."),
         (name = "devices", description = "Anything with an identity: beacons, gateways, kiosks, phones, tags, appliances."),
+        (name = "enrolments", description = "Devices without credentials that ask to come in, and who lets them. `docs/devices.md` describes it."),
+        (name = "claim_keys", description = "Keys in the image of a fleet, with which its devices come in."),
         (name = "commands", description = "Orders to devices, and how far they got. `docs/commands.md` describes them."),
         (name = "twins", description = "What devices should be, what they say they are, and what changed."),
         (name = "pings", description = "What devices hear, for those that do not speak MQTT."),
@@ -89,8 +92,7 @@ pub(crate) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
         if is_ours || path == "/metrics" {
             item.get.iter_mut().for_each(|operation| refusals::add(operation, false));
             for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
-                // Batches of pings have numbers of their own.
-                if path != pings::PATH {
+                if !idempotency::is_keyless(path) {
                     operation.parameters.get_or_insert_default().push(idempotency_key().into());
                 }
                 refusals::add(operation, true);

@@ -45,6 +45,8 @@ pub(crate) enum List {
     Audit,
     Commands,
     BulkCommands,
+    Enrolments,
+    ClaimKeys,
 }
 
 impl<T: ToSchema> Items<T> {

@@ -1,6 +1,7 @@
 //! Errors as HTTP: every refusal of this crate becomes an RFC 9457 problem document here and nowhere else.
 
 mod kind;
+mod mistake;
 pub(crate) mod page;
 
 use axum::extract::rejection::BytesRejection;
@@ -9,16 +10,14 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use identity::IdentityError;
 use serde::Serialize;
-use store::{MAX_CERTIFICATES, MAX_PHONES, StoreError};
+use store::{ClaimRefusal, MAX_CERTIFICATES, MAX_PHONES, StoreError};
 use utoipa::ToSchema;
 
 pub use kind::Kind;
+pub use mistake::{Mistake, Position};
 
 /// Where the pages that explain the problem types live; a problem's `type` is this and its slug.
 pub const BASE: &str = "/api/problems/";
-
-/// The longest text about one mistake, in characters.
-const LONGEST_TEXT: usize = 300;
 
 /// A refusal on its way to the client (RFC 9457, section 3).
 #[derive(Debug, Clone, PartialEq)]
@@ -34,32 +33,9 @@ pub struct Problem {
 struct More {
     errors: Vec<Mistake>,
     scope: Option<String>,
+    reason: Option<&'static str>,
     position: Option<Position>,
     headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// One thing that is wrong with a request: in its body (`pointer`) or in its query (`parameter`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Mistake {
-    /// A JSON Pointer (RFC 6901) into the body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/timezone")]
-    pub pointer: Option<String>,
-    /// The name of a query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "limit")]
-    pub parameter: Option<String>,
-    /// What is wrong and what would be right.
-    pub detail: String,
-}
-
-/// Where in the body the JSON stops being JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Position {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The byte in that line, counted from 1; 0 is before the first.
-    pub column: usize,
 }
 
 /// A problem document as it is on the wire.
@@ -84,29 +60,13 @@ pub(crate) struct Document {
     /// The scope that is missing (`missing-scope` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// Why a claim key lets a device not in (`claim-key-refused` only): `unknown`, `expired`, `revoked`, `used_up` or `wrong_kind`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "used_up")]
+    reason: Option<&'static str>,
     /// Where the body stops being JSON (`malformed-json` only).
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
-}
-
-impl Mistake {
-    /// A mistake in the body at a JSON Pointer.
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: Some(short(pointer.into())), parameter: None, detail: short(detail.into()) }
-    }
-
-    /// A mistake in the query parameter `name`.
-    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Mistake {
-        Mistake { pointer: None, parameter: Some(short(name.into())), detail: short(detail.into()) }
-    }
-}
-
-/// What a client sent is named in the answer, but not sent back in full.
-fn short(text: String) -> String {
-    match text.char_indices().nth(LONGEST_TEXT) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 impl Problem {
@@ -143,6 +103,26 @@ impl Problem {
     /// 404: `what` does not exist, or belongs to another organization, which is the same to the caller.
     pub fn not_found(what: &str) -> Problem {
         Problem::new(Kind::NotFound, format!("there is no such {what} in this organization"))
+    }
+
+    /// 429: more came than may come in a while; the same may be asked again after so many seconds.
+    pub fn rate_limited(detail: &str, after_s: u64) -> Problem {
+        Problem::new(Kind::RateLimited, format!("{detail}; try again in {after_s} seconds"))
+            .with_header(RETRY_AFTER, HeaderValue::from(after_s))
+    }
+
+    /// 403: a claim key lets a device not come in.
+    pub fn claim_refused(why: ClaimRefusal) -> Problem {
+        let detail = match why {
+            ClaimRefusal::Unknown => "there is no such claim key",
+            ClaimRefusal::Expired => "the claim key is over",
+            ClaimRefusal::Revoked => "the claim key was taken back",
+            ClaimRefusal::UsedUp => "as many devices came in with the claim key as may",
+            ClaimRefusal::WrongKind => "the claim key is for devices of another kind",
+        };
+        let mut problem = Problem::new(Kind::ClaimKeyRefused, detail);
+        problem.more.reason = Some(why.as_str());
+        problem
     }
 
     /// 400: the body is not JSON from `position` on.
@@ -220,6 +200,13 @@ impl From<StoreError> for Problem {
                 let detail = format!("the person has {MAX_PHONES} phones; remove one first");
                 Problem::new(Kind::Conflict, detail)
             }
+            StoreError::Conflict("quota") => {
+                Problem::new(Kind::Conflict, "as many devices came in with the claim key as may")
+            }
+            StoreError::Conflict("hardware") => {
+                let detail = "what is to be replaced is a device of another kind, or a person's phone";
+                Problem::new(Kind::Conflict, detail)
+            }
             StoreError::Conflict("kind") => Problem::new(Kind::Conflict, "a public client has no secret"),
             StoreError::Conflict(what) => {
                 Problem::new(Kind::Conflict, format!("the change conflicts with the stored {what}"))
@@ -267,6 +254,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             errors: more.errors,
             scope: more.scope,
+            reason: more.reason,
             position: more.position,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();

@@ -15,11 +15,12 @@ use utoipa_axum::routes;
 
 use crate::body::MAX_BODY_BYTES;
 use crate::commands::wait::Waiting;
+use crate::enrolments::Bounds;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, assistants, audit, bulk_commands, clients, commands, consents, devices, explain, footfall, grants,
-    headers, home_assistant, idempotency, invitations, keys, live, members, occupancy, pages, phones, pings,
-    probes, problem, roles, stays, telemetry, twins, venues, zones,
+    App, assistants, audit, bulk_commands, claim_keys, clients, commands, consents, devices, enrolments,
+    explain, footfall, grants, headers, home_assistant, idempotency, invitations, keys, live, members,
+    occupancy, pages, phones, pings, probes, problem, roles, stays, telemetry, twins, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -32,7 +33,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/docs", get(move || ready(pages::whole(reference))))
         .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
-        .merge(documented.layer(Extension(Waiting::default())))
+        .route("/enrol", get(enrolments::page))
+        .merge(documented.layer(Extension(Waiting::default())).layer(Extension(Bounds::default())))
         .with_state(Arc::clone(&app))
         .merge(identity::router(Arc::clone(&app.identity)))
         .merge(voice::router(Arc::clone(&app.voice)))
@@ -62,14 +64,25 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(zones::read, zones::change, zones::delete))
         // /api/v1/devices
         .routes(routes!(devices::create, devices::list))
+        .routes(routes!(devices::table::export))
+        .routes(routes!(devices::table::import))
         .routes(routes!(devices::read, devices::change, devices::delete))
         .routes(routes!(devices::credentials::rotate))
         .routes(routes!(devices::certificates::list))
         .routes(routes!(devices::certificates::revoke))
         .routes(routes!(devices::losses::list))
+        .routes(routes!(devices::label::label))
         .routes(routes!(explain::explain))
         .routes(routes!(twins::read, twins::change))
         .routes(routes!(twins::changes))
+        // /api/v1/enrolments, /api/v1/claim-keys
+        .routes(routes!(enrolments::begin, enrolments::list))
+        .routes(routes!(enrolments::poll))
+        .routes(routes!(enrolments::read))
+        .routes(routes!(enrolments::approve))
+        .routes(routes!(enrolments::deny))
+        .routes(routes!(claim_keys::create, claim_keys::list))
+        .routes(routes!(claim_keys::revoke))
         // /api/v1/commands, /api/v1/bulk-commands
         .routes(routes!(commands::give, commands::list_of_device))
         .routes(routes!(commands::list))

@@ -27,8 +27,8 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         request.headers_mut().insert(HEADER, value);
     }
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let path = shown(route.as_deref(), request.uri().path()).to_owned();
     let span = tracing::info_span!("request", id, key = tracing::field::Empty);
     let mut response = next.run(request).instrument(span.clone()).await;
     let took = started.elapsed();
@@ -45,4 +45,9 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         response.headers_mut().insert(HEADER, value);
     }
     response
+}
+
+/// The path as it is logged: without the code by which a device that waits is let in.
+fn shown<'a>(route: Option<&'a str>, path: &'a str) -> &'a str {
+    route.filter(|route| route.contains("{user_code}")).unwrap_or(path)
 }

@@ -53,11 +53,20 @@ async fn each_request_is_a_line_without_secrets() {
     let guard = tracing::subscriber::set_default(subscriber);
     let world = World::new().await;
     let device = json!({"kind": "gateway", "name": "G"});
+    let device_that_asks = json!({"kind": "gateway"});
     let request = world.signed("POST", "/api/v1/devices?").header("idempotency-key", "idem-1");
     let made = Answer::to(request.header("x-request-id", "req-1").json(&device)).await;
     let secret = made.json()["secret"].as_str().unwrap().to_owned();
     let key = world.post("/api/v1/keys", &json!({"name": "K", "scopes": ["venues:read"]})).await.json();
     Answer::to(world.request("GET", "/api/v1/venues?cursor=hidden").bearer_auth("pk_wrong")).await;
+    let asked = Answer::to(world.request("POST", "/api/v1/enrolments").json(&device_that_asks)).await.json();
+    let (user_code, device_code) =
+        (asked["user_code"].as_str().unwrap(), asked["device_code"].as_str().unwrap());
+    let approved =
+        world.post(&format!("/api/v1/enrolments/{user_code}/approve"), &json!({"name": "D"})).await;
+    assert_eq!(approved.status, 200, "{}", approved.text);
+    let poll = json!({"device_code": device_code});
+    let enrolled = Answer::to(world.request("POST", "/api/v1/enrolments/token").json(&poll)).await.json();
     drop(guard);
 
     let text = log.text();
@@ -66,9 +75,12 @@ async fn each_request_is_a_line_without_secrets() {
     {
         assert!(line.contains(part), "{part} is not in {line}");
     }
-    assert_eq!(text.matches("answered a request").count(), 3, "{text}");
+    assert_eq!(text.matches("answered a request").count(), 6, "{text}");
+    assert!(text.contains("path=\"/api/v1/enrolments/{user_code}/approve\""), "{text}");
+    let enrolled = enrolled["secret"].as_str().unwrap();
     let new_key = key["secret"].as_str().unwrap();
-    for hidden in [secret.as_str(), new_key, &world.key, "pk_", "hidden", "idem-1"] {
+    let codes = [user_code, device_code, enrolled];
+    for hidden in [secret.as_str(), new_key, &world.key, "pk_", "hidden", "idem-1"].into_iter().chain(codes) {
         assert!(!text.contains(hidden), "the log tells {hidden}");
     }
     world.stop().await;

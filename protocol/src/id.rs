@@ -91,6 +91,10 @@ ids! {
     GrantId;
     /// An entry of the audit log.
     AuditId;
+    /// A device's request to come in.
+    EnrolmentId;
+    /// A key that devices of a fleet ask to come in with, not its secret.
+    ClaimKeyId;
 }
 
 fn v7(at: Timestamp, random: [u8; 10]) -> Uuid {

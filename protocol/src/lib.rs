@@ -34,8 +34,9 @@ pub use command::{
     ServiceOrder, SignedOrder,
 };
 pub use id::{
-    AccountId, AuditId, BrowserSessionId, BulkCommandId, ClientId, CommandId, DeviceId, GrantId, IdError,
-    InvitationId, KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId, VisitId, ZoneId,
+    AccountId, AuditId, BrowserSessionId, BulkCommandId, ClaimKeyId, ClientId, CommandId, DeviceId,
+    EnrolmentId, GrantId, IdError, InvitationId, KeyId, OrganizationId, PasskeyId, RoleId, StayId, VenueId,
+    VisitId, ZoneId,
 };
 pub use identifier::{Identifier, IdentifierError};
 pub use kind::{DeviceKind, KindError, ZoneKind};

@@ -65,40 +65,11 @@ impl Store {
         new: &NewCertificate,
         now: Timestamp,
     ) -> Result<Certificate> {
-        const SQL: &str = "INSERT INTO certificates
-                (fingerprint, organization, device, serial, not_before, not_after, issued_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        new.check()?;
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, device, now).await?;
-        if tx.count_certificates(organization, device, now).await? >= MAX_CERTIFICATES as i64 {
-            return Err(StoreError::Conflict("certificates"));
-        }
-        within!(&mut tx, |db| sqlx::query(SQL)
-            .bind(new.fingerprint.as_slice())
-            .bind(organization.as_uuid())
-            .bind(device.as_uuid())
-            .bind(&new.serial)
-            .bind(new.not_before.0)
-            .bind(new.not_after.0)
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))
-        .map_err(StoreError::unique("fingerprint"))?;
+        let certificate = tx.insert_certificate(organization, device, new, now).await?;
         tx.commit().await?;
-        let NewCertificate { fingerprint, serial, not_before, not_after } = new.clone();
-        let (issued_at, revoked_at) = (now, None);
-        Ok(Certificate {
-            fingerprint,
-            organization,
-            device,
-            serial,
-            not_before,
-            not_after,
-            issued_at,
-            revoked_at,
-        })
+        Ok(certificate)
     }
 
     /// The certificates of a device in the order of issue, those that ran out or were revoked included.
@@ -158,6 +129,47 @@ impl Store {
 }
 
 impl Tx {
+    /// See [`Store::issue_certificate`].
+    pub(crate) async fn insert_certificate(
+        &mut self,
+        organization: OrganizationId,
+        device: DeviceId,
+        new: &NewCertificate,
+        now: Timestamp,
+    ) -> Result<Certificate> {
+        const SQL: &str = "INSERT INTO certificates
+                (fingerprint, organization, device, serial, not_before, not_after, issued_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        new.check()?;
+        if self.count_certificates(organization, device, now).await? >= MAX_CERTIFICATES as i64 {
+            return Err(StoreError::Conflict("certificates"));
+        }
+        within!(self, |db| sqlx::query(SQL)
+            .bind(new.fingerprint.as_slice())
+            .bind(organization.as_uuid())
+            .bind(device.as_uuid())
+            .bind(&new.serial)
+            .bind(new.not_before.0)
+            .bind(new.not_after.0)
+            .bind(now.0)
+            .execute(db)
+            .await
+            .map(drop))
+        .map_err(StoreError::unique("fingerprint"))?;
+        let NewCertificate { fingerprint, serial, not_before, not_after } = new.clone();
+        let (issued_at, revoked_at) = (now, None);
+        Ok(Certificate {
+            fingerprint,
+            organization,
+            device,
+            serial,
+            not_before,
+            not_after,
+            issued_at,
+            revoked_at,
+        })
+    }
+
     /// How many certificates of a device are neither revoked nor over.
     async fn count_certificates(
         &mut self,

@@ -1,5 +1,6 @@
 //! Devices and their secrets.
 
+mod import;
 mod patch;
 mod rows;
 
@@ -9,7 +10,7 @@ use protocol::{
 };
 
 use crate::command::Command;
-use crate::engine::Store;
+use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::history::EVER;
 use crate::page::{Listed, Page};
@@ -19,6 +20,7 @@ use crate::secret::{Purpose, Secret};
 use crate::text;
 use crate::venue;
 
+pub use import::{ImportFault, ImportField, Imported, MAX_IMPORT};
 pub(crate) use rows::{DeviceRow, select_devices};
 
 /// Anything with an identity here.
@@ -125,23 +127,10 @@ impl Store {
         new: &NewDevice,
         now: Timestamp,
     ) -> Result<(Device, Secret)> {
-        venue::name(&new.name)?;
-        check_profile(new.profile.as_ref())?;
-        let id = DeviceId::new(now, random::bytes()?);
         let secret = Secret::generate(Purpose::Device)?;
         let hash = secret.hash(self.installation_key());
-        let mut place = Place { venue: new.venue, zone: new.zone, position: new.position };
         let mut tx = self.change(organization).await?;
-        tx.check_place(organization, &mut place).await?;
-        tx.insert_device(organization, id, None, new, &hash, now).await?;
-        if let Some(venue) = place.venue {
-            tx.put_place(organization, id, EVER, &place).await?;
-            if new.kind.is_infrastructure() {
-                tx.touch_venue(organization, venue, now).await?;
-                tx.count_revision(organization, venue).await?;
-            }
-        }
-        let device = tx.device(organization, id).await?;
+        let device = tx.make_device(organization, new, &hash, now).await?;
         tx.commit().await?;
         Ok((device, secret))
     }
@@ -211,20 +200,65 @@ impl Store {
         id: DeviceId,
         now: Timestamp,
     ) -> Result<Secret> {
-        const SQL: &str = "UPDATE devices SET secret_hash = $3 WHERE id = $1 AND organization = $2";
         let secret = Secret::generate(Purpose::Device)?;
         let hash = secret.hash(self.installation_key());
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, id, now).await?;
-        within!(&mut tx, |db| sqlx::query(SQL)
+        tx.set_secret(organization, id, &hash).await?;
+        tx.commit().await?;
+        Ok(secret)
+    }
+}
+
+impl Tx {
+    /// Makes a device with its first place.
+    pub(crate) async fn make_device(
+        &mut self,
+        organization: OrganizationId,
+        new: &NewDevice,
+        secret_hash: &blake3::Hash,
+        now: Timestamp,
+    ) -> Result<Device> {
+        venue::name(&new.name)?;
+        check_profile(new.profile.as_ref())?;
+        let id = DeviceId::new(now, random::bytes()?);
+        let mut place = Place { venue: new.venue, zone: new.zone, position: new.position };
+        self.check_place(organization, &mut place).await?;
+        self.insert_device(organization, id, None, new, secret_hash, now).await?;
+        if let Some(venue) = place.venue {
+            self.put_place(organization, id, EVER, &place).await?;
+            if new.kind.is_infrastructure() {
+                self.touch_venue(organization, venue, now).await?;
+                self.count_revision(organization, venue).await?;
+            }
+        }
+        self.device(organization, id).await
+    }
+
+    /// Gives a device the secret with this hash; the one before is void, and so is one that waits to be fetched.
+    pub(crate) async fn set_secret(
+        &mut self,
+        organization: OrganizationId,
+        id: DeviceId,
+        secret_hash: &blake3::Hash,
+    ) -> Result<()> {
+        const SQL: &str = "UPDATE devices SET secret_hash = $3 WHERE id = $1 AND organization = $2";
+        const WAITING: &str = "UPDATE enrolments SET status = 'denied'
+            WHERE device = $1 AND organization = $2 AND status = 'approved'";
+        within!(self, |db| sqlx::query(WAITING)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
-            .bind(hash.as_bytes().as_slice())
             .execute(db)
             .await
             .map(drop))?;
-        tx.commit().await?;
-        Ok(secret)
+        within!(self, |db| sqlx::query(SQL)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(secret_hash.as_bytes().as_slice())
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
     }
 }
 

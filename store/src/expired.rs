@@ -14,10 +14,14 @@ const DAY_MS: i64 = 24 * 3_600_000;
 ///
 /// Codes stay a day, so that one that comes again is known as replayed; tokens that were replaced stay a month for the same
 /// reason, and so do sessions, for people to see. Commands stay three months. The grants that codes and device requests led to stay.
-const OVER: [(&str, i64); 11] = [
+const OVER: [(&str, i64); 12] = [
     ("DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at <= $1 LIMIT $2)", DAY_MS),
     (
         "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes WHERE expires_at <= $1 LIMIT $2)",
+        DAY_MS,
+    ),
+    (
+        "DELETE FROM enrolments WHERE id IN (SELECT id FROM enrolments WHERE expires_at <= $1 LIMIT $2)",
         DAY_MS,
     ),
     (
@@ -63,7 +67,7 @@ const OVER: [(&str, i64); 11] = [
 ];
 
 impl Store {
-    /// Deletes what is over, of the whole installation: codes, links, sign-ins that were begun, sessions, invitations,
+    /// Deletes what is over, of the whole installation: codes, requests of devices, links, sign-ins that were begun, sessions, invitations,
     /// tokens, keys and commands, at most 500 of each at a call. Gives how many were deleted: 0 when nothing is left to delete.
     pub async fn forget_expired(&self, now: Timestamp) -> Result<u64> {
         let mut deleted = 0;

@@ -17,6 +17,7 @@ mod audit;
 mod browser_session;
 mod certificate;
 mod claim;
+mod claim_key;
 mod client;
 mod clock;
 mod code;
@@ -27,6 +28,7 @@ mod derived;
 mod device;
 mod device_grant;
 mod device_pin;
+mod enrolment;
 mod error;
 mod expired;
 mod facts;
@@ -72,6 +74,7 @@ pub use audit::{AuditEntry, NewAuditEntry};
 pub use browser_session::{BrowserSession, NewBrowserSession};
 pub use certificate::{Certificate, MAX_CERTIFICATES, NewCertificate};
 pub use claim::{Claim, Tenure};
+pub use claim_key::{ClaimApproval, ClaimKey, ClaimRefusal, MAX_QUOTA, NewClaimKey};
 pub use client::{Client, ClientKind, ClientSettings, GrantType, Party};
 pub use clock::Clock;
 pub use code::{Code, CodeExchange};
@@ -80,10 +83,16 @@ pub use command::{
 };
 pub use consent::{Consent, PRESENCE};
 pub use derived::{Checkpoint, SavedTracker};
-pub use device::{Device, DeviceFilter, DevicePatch, NewDevice, Owner};
+pub use device::{
+    Device, DeviceFilter, DevicePatch, ImportFault, ImportField, Imported, MAX_IMPORT, NewDevice, Owner,
+};
 pub use device_grant::{DeviceCodes, DevicePoll, DeviceRequest};
 pub use device_pin::{PIN_LOCKED_MS, PIN_TRIES, PinTry};
 pub use engine::{Postgres, Sqlite, Store};
+pub use enrolment::{
+    Approval, Collectable, Enrolment, EnrolmentCodes, EnrolmentName, EnrolmentPoll, EnrolmentStatus,
+    MAX_CLAIMED, MAX_STRANGERS, NewEnrolment,
+};
 pub use error::{Result, StoreError};
 pub use grant::{Grant, GrantStanding, NewGrant, RevokedWhy};
 pub use home_assistant::HomeAssistant;

@@ -37,6 +37,10 @@ pub(crate) enum Purpose {
     DeviceCode,
     /// The `state` of a sign-in by another provider; `us_`.
     UpstreamState,
+    /// The code that a device which asks to come in polls with; `ec_`.
+    Enrolment,
+    /// A key that devices of a fleet ask to come in with; `ck_`.
+    ClaimKey,
 }
 
 impl Secret {
@@ -102,6 +106,8 @@ impl Purpose {
             Self::RefreshToken => "rt_",
             Self::DeviceCode => "dc_",
             Self::UpstreamState => "us_",
+            Self::Enrolment => "ec_",
+            Self::ClaimKey => "ck_",
         }
     }
 
@@ -117,6 +123,8 @@ impl Purpose {
             Self::RefreshToken => b"promenade refresh token\0",
             Self::DeviceCode => b"promenade device code\0",
             Self::UpstreamState => b"promenade upstream state\0",
+            Self::Enrolment => b"promenade enrolment code\0",
+            Self::ClaimKey => b"promenade claim key\0",
         }
     }
 }
@@ -219,6 +227,8 @@ mod tests {
             Purpose::RefreshToken,
             Purpose::DeviceCode,
             Purpose::UpstreamState,
+            Purpose::Enrolment,
+            Purpose::ClaimKey,
         ];
         let prefixes = BTreeSet::from(purposes.map(Purpose::prefix));
         let domains = BTreeSet::from(purposes.map(Purpose::domain));

@@ -18,6 +18,8 @@ pub struct TypedCode {
 pub(crate) enum TypedPurpose {
     /// Names a device that waits to be allowed in: 8 letters, 34 bits, to be guessed a few times only.
     Device,
+    /// The same for a device that asks to come into an organization.
+    Enrolment,
     /// Signs in without the second factor: 12 letters, 51 bits.
     Recovery,
 }
@@ -83,7 +85,7 @@ impl fmt::Debug for TypedCode {
 impl TypedPurpose {
     fn length(self) -> usize {
         match self {
-            Self::Device => 8,
+            Self::Device | Self::Enrolment => 8,
             Self::Recovery => 12,
         }
     }
@@ -91,6 +93,7 @@ impl TypedPurpose {
     fn domain(self) -> &'static [u8] {
         match self {
             Self::Device => b"promenade user code\0",
+            Self::Enrolment => b"promenade enrolment user code\0",
             Self::Recovery => b"promenade recovery code\0",
         }
     }

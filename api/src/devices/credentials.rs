@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::tell;
 use crate::App;
-use crate::authority::{Authority, AuthorityError, Issued, MAX_DAYS, SigningRequest};
+use crate::authority::{Authority, AuthorityError, DEFAULT_DAYS, Issued, MAX_DAYS, SigningRequest};
 use crate::body::Optional;
 use crate::caller::Caller;
 use crate::fields::Mistakes;
@@ -143,23 +143,51 @@ async fn sign(
         return Err(Problem::invalid_body(vec![Mistake::at("/days", detail)]));
     }
     app.store.device(organization, device).await?;
-    let (folder, now) = (app.authority.clone(), app.clock.now());
-    // Files and signatures take longer than a task may keep its thread.
-    let work = tokio::task::spawn_blocking(move || {
-        let request = body.csr.as_deref().map(SigningRequest::parse).transpose()?;
-        let Some(authority) = Authority::open(&folder)? else { return Ok(None) };
-        let issued = authority.issue(device, body.days, request.as_ref(), now)?;
-        Ok::<_, AuthorityError>(Some((issued, authority.certificate().to_owned())))
-    });
-    let signed = work.await.map_err(|error| Problem::internal(&error))??;
-    let Some((issued, authority)) = signed else {
-        let detail = "this server has no certificate authority; `promenade ca init` makes one";
-        return Err(Problem::new(Kind::NoAuthority, detail));
-    };
+    let days = body.days.map_or(Days::AtMost(DEFAULT_DAYS), Days::Exactly);
+    let (issued, authority) = issue(app, device, days, body.csr).await?;
+    let now = app.clock.now();
     let Issued { certificate, key, fingerprint, serial, not_before, not_after } = issued;
     let new = NewCertificate { fingerprint: fingerprint.0, serial: serial.clone(), not_before, not_after };
     app.store.issue_certificate(organization, device, &new, now).await?;
     Ok(SignedCertificate { certificate, authority, key, fingerprint, serial, not_after: not_after.into() })
+}
+
+/// How long a certificate is to be valid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Days {
+    /// So long, or it is refused.
+    Exactly(u32),
+    /// So long, or until the authority ends.
+    AtMost(u32),
+}
+
+/// Signs a certificate, which nobody knows yet; gives the authority's beside it.
+pub(crate) async fn issue(
+    app: &App,
+    device: DeviceId,
+    days: Days,
+    csr: Option<String>,
+) -> Result<(Issued, String), Problem> {
+    let (folder, now) = (app.authority.clone(), app.clock.now());
+    // Files and signatures take longer than a task may keep its thread.
+    let work = tokio::task::spawn_blocking(move || {
+        let request = csr.as_deref().map(SigningRequest::parse).transpose()?;
+        let Some(authority) = Authority::open(&folder)? else { return Ok(None) };
+        let days = match days {
+            Days::Exactly(days) => Some(days),
+            // Without a number it is valid until the authority ends, unless that is later than the usual end.
+            Days::AtMost(days) => authority.lasts(days, now).then_some(days),
+        };
+        let issued = authority.issue(device, days, request.as_ref(), now)?;
+        Ok::<_, AuthorityError>(Some((issued, authority.certificate().to_owned())))
+    });
+    work.await.map_err(|error| Problem::internal(&error))??.ok_or_else(no_authority)
+}
+
+/// There is nothing to sign with.
+pub(crate) fn no_authority() -> Problem {
+    let detail = "this server has no certificate authority; `promenade ca init` makes one";
+    Problem::new(Kind::NoAuthority, detail)
 }
 
 impl From<AuthorityError> for Problem {

@@ -67,6 +67,16 @@ kinds! {
     NoPerson = "no-person", CONFLICT, "No person";
     /// There is no certificate authority that could sign.
     NoAuthority = "no-authority", CONFLICT, "No certificate authority";
+    /// Nobody has let the device in yet.
+    EnrolmentPending = "enrolment-pending", BAD_REQUEST, "Waiting for approval";
+    /// The device asks too often whether it may come in.
+    EnrolmentSlowDown = "enrolment-slow-down", BAD_REQUEST, "Asked too soon";
+    /// Somebody refused the device.
+    EnrolmentDenied = "enrolment-denied", BAD_REQUEST, "Refused by somebody";
+    /// The device's request is over.
+    EnrolmentExpired = "enrolment-expired", BAD_REQUEST, "Request is over";
+    /// The claim key does not let the device in.
+    ClaimKeyRefused = "claim-key-refused", FORBIDDEN, "Claim key refused";
     /// The `If-Match` header cannot be read.
     InvalidIfMatch = "invalid-if-match", BAD_REQUEST, "Invalid If-Match";
     /// What is to be changed has another version than the request says.

@@ -27,6 +27,8 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
                 "purpose",
                 "command",
                 "bulk",
+                "user_code",
+                "claim_key",
             ];
             let path = names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), id));
             operations.push((method.to_uppercase(), path, scope.to_owned()));
@@ -39,7 +41,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 74, "routes that need a key");
+    assert_eq!(operations.len(), 84, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -236,7 +238,7 @@ async fn things_of_others_are_not_there() {
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{method} {path}");
     }
     let lists = ["venues", "devices", "members", "invitations", "clients", "grants", "audit", "commands"];
-    for list in lists.into_iter().chain(["bulk-commands"]) {
+    for list in lists.into_iter().chain(["bulk-commands", "enrolments", "claim-keys"]) {
         let answer = Answer::to(world.request("GET", &format!("/api/v1/{list}")).bearer_auth(&foreign)).await;
         assert_eq!(answer.json()["items"], json!([]), "{list}");
     }

@@ -43,7 +43,18 @@ fn the_openapi_document_is_whole() {
                 "{method} {path} shares its name"
             );
             assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{method} {path}");
-            if path.starts_with("/api/v1/") || path.starts_with("/voice/") {
+            // What a device without credentials asks, open to everybody.
+            let is_open = method == "post"
+                && ["/api/v1/enrolments", "/api/v1/enrolments/token"].contains(&path.as_str());
+            if is_open {
+                assert!(operation["security"].is_null(), "{method} {path}");
+                let parameters = operation["parameters"].to_string();
+                assert!(!parameters.contains("Idempotency-Key"), "{method} {path}: it is nobody's key");
+                for status in ["400", "409", "422", "429", "503"] {
+                    let refusal = &operation["responses"][status]["content"]["application/problem+json"];
+                    assert!(refusal.is_object(), "{method} {path} {status}");
+                }
+            } else if path.starts_with("/api/v1/") || path.starts_with("/voice/") {
                 assert_eq!(
                     operation["security"][0]["key"].as_array().map(Vec::len),
                     Some(1),

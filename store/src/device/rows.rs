@@ -116,7 +116,7 @@ impl Tx {
         .map_err(taken)
     }
 
-    pub(super) async fn update_device(
+    pub(crate) async fn update_device(
         &mut self,
         organization: OrganizationId,
         device: &Device,
