@@ -67,7 +67,8 @@ pub(crate) struct AuditEntry {
     /// What happened; later versions know more words.
     #[schema(example = "member_changed")]
     what: String,
-    /// More about it. What was done by this interface has `by`: the API key, or the grant of the access token.
+    /// More about it. What was done by this interface has `by`: the API key, the grant of the access token, or the claim key that
+    /// let a device in. What a device did by itself has none.
     #[schema(value_type = Object)]
     detail: Value,
     /// Where the request came from, when that is known.

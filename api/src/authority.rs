@@ -44,6 +44,15 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// Certificates begin a little earlier than they are made, for machines whose clocks are behind ours.
 const EARLIER_MS: i64 = 5 * 60_000;
 
+/// How long a certificate is to be valid.
+#[derive(Debug, Clone, Copy)]
+pub enum Days {
+    /// So long, or it is refused.
+    Exactly(u32),
+    /// So long, or until the authority ends.
+    AtMost(u32),
+}
+
 /// A certificate authority that can sign.
 #[derive(Debug)]
 pub struct Authority {
@@ -156,23 +165,22 @@ impl Authority {
         self.not_after
     }
 
-    /// Whether it is valid for so many days more.
-    pub(crate) fn lasts(&self, days: u32, now: Timestamp) -> bool {
-        Span::of_days(days, now).not_after <= self.not_after
+    /// Refuses to sign with an authority that is over.
+    pub(crate) fn check_valid(&self, now: Timestamp) -> Result<()> {
+        if self.not_after <= now { Err(AuthorityError::Ended(self.not_after)) } else { Ok(()) }
     }
 
-    /// Signs a certificate that a device signs in with: for the key of a request, else for a fresh one. Without a number of
-    /// days it is valid for [`DEFAULT_DAYS`] or until the authority ends.
+    /// Signs a certificate that a device signs in with: for the key of a request, else for a fresh one.
     ///
     /// What the request says of its sender and its purpose is not looked at: the registry knows whose certificate it is.
     pub fn issue(
         &self,
         device: DeviceId,
-        days: Option<u32>,
+        days: Days,
         request: Option<&SigningRequest>,
         now: Timestamp,
     ) -> Result<Issued> {
-        let span = self.span(days, DEFAULT_DAYS, now)?;
+        let span = self.span(days, now)?;
         let mut params = params(&device.to_string(), &span)?;
         // RFC 9562 section 4 names the URI of a UUID.
         params.subject_alt_names = vec![SanType::URI(format!("urn:uuid:{device}").try_into()?)];
@@ -187,7 +195,7 @@ impl Authority {
     pub fn make_server(&self, folder: &Path, names: &[ServerName], now: Timestamp) -> Result<Issued> {
         let (certificate_path, key_path) = (folder.join(SERVER_CERTIFICATE), folder.join(SERVER_KEY));
         file::check_absent([&certificate_path, &key_path])?;
-        let span = self.span(None, SERVER_DAYS, now)?;
+        let span = self.span(Days::AtMost(SERVER_DAYS), now)?;
         let subject = names.first().map_or_else(String::new, ToString::to_string);
         let mut params = params(&subject, &span)?;
         params.subject_alt_names = names.iter().map(ServerName::alternative).collect::<Result<_>>()?;
@@ -225,13 +233,12 @@ impl Authority {
     }
 
     /// For how long a certificate is valid: as long as is asked, but not longer than the authority.
-    fn span(&self, asked: Option<u32>, usual: u32, now: Timestamp) -> Result<Span> {
-        if self.not_after <= now {
-            return Err(AuthorityError::Ended(self.not_after));
-        }
-        let mut span = Span::of_days(asked.unwrap_or(usual), now);
+    fn span(&self, days: Days, now: Timestamp) -> Result<Span> {
+        self.check_valid(now)?;
+        let (Days::Exactly(asked) | Days::AtMost(asked)) = days;
+        let mut span = Span::of_days(asked, now);
         if span.not_after > self.not_after {
-            if asked.is_some() {
+            if matches!(days, Days::Exactly(_)) {
                 return Err(AuthorityError::Outlives(self.not_after));
             }
             span.not_after = self.not_after;

@@ -75,9 +75,14 @@ where
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-fn declared_as_json(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+/// What a body is declared as, without parameters; empty when it is not.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim();
+    declared.split(';').next().unwrap_or_default().trim()
+}
+
+fn declared_as_json(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let essence = media_type(headers);
     let accepted = essence.eq_ignore_ascii_case("application/json")
         || (method == Method::PATCH && essence.eq_ignore_ascii_case("application/merge-patch+json"));
     if accepted {

@@ -198,7 +198,9 @@ impl Agent {
             self.commands.work(&self.clock),
             self.link.tell(&mut self.commands, &self.clock),
         ];
-        let always = self.flush_at.min(self.health.due()).min(self.alive_at);
+        // What is due is not looked at before the next look.
+        let look_at = self.health.due().max(self.look_at);
+        let always = self.flush_at.min(look_at).min(self.alive_at);
         due.into_iter().flatten().fold(always, Duration::min)
     }
 

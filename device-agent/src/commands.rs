@@ -250,9 +250,8 @@ impl Commands {
         if self.outbox.is_empty() {
             return None;
         }
-        let state = self.driver.state();
-        let whole = self.whole(&state);
-        self.outbox.next(&self.journal, &state, &whole)
+        let whole = self.whole();
+        self.outbox.next(&self.journal, &whole)
     }
 
     /// The next message is on its way.
@@ -288,8 +287,8 @@ impl Commands {
     }
 
     /// The whole reported state: what the thing is like, what this program is, and whom it obeys.
-    fn whole(&self, state: &Map<String, Value>) -> Map<String, Value> {
-        let mut whole = state.clone();
+    fn whole(&self) -> Map<String, Value> {
+        let mut whole = self.driver.state();
         whole.extend(self.parts.clone());
         whole.insert(
             "firmware".to_owned(),

@@ -159,7 +159,7 @@ impl Config {
         Self::deserialize(tables).map_err(|error| ConfigError::Shape(error.to_string().trim().to_owned()))
     }
 
-    /// Checks what types cannot: ranges, and that there is exactly one secret.
+    /// Checks what types cannot: ranges, and that there is one secret, or a certificate instead.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = |holds: bool, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) };
         self.device.validate(&self.link, check)?;

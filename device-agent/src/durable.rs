@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Makes the directory's entries durable.
@@ -13,10 +14,22 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 /// was there does. What an interrupted attempt leaves behind has the extension `new`.
 pub(crate) fn replace(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
+    put(File::create(&new)?, &new, dir, path, bytes)
+}
+
+/// As [`replace`], for what nobody else may read, from its first byte on.
+pub(crate) fn replace_secret(dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    // What an interrupted attempt left may have another mode.
+    let _ = fs::remove_file(&new);
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    put(file, &new, dir, path, bytes)
+}
+
+fn put(mut file: File, new: &Path, dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
+    fs::rename(new, path)?;
     sync_dir(dir)
 }
 

@@ -81,7 +81,7 @@ impl Health {
     pub fn look(&mut self, facts: &Facts, elapsed: Duration) -> Option<Value> {
         let meaning = Meaning {
             adapter: facts.adapter.as_ref().map(|adapter| {
-                // While it begins anew it is neither well nor ill.
+                // Before it scans for the first time it is neither well nor ill.
                 (adapter.name.clone(), adapter.state == AdapterState::Failing)
             }),
             lost: facts.lost > 0,

@@ -17,7 +17,6 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -28,6 +27,7 @@ use serde_json::{Value, json};
 use tracing::{error, info, warn};
 
 use crate::config::{PrivacyConfig, Pseudonyms};
+use crate::durable::replace_secret;
 use crate::scan::Heard;
 
 /// What the fingerprint of a key is derived for (BLAKE3 specification, section 2.7).
@@ -158,15 +158,7 @@ impl Privacy {
 
     fn write(&self) -> io::Result<()> {
         let dir = self.path.parent().ok_or(io::ErrorKind::NotFound)?;
-        fs::create_dir_all(dir)?;
-        let new = self.path.with_extension("new");
-        // Nobody else may read it, from its first byte on.
-        let _ = fs::remove_file(&new);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        io::Write::write_all(&mut file, &serde_json::to_vec(&self.order)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        crate::durable::sync_dir(dir)
+        replace_secret(dir, &self.path, &serde_json::to_vec(&self.order)?)
     }
 }
 

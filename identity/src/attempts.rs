@@ -155,7 +155,8 @@ impl Who {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// Everybody who is counted as one: an address of version 4, or a network of version 6.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
         address @ IpAddr::V4(_) => address,

@@ -34,6 +34,7 @@ mod upstream;
 mod uses;
 mod words;
 
+pub use attempts::network;
 pub use bearer::{Bearer, BearerError};
 pub use config::{Config, MailConfig, ProviderConfig, ProviderKind, SignUp};
 pub use error::IdentityError;

@@ -127,8 +127,7 @@ impl Store {
         new: &NewDevice,
         now: Timestamp,
     ) -> Result<(Device, Secret)> {
-        let secret = Secret::generate(Purpose::Device)?;
-        let hash = secret.hash(self.installation_key());
+        let (secret, hash) = self.mint(Purpose::Device)?;
         let mut tx = self.change(organization).await?;
         let device = tx.make_device(organization, new, &hash, now).await?;
         tx.commit().await?;
@@ -200,8 +199,7 @@ impl Store {
         id: DeviceId,
         now: Timestamp,
     ) -> Result<Secret> {
-        let secret = Secret::generate(Purpose::Device)?;
-        let hash = secret.hash(self.installation_key());
+        let (secret, hash) = self.mint(Purpose::Device)?;
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, id, now).await?;
         tx.set_secret(organization, id, &hash).await?;
@@ -216,7 +214,7 @@ impl Tx {
         &mut self,
         organization: OrganizationId,
         new: &NewDevice,
-        secret_hash: &blake3::Hash,
+        secret_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<Device> {
         venue::name(&new.name)?;
@@ -240,7 +238,7 @@ impl Tx {
         &mut self,
         organization: OrganizationId,
         id: DeviceId,
-        secret_hash: &blake3::Hash,
+        secret_hash: &[u8; 32],
     ) -> Result<()> {
         const SQL: &str = "UPDATE devices SET secret_hash = $3 WHERE id = $1 AND organization = $2";
         const WAITING: &str = "UPDATE enrolments SET status = 'denied'
@@ -254,7 +252,7 @@ impl Tx {
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
-            .bind(secret_hash.as_bytes().as_slice())
+            .bind(secret_hash.as_slice())
             .execute(db)
             .await
             .map(drop))?;

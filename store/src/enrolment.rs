@@ -25,7 +25,7 @@ pub use poll::{Collectable, EnrolmentPoll};
 /// Requests without a claim key that may wait in the whole installation: each is a row that anybody can make.
 pub const MAX_STRANGERS: u32 = 1_000;
 /// Requests that may wait for a person with one claim key.
-pub const MAX_CLAIMED: u32 = 1_000;
+const MAX_CLAIMED: u32 = 1_000;
 
 words! {
     /// How far a request is.

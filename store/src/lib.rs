@@ -47,6 +47,7 @@ mod organization;
 mod page;
 mod phone;
 mod placement;
+mod polling;
 mod random;
 mod refresh;
 mod refresh_standing;
@@ -91,7 +92,7 @@ pub use device_pin::{PIN_LOCKED_MS, PIN_TRIES, PinTry};
 pub use engine::{Postgres, Sqlite, Store};
 pub use enrolment::{
     Approval, Collectable, Enrolment, EnrolmentCodes, EnrolmentName, EnrolmentPoll, EnrolmentStatus,
-    MAX_CLAIMED, MAX_STRANGERS, NewEnrolment,
+    MAX_STRANGERS, NewEnrolment,
 };
 pub use error::{Result, StoreError};
 pub use grant::{Grant, GrantStanding, NewGrant, RevokedWhy};

@@ -150,7 +150,7 @@ impl Orders {
 
     /// What the broker did with what was in the outbox.
     pub async fn handled(&self, handled: Handled) -> Result<()> {
-        self.ask(Step::Handled(handled)).await.map(drop)
+        self.note(handled).await?.committed().await
     }
 
     /// As [`Orders::handled`], and waits only for its place: what is claimed later is claimed after it.

@@ -7,7 +7,7 @@ use crate::device::{Device, DeviceRow, NewDevice, Owner, select_devices};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::random;
-use crate::secret::{Purpose, Secret};
+use crate::secret::Purpose;
 use crate::venue;
 
 /// Phones that an account may have, in all organizations together.
@@ -27,7 +27,7 @@ impl Store {
         venue::name(name)?;
         let id = DeviceId::new(now, random::bytes()?);
         // A secret that nobody knows.
-        let hash = Secret::generate(Purpose::Device)?.hash(self.installation_key());
+        let (_, hash) = self.mint(Purpose::Device)?;
         let new = NewDevice::new(DeviceKind::Phone, name);
         let mut tx = self.change(organization).await?;
         tx.lock_client(organization, owner.client).await?;

@@ -12,8 +12,6 @@ use axum::routing::post;
 
 use crate::Voice;
 
-pub(crate) use bearer::sees_venues;
-
 /// The largest body: EXECUTE for a few hundred devices is far below.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 

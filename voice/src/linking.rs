@@ -3,11 +3,10 @@
 use identity::Bearer;
 use protocol::{AccountId, GrantId, OrganizationId, Timestamp};
 use serde_json::json;
-use store::{Assistant, AssistantLink, LinkState, StoreError};
+use store::{Assistant, AssistantLink, LinkState, Scope, StoreError};
 
 use crate::Voice;
 use crate::audit::What;
-use crate::handlers::sees_venues;
 
 /// How it is with what a person linked to an assistant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +77,7 @@ impl Voice {
             LinkState::Broken => What::AssistantLinkBroken,
             LinkState::Unlinked | LinkState::Linked => What::AssistantUnlinked,
         };
-        let now = self.now();
-        if self.store.end_assistant_link(organization, account, assistant, grant, state, now).await? {
-            self.metrics.link_ended(assistant, state);
+        if self.ended((organization, account, assistant), grant, state).await? {
             self.record(what, organization, account, json!({"assistant": assistant.as_str()})).await;
         }
         Ok(())
@@ -88,11 +85,40 @@ impl Voice {
 
     /// What allowed a link has ended. Whoever ended that has written it down.
     pub(crate) async fn end_link_with_its_grant(&self, link: &AssistantLink) -> Result<(), StoreError> {
-        let (organization, account, assistant) = (link.organization, link.account, link.assistant);
-        let (grant, state, now) = (link.grant, LinkState::Unlinked, self.now());
-        if self.store.end_assistant_link(organization, account, assistant, grant, state, now).await? {
+        let which = (link.organization, link.account, link.assistant);
+        self.ended(which, link.grant, LinkState::Unlinked).await.map(drop)
+    }
+
+    /// Ends and counts it; whether it was this that ended it.
+    async fn ended(
+        &self,
+        (organization, account, assistant): (OrganizationId, AccountId, Assistant),
+        grant: GrantId,
+        state: LinkState,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        let ended =
+            self.store.end_assistant_link(organization, account, assistant, grant, state, now).await?;
+        if ended {
             self.metrics.link_ended(assistant, state);
         }
-        Ok(())
+        Ok(ended)
     }
+
+    /// Whether Alexa can be told something of a person now.
+    pub(crate) async fn may_tell_alexa(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<bool, StoreError> {
+        match &self.event_gateway {
+            Some(gateway) => gateway.reaches(organization, account).await,
+            None => Ok(false),
+        }
+    }
+}
+
+/// Whether venues may be asked how many people are in them.
+pub(crate) fn sees_venues(bearer: &Bearer) -> bool {
+    bearer.scopes.allows(&Scope::AnalyticsRead)
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use protocol::{AccountId, DeviceId, OrganizationId};
-use store::{Assistant, AssistantLink, Change, GrantStanding, Scope, Side, StoreError, TwinNotice};
+use store::{Assistant, AssistantLink, Change, GrantStanding, Scope, ScopeSet, Side, StoreError, TwinNotice};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -267,10 +267,9 @@ impl Reporter {
 
 /// Whether a link that reached venues still does: neither the person nor the client may have lost that since.
 fn still_sees_venues(standing: &GrantStanding) -> bool {
-    let may = |scope: &Scope| matches!(scope, Scope::AnalyticsRead | Scope::All);
-    let client =
-        standing.client_scopes.iter().filter_map(|scope| scope.parse().ok()).any(|scope| may(&scope));
-    client && standing.role.as_ref().is_some_and(|role| role.allows(&Scope::AnalyticsRead))
+    let client: ScopeSet = standing.client_scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    client.allows(&Scope::AnalyticsRead)
+        && standing.role.as_ref().is_some_and(|role| role.allows(&Scope::AnalyticsRead))
 }
 
 fn key(link: &AssistantLink) -> Key {

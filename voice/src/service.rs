@@ -103,6 +103,11 @@ impl Voice {
         self.live.connection(device).is_some()
     }
 
+    /// Asks the one who reports; nobody may listen, where nothing is reported.
+    pub(crate) fn wish(&self, wish: Wish) {
+        let _ = self.wishes.send(wish);
+    }
+
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -70,7 +70,7 @@ fn an_authority_is_made_once_and_read_again() {
     let read = Authority::open(folder.path()).unwrap().unwrap();
     assert_eq!((read.certificate(), read.not_after()), (made.certificate(), made.not_after()));
     assert_eq!(made.not_after(), NOW.plus(7_305 * DAY_MS), "twenty years");
-    let issued = read.issue(device(), None, None, NOW).unwrap();
+    let issued = read.issue(device(), Days::AtMost(DEFAULT_DAYS), None, NOW).unwrap();
     assert!(is_let_in(&made, &issued.certificate, NOW));
     for left in [KEY, CERTIFICATE] {
         let error = Authority::init(folder.path(), "Other", NOW).unwrap_err();
@@ -114,7 +114,7 @@ fn what_is_no_authority_is_said_to_be_none() {
         let error = Authority::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains(part), "{part} is not in {error}");
     };
-    let issued = authority.issue(device(), None, None, NOW).unwrap();
+    let issued = authority.issue(device(), Days::AtMost(DEFAULT_DAYS), None, NOW).unwrap();
     let other = Authority::init(&folder.path().join("other"), "Other", NOW).unwrap();
     write(CERTIFICATE, other.certificate());
     refused("authority.key is the key of another certificate");
@@ -130,7 +130,7 @@ fn what_is_no_authority_is_said_to_be_none() {
 #[test]
 fn a_certificate_is_for_its_device_and_for_signing_in() {
     let (_folder, authority) = authority();
-    let issued = authority.issue(device(), Some(30), None, Timestamp(NOW.0 + 999)).unwrap();
+    let issued = authority.issue(device(), Days::Exactly(30), None, Timestamp(NOW.0 + 999)).unwrap();
     assert_eq!((issued.not_before, issued.not_after), (NOW.minus(5 * 60_000), NOW.plus(30 * DAY_MS)));
     let certificate = der(&issued.certificate);
     assert_eq!(issued.fingerprint, Fingerprint::of(&certificate));
@@ -163,7 +163,7 @@ fn a_certificate_is_for_its_device_and_for_signing_in() {
         &rustls::crypto::ring::default_provider(),
     );
     assert!(certified.is_ok(), "the key is the certificate's: {certified:?}");
-    let again = authority.issue(device(), Some(30), None, NOW).unwrap();
+    let again = authority.issue(device(), Days::Exactly(30), None, NOW).unwrap();
     assert_ne!(again.serial, parsed.raw_serial_as_string().replace(':', ""));
 }
 
@@ -177,7 +177,7 @@ fn the_key_of_a_request_is_signed_and_nothing_else_of_it() {
         ("rsa2048", request!("rsa2048")),
     ] {
         let request = SigningRequest::parse(&format!("a text before\n{pem}")).unwrap();
-        let issued = authority.issue(device(), None, Some(&request), NOW).unwrap();
+        let issued = authority.issue(device(), Days::AtMost(DEFAULT_DAYS), Some(&request), NOW).unwrap();
         assert!(issued.key.is_none() && is_let_in(&authority, &issued.certificate, NOW), "{name}");
         let (_, asked) = parse_x509_pem(pem.as_bytes()).unwrap();
         let asked = x509_parser::certification_request::X509CertificationRequest::from_der(&asked.contents);
@@ -225,12 +225,12 @@ fn nothing_outlives_the_authority() {
     let (_folder, authority) = authority();
     let end = authority.not_after();
     let late = end.minus(10 * DAY_MS);
-    assert_eq!(authority.issue(device(), None, None, late).unwrap().not_after, end);
-    assert_eq!(authority.issue(device(), Some(10), None, late).unwrap().not_after, end);
-    let refused = authority.issue(device(), Some(11), None, late);
+    assert_eq!(authority.issue(device(), Days::AtMost(DEFAULT_DAYS), None, late).unwrap().not_after, end);
+    assert_eq!(authority.issue(device(), Days::Exactly(10), None, late).unwrap().not_after, end);
+    let refused = authority.issue(device(), Days::Exactly(11), None, late);
     assert!(matches!(refused, Err(AuthorityError::Outlives(at)) if at == end));
     assert!(
-        matches!(authority.issue(device(), None, None, end), Err(AuthorityError::Ended(at)) if at == end)
+        matches!(authority.issue(device(), Days::AtMost(DEFAULT_DAYS), None, end), Err(AuthorityError::Ended(at)) if at == end)
     );
 }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::tell;
 use crate::App;
-use crate::authority::{Authority, AuthorityError, DEFAULT_DAYS, Issued, MAX_DAYS, SigningRequest};
+use crate::authority::{Authority, AuthorityError, DEFAULT_DAYS, Days, Issued, MAX_DAYS, SigningRequest};
 use crate::body::Optional;
 use crate::caller::Caller;
 use crate::fields::Mistakes;
@@ -152,15 +152,6 @@ async fn sign(
     Ok(SignedCertificate { certificate, authority, key, fingerprint, serial, not_after: not_after.into() })
 }
 
-/// How long a certificate is to be valid.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Days {
-    /// So long, or it is refused.
-    Exactly(u32),
-    /// So long, or until the authority ends.
-    AtMost(u32),
-}
-
 /// Signs a certificate, which nobody knows yet; gives the authority's beside it.
 pub(crate) async fn issue(
     app: &App,
@@ -173,11 +164,6 @@ pub(crate) async fn issue(
     let work = tokio::task::spawn_blocking(move || {
         let request = csr.as_deref().map(SigningRequest::parse).transpose()?;
         let Some(authority) = Authority::open(&folder)? else { return Ok(None) };
-        let days = match days {
-            Days::Exactly(days) => Some(days),
-            // Without a number it is valid until the authority ends, unless that is later than the usual end.
-            Days::AtMost(days) => authority.lasts(days, now).then_some(days),
-        };
         let issued = authority.issue(device, days, request.as_ref(), now)?;
         Ok::<_, AuthorityError>(Some((issued, authority.certificate().to_owned())))
     });

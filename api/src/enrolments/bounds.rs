@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use identity::network;
 use protocol::{OrganizationId, Timestamp};
 use uuid::Uuid;
 
@@ -28,8 +29,6 @@ const WRONG_CODES: u32 = 10;
 const WRONG_CODES_OF_ALL: u32 = 30;
 /// Addresses that are remembered; above it, those that began longest ago go.
 const REMEMBERED: usize = 100_000;
-/// The part of an address of version 6 that one customer has to themselves (RFC 6177).
-const NETWORK: u128 = !0 << 64;
 
 /// What has been counted lately; cloning shares it.
 #[derive(Debug, Clone, Default)]
@@ -155,13 +154,6 @@ fn make_room(addresses: &mut HashMap<(Open, IpAddr), Count>, now: Timestamp) {
         let (_, youngest, _) = begun.select_nth_unstable(REMEMBERED / 10);
         let youngest = *youngest;
         addresses.retain(|_, count| count.first.0 > youngest);
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -13,7 +13,7 @@ use super::bounds::{Bounds, Open};
 use super::shape::{EnrolledCredentials, EnrolmentCodes, EnrolmentToBegin, EnrolmentToPoll};
 use crate::App;
 use crate::audit::{self, What};
-use crate::authority::{Authority, AuthorityError, SigningRequest};
+use crate::authority::{Authority, AuthorityError, Days, SigningRequest};
 use crate::body::Body;
 use crate::devices::{self, credentials};
 use crate::fields::{self, Mistakes};
@@ -161,8 +161,7 @@ async fn collect(
         let made = app.store.collect_secret(device_code, organization, now).await?;
         return Ok(made.map(|(device, secret)| EnrolledCredentials::Secret { device, secret: secret.text() }));
     };
-    let (issued, authority) =
-        credentials::issue(app, device, credentials::Days::AtMost(DAYS), Some(csr)).await?;
+    let (issued, authority) = credentials::issue(app, device, Days::AtMost(DAYS), Some(csr)).await?;
     let new = NewCertificate {
         fingerprint: issued.fingerprint.0,
         serial: issued.serial,
@@ -179,12 +178,9 @@ async fn check_request(app: &Arc<App>, csr: String, now: Timestamp) -> Result<()
     let folder = app.authority.clone();
     let work = tokio::task::spawn_blocking(move || {
         SigningRequest::parse(&csr)?;
-        match Authority::open(&folder)? {
-            Some(authority) if authority.not_after() <= now => {
-                Err(AuthorityError::Ended(authority.not_after()))
-            }
-            found => Ok(found.is_some()),
-        }
+        let Some(authority) = Authority::open(&folder)? else { return Ok(false) };
+        authority.check_valid(now)?;
+        Ok::<_, AuthorityError>(true)
     });
     let can_be_signed = work.await.map_err(|error| Problem::internal(&error))??;
     if can_be_signed { Ok(()) } else { Err(credentials::no_authority()) }

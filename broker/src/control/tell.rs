@@ -55,7 +55,7 @@ pub(super) struct Round {
     /// Devices for which more waits than they were told.
     pub(super) progress: HashMap<DeviceId, Progress>,
     /// What was told since the last look, and not for the notice of it, which may still come.
-    told: HashSet<CommandId>,
+    pub(super) told: HashSet<CommandId>,
 }
 
 impl Telling {
@@ -116,7 +116,6 @@ impl Telling {
         if handled == Handled::default() {
             return Ok(());
         }
-        round.told.extend(&handled.sent);
         while round.notes.len() >= NOTES
             && let Some(noted) = round.notes.next().await
         {

@@ -58,6 +58,7 @@ impl Telling {
             match done {
                 Ok((handled, progress)) => {
                     round.progress.extend(progress.map(|progress| (device, progress)));
+                    round.told.extend(&handled.sent);
                     self.note(handled, round).await?;
                 }
                 Err(error) => {
@@ -91,7 +92,7 @@ impl Telling {
             return Ok(nothing);
         }
         let impatient = progress.as_ref().is_some_and(|progress| progress.since.elapsed() >= PATIENCE);
-        let told = progress.as_ref().map(|progress| progress.told.iter().copied().collect());
+        let told = progress.as_ref().map(|progress| progress.told.clone());
         let claimed = self.orders.claim(CommandClaim { device, told, impatient }).await?;
         let mut handled = Handled::default();
         for command in &claimed.commands {

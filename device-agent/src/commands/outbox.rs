@@ -94,12 +94,7 @@ impl Outbox {
     }
 
     /// The next message; none as long as the disk does not have what it would say.
-    pub(super) fn next(
-        &mut self,
-        journal: &Journal,
-        state: &Map<String, Value>,
-        whole: &Map<String, Value>,
-    ) -> Option<Message> {
+    pub(super) fn next(&mut self, journal: &Journal, whole: &Map<String, Value>) -> Option<Message> {
         if !self.joined {
             return None;
         }
@@ -115,9 +110,9 @@ impl Outbox {
                 Post::Answer(id) => journal
                     .get(*id)
                     .filter(|entry| !entry.acknowledged && self.told.get(id) != Some(&entry.ack.status))
-                    .map(|entry| Message::Ack(*id, with_current(&entry.ack, state))),
+                    .map(|entry| Message::Ack(*id, with_current(&entry.ack, whole))),
                 Post::Again(id) => {
-                    journal.get(*id).map(|entry| Message::Ack(*id, with_current(&entry.ack, state)))
+                    journal.get(*id).map(|entry| Message::Ack(*id, with_current(&entry.ack, whole)))
                 }
             };
             if message.is_some() {

@@ -60,7 +60,7 @@ pub struct AdapterStatus {
 /// What an adapter does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdapterState {
-    /// It is looked for, or told to scan.
+    /// It has not scanned yet, nor failed.
     #[default]
     Starting,
     /// It scans.

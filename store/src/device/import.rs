@@ -100,9 +100,8 @@ impl Store {
         let ids = new.iter().map(|_| Ok(DeviceId::new(now, random::bytes()?)));
         let ids: BTreeSet<DeviceId> = ids.collect::<Result<_>>()?;
         for ((device, place), id) in new.iter().zip(&places).zip(ids) {
-            let secret = Secret::generate(Purpose::Device)?;
-            tx.insert_device(organization, id, None, device, &secret.hash(self.installation_key()), now)
-                .await?;
+            let (secret, hash) = self.mint(Purpose::Device)?;
+            tx.insert_device(organization, id, None, device, &hash, now).await?;
             if let Some(venue) = place.venue {
                 tx.put_place(organization, id, EVER, place).await?;
                 if device.kind.is_infrastructure() {

@@ -93,7 +93,7 @@ impl Tx {
         id: DeviceId,
         owner: Option<Owner>,
         new: &NewDevice,
-        secret_hash: &blake3::Hash,
+        secret_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<()> {
         const SQL: &str = "INSERT INTO devices
@@ -105,7 +105,7 @@ impl Tx {
             .bind(new.kind.as_str())
             .bind(&new.name)
             .bind(new.identifier.as_ref().map(ToString::to_string))
-            .bind(secret_hash.as_bytes().as_slice())
+            .bind(secret_hash.as_slice())
             .bind(now.0)
             .bind(owner.map(|owner| owner.account.as_uuid()))
             .bind(owner.map(|owner| owner.client.as_uuid()))

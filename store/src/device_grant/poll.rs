@@ -8,6 +8,7 @@ use super::DeviceStatus;
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::grant::{Grant, NewGrant};
+use crate::polling::pace;
 use crate::secret::Purpose;
 
 /// What a device hears when it polls (RFC 8628 section 3.5).
@@ -44,9 +45,7 @@ impl Store {
             DeviceStatus::Denied => DevicePoll::Denied,
             _ if row.expires_at <= now.0 => DevicePoll::Expired,
             DeviceStatus::Pending => {
-                let is_hasty =
-                    row.polled_at.is_some_and(|polled_at| now.0 < polled_at + 1_000 * row.interval_s);
-                let interval_s = if is_hasty { row.interval_s + 5 } else { row.interval_s };
+                let (is_hasty, interval_s) = pace(row.polled_at, row.interval_s, now);
                 tx.note_poll(&hash, interval_s, now).await?;
                 if is_hasty { DevicePoll::SlowDown } else { DevicePoll::Pending }
             }

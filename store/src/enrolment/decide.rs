@@ -6,7 +6,7 @@ use super::{Enrolment, EnrolmentStatus};
 use crate::device::{Device, DevicePatch, NewDevice};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
-use crate::secret::{Purpose, Secret};
+use crate::secret::Purpose;
 use crate::venue;
 
 /// What is approved can be fetched for so long at least: the device polls every few seconds.
@@ -99,7 +99,7 @@ impl Tx {
         const SQL: &str = "UPDATE enrolments SET device = $3 WHERE id = $1 AND organization = $2";
         let mut enrolment = self.settle(organization, enrolment, EnrolmentStatus::Approved, now).await?;
         // Nobody knows it: nobody signs in before the device has fetched its credentials.
-        let nobodys = Secret::generate(Purpose::Device)?.hash(store.installation_key());
+        let (_, nobodys) = store.mint(Purpose::Device)?;
         let device = if let Some(replaced) = approval.replaces {
             let name = approval.name.clone();
             self.replace_hardware(organization, replaced, &enrolment, name, &nobodys, now).await?
@@ -175,7 +175,7 @@ impl Tx {
         id: DeviceId,
         enrolment: &Enrolment,
         name: Option<String>,
-        nobodys: &blake3::Hash,
+        nobodys: &[u8; 32],
         now: Timestamp,
     ) -> Result<Device> {
         let device = match self.device(organization, id).await {

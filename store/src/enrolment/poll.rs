@@ -8,6 +8,7 @@ use super::EnrolmentStatus;
 use crate::certificate::NewCertificate;
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
+use crate::polling::pace;
 use crate::secret::{Purpose, Secret};
 
 /// What a device hears when it polls (RFC 8628 section 3.5).
@@ -52,8 +53,7 @@ impl Store {
             EnrolmentStatus::Denied => EnrolmentPoll::Denied,
             _ if row.expires_at <= now.0 => EnrolmentPoll::Expired,
             EnrolmentStatus::Pending => {
-                let is_hasty = row.polled_at.is_some_and(|at| now.0 < at + 1_000 * row.interval_s);
-                let interval_s = if is_hasty { row.interval_s + 5 } else { row.interval_s };
+                let (is_hasty, interval_s) = pace(row.polled_at, row.interval_s, now);
                 tx.note_enrolment_poll(&hash, interval_s, now).await?;
                 if is_hasty { EnrolmentPoll::SlowDown } else { EnrolmentPoll::Pending }
             }
@@ -70,10 +70,10 @@ impl Store {
         organization: OrganizationId,
         now: Timestamp,
     ) -> Result<Option<(DeviceId, Secret)>> {
-        let secret = Secret::generate(Purpose::Device)?;
+        let (secret, hash) = self.mint(Purpose::Device)?;
         let mut tx = self.change(organization).await?;
         let Some(device) = tx.collect(self, presented, organization, now).await? else { return Ok(None) };
-        tx.set_secret(organization, device, &secret.hash(self.installation_key())).await?;
+        tx.set_secret(organization, device, &hash).await?;
         tx.commit().await?;
         Ok(Some((device, secret)))
     }

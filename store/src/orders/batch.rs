@@ -2,7 +2,7 @@
 
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use protocol::{CommandId, CommandStatus, DeviceId, OrganizationId, Profile, Timestamp};
@@ -138,15 +138,18 @@ impl Batch {
         for (step, outcome) in steps.iter().zip(outcomes) {
             let Step::Claim(claim) = step else { continue };
             let waiting = tx.waiting_commands(claim.device, self.now, MAX_OPEN).await?;
-            let told: Option<HashSet<_>> = claim.told.as_ref().map(|told| told.iter().copied().collect());
-            let is_told = |(id, status): &(CommandId, CommandStatus)| match &told {
+            let is_told = |(id, status): &(CommandId, CommandStatus)| match &claim.told {
                 Some(told) => told.contains(id),
                 None => *status == CommandStatus::Sent,
             };
             let (told, untold): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_told);
-            let under_way = told.iter().filter(|(_, status)| *status == CommandStatus::Sent).count();
-            let counts = claim.told.is_some() && !claim.impatient;
-            let room = MAX_UNDER_WAY.saturating_sub(if counts { under_way } else { 0 });
+            let under_way = match &claim.told {
+                Some(_) if !claim.impatient => {
+                    told.iter().filter(|(_, status)| *status == CommandStatus::Sent).count()
+                }
+                _ => 0,
+            };
+            let room = MAX_UNDER_WAY.saturating_sub(under_way);
             let ids: Vec<_> = untold.iter().take(room).map(|(id, _)| id.as_uuid()).collect();
             let mut commands = if ids.is_empty() { Vec::new() } else { tx.lock_commands(&ids).await? };
             // On PostgreSQL it may have come to its end since.

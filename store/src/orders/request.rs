@@ -1,5 +1,6 @@
 //! What is asked of the task that writes commands and twins, and what it answers.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use protocol::{Ack, CommandId, DeviceId, OrganizationId};
@@ -65,7 +66,7 @@ pub struct CommandClaim {
     pub device: DeviceId,
     /// What it was told since it came: everything else that waits, or was sent before it came and not answered, is claimed. None
     /// where that is not known: then only what waits is.
-    pub told: Option<Vec<CommandId>>,
+    pub told: Option<HashSet<CommandId>>,
     /// Not only as much as there is room for beside what it was told and has not answered.
     pub impatient: bool,
 }

@@ -12,7 +12,7 @@ use crate::shop::{DAY, NOON, Shop};
 
 /// What a device is to be told that was told this since it came.
 async fn claim(desk: &Desk, device: DeviceId, told: &[CommandId]) -> Claimed {
-    let told = Some(told.to_vec());
+    let told = Some(told.iter().copied().collect());
     desk.orders.claim(CommandClaim { device, told, impatient: false }).await.unwrap()
 }
 
@@ -80,8 +80,11 @@ async fn much_that_waits_is_handed_out_in_parts_as_it_is_answered() {
         let next = claim(&desk, shop.door, &given[..part]).await;
         assert_eq!((ids(&next.commands), next.more), (given[part..part + 10].to_vec(), true));
         // Or after a while.
-        let impatient =
-            CommandClaim { device: shop.door, told: Some(given[..part].to_vec()), impatient: true };
+        let impatient = CommandClaim {
+            device: shop.door,
+            told: Some(given[..part].iter().copied().collect()),
+            impatient: true,
+        };
         let next = desk.orders.claim(impatient).await.unwrap();
         assert_eq!((ids(&next.commands), next.more), (given[part..2 * part].to_vec(), true));
         for id in &given[10..2 * part] {

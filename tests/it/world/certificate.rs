@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use api::authority::Authority;
+use api::authority::{Authority, DEFAULT_DAYS, Days};
 use protocol::DeviceId;
 use serde_json::json;
 use store::Clock;
@@ -41,7 +41,7 @@ impl Certificate {
     }
 
     fn signed_by(authority: &Authority, device: DeviceId) -> anyhow::Result<Self> {
-        let issued = authority.issue(device, None, None, Clock::System.now())?;
+        let issued = authority.issue(device, Days::AtMost(DEFAULT_DAYS), None, Clock::System.now())?;
         let fingerprint = issued.fingerprint.to_string();
         Ok(Self { pem: issued.certificate, key: issued.key.context("no key")?, fingerprint })
     }

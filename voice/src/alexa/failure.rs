@@ -48,8 +48,6 @@ types! {
     NotSupportedInCurrentMode = "NOT_SUPPORTED_IN_CURRENT_MODE",
     /// The device tried and could not.
     HardwareMalfunction = "HARDWARE_MALFUNCTION",
-    /// Too much was asked at once.
-    RateLimitExceeded = "RATE_LIMIT_EXCEEDED",
     /// It did not work, and none of the others says why.
     InternalError = "INTERNAL_ERROR",
 }

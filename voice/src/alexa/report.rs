@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::discovery::{MAX_ENDPOINTS, described};
+use super::discovery::{MAX_ENDPOINTS, described, sees};
 use super::event::{Event, Stamp, scope};
 use super::interfaces;
 use crate::endpoint::{Endpoint, EndpointId};
@@ -38,7 +38,9 @@ pub fn change_report(
     before: Option<&Endpoint>,
     now: &Endpoint,
 ) -> Option<Value> {
-    described(now, true)?;
+    if !sees(now) {
+        return None;
+    }
     let told = before.map(interfaces::properties).unwrap_or_default();
     let is_told = |property: &Value| told.iter().any(|before| is_same(before, property));
     let (unchanged, changed): (Vec<_>, Vec<_>) = interfaces::properties(now).into_iter().partition(is_told);

@@ -13,18 +13,17 @@ use serde_json::Value;
 use store::{Assistant, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
 
-use super::bearer::{is_over, sees_venues};
+use super::bearer::is_over;
 use crate::Voice;
 use crate::alexa::{self, Directive, ErrorType, Failure, Intent, Stamp};
 use crate::endpoint::Endpoint;
 use crate::giving::Given;
+use crate::linking::sees_venues;
 use crate::metrics::Told;
 use crate::outcome::Outcome;
 use crate::reporter::Wish;
 use crate::secret::Secret;
 use crate::telling::Untold;
-
-const LATE: &str = "the request takes too long";
 
 /// Every directive is answered with a message, whose status is 200: the Lambda function hands it back as it is.
 pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Response {
@@ -42,14 +41,15 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
         Ok(directive) => {
             let until = Instant::now() + voice.pace.alexa_patience;
             let answer = voice.answered(&stamp, &directive, until);
-            timeout_at(until + voice.pace.spare, answer).await.unwrap_or_else(|_| {
+            let answered = timeout_at(until + voice.pace.spare, answer).await.unwrap_or_else(|_| {
                 tracing::warn!("Alexa is not answered in time");
-                // Each kind of directive has its own word for that ("Alexa.Authorization Interface": an `AcceptGrant` that did
-                // not work is `ACCEPT_GRANT_FAILED`).
-                if matches!(directive.intent(), Intent::AcceptGrant { .. }) {
-                    return alexa::grant_refused(&stamp, LATE);
-                }
-                alexa::error(&stamp, Some(&directive), &Failure::new(ErrorType::InternalError, LATE))
+                Err(Failure::new(ErrorType::InternalError, "the request takes too long"))
+            });
+            // Each kind of directive has its own word for a failure ("Alexa.Authorization Interface": an `AcceptGrant` that did not
+            // work is `ACCEPT_GRANT_FAILED`).
+            answered.unwrap_or_else(|failure| match directive.intent() {
+                Intent::AcceptGrant { .. } => alexa::grant_refused(&stamp, &failure.message),
+                _ => alexa::error(&stamp, Some(&directive), &failure),
             })
         }
         Err(unreadable) => alexa::unreadable(&stamp, &unreadable),
@@ -62,16 +62,14 @@ pub(super) async fn answer(State(voice): State<Arc<Voice>>, body: Bytes) -> Resp
 }
 
 impl Voice {
-    async fn answered(self: &Arc<Self>, stamp: &Stamp, directive: &Directive, until: Instant) -> Value {
-        let answered = match self.person(directive).await {
-            Ok((bearer, account)) => self.done(stamp, directive, (&bearer, account), until).await,
-            Err(failure) => Err(failure),
-        };
-        match (answered, directive.intent()) {
-            (Ok(answer), _) => answer,
-            (Err(failure), Intent::AcceptGrant { .. }) => alexa::grant_refused(stamp, &failure.message),
-            (Err(failure), _) => alexa::error(stamp, Some(directive), &failure),
-        }
+    async fn answered(
+        self: &Arc<Self>,
+        stamp: &Stamp,
+        directive: &Directive,
+        until: Instant,
+    ) -> Result<Value, Failure> {
+        let (bearer, account) = self.person(directive).await?;
+        self.done(stamp, directive, (&bearer, account), until).await
     }
 
     /// The person whose token the directive has.
@@ -123,12 +121,8 @@ impl Voice {
                 self.link(bearer, account, Assistant::Alexa).await.map_err(|error| ours(&error))?;
                 self.wish(Wish::Look);
                 let endpoints = self.sight(organization, venues).await.map_err(|error| ours(&error))?;
-                let reports = match &self.event_gateway {
-                    Some(gateway) => {
-                        gateway.reaches(organization, account).await.map_err(|error| ours(&error))?
-                    }
-                    None => false,
-                };
+                let reports = self.may_tell_alexa(organization, account).await;
+                let reports = reports.map_err(|error| ours(&error))?;
                 Ok(alexa::discovered(stamp, directive, &endpoints, reports))
             }
             Intent::AcceptGrant { code } => {
@@ -139,7 +133,7 @@ impl Voice {
             Intent::Control => {
                 let endpoints = asked().await?;
                 let (endpoint, order) = alexa::control(directive, &endpoints)?;
-                Ok(self.controlled(stamp, directive, (bearer, account), (endpoint, order), until).await)
+                self.controlled(stamp, directive, (bearer, account), (endpoint, order), until).await
             }
         }
     }
@@ -178,31 +172,22 @@ impl Voice {
         (bearer, account): (&Bearer, AccountId),
         (endpoint, order): (&Endpoint, Order),
         until: Instant,
-    ) -> Value {
+    ) -> Result<Value, Failure> {
         let (organization, author) = (bearer.organization, Author::Account(account));
         let given = self.give(organization, author, endpoint, vec![order]);
         let Ok(given) = timeout_at(until, given).await else {
-            let failure = Failure::new(ErrorType::InternalError, "the order could not be given in time");
-            return alexa::error(stamp, Some(directive), &failure);
+            return Err(Failure::new(ErrorType::InternalError, "the order could not be given in time"));
         };
         let mut given = match given {
             Ok(given) => given,
-            Err(outcome) => return alexa::answer(stamp, directive, endpoint, &outcome),
+            Err(outcome) => return Ok(alexa::answer(stamp, directive, endpoint, &outcome)),
         };
         let outcome = self.settled(&mut given, until).await;
         if outcome == Outcome::Pending && !alexa::is_answered_at_its_start(directive) {
-            let can_be_told = match &self.event_gateway {
-                Some(gateway) => gateway.reaches(organization, account).await,
-                None => Ok(false),
-            };
-            let can_be_told = match can_be_told {
-                Ok(can_be_told) => can_be_told,
-                Err(error) => return alexa::error(stamp, Some(directive), &ours(&error)),
-            };
-            if !can_be_told {
-                let failure =
-                    Failure::new(ErrorType::EndpointUnreachable, "the device did not answer in time");
-                return alexa::error(stamp, Some(directive), &failure);
+            let can_be_told = self.may_tell_alexa(organization, account).await;
+            if !can_be_told.map_err(|error| ours(&error))? {
+                let message = "the device did not answer in time";
+                return Err(Failure::new(ErrorType::EndpointUnreachable, message));
             }
             let voice = Arc::clone(self);
             let (directive, endpoint, grant) = (directive.clone(), endpoint.clone(), bearer.grant);
@@ -210,7 +195,7 @@ impl Voice {
                 voice.answer_later((organization, account, grant), &directive, &endpoint, &mut given).await;
             });
         }
-        alexa::answer(stamp, directive, endpoint, &outcome)
+        Ok(alexa::answer(stamp, directive, endpoint, &outcome))
     }
 
     /// The answer that was deferred, with the same correlation token.

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use identity::{Audience, Bearer, BearerError};
 use protocol::Timestamp;
 use serde_json::Value;
-use store::Scope;
 
 use crate::Voice;
 use crate::secret::Secret;
@@ -25,11 +24,6 @@ impl Voice {
     pub(super) async fn bearer(&self, token: &Secret) -> Result<Bearer, BearerError> {
         self.identity.check(token.expose(), Audience::Api).await
     }
-}
-
-/// Whether venues may be asked how many people are in them.
-pub(crate) fn sees_venues(bearer: &Bearer) -> bool {
-    bearer.scopes.allows(&Scope::AnalyticsRead)
 }
 
 /// Whether a token that is not good says that it is over. Nothing is believed of it but that: it changes a word of the

@@ -15,10 +15,11 @@ use serde_json::Value;
 use store::{Assistant, AssistantLink, Author, LinkState, Party, Scope, StoreError};
 use tokio::time::{Instant, timeout_at};
 
-use super::bearer::{sees_venues, shown};
+use super::bearer::shown;
 use crate::Voice;
 use crate::endpoint::{Endpoint, EndpointId, Endpoints};
 use crate::google::{self, Answer, Challenge, Command, ErrorCode, Intent, Refusal, Request, Step};
+use crate::linking::sees_venues;
 use crate::outcome::Outcome;
 use crate::pin::Said;
 use crate::reporter::Wish;
@@ -31,15 +32,13 @@ const OTHER: &str = "other";
 
 pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, body: Bytes) -> Response {
     let Some(token) = shown(&headers) else { return unauthenticated(&voice) };
-    let checked = voice.bearer(&token).await;
     // Another application that the person allowed something is not Google, whatever it may do elsewhere: to fulfilment its token
     // is none.
-    let is_googles = |bearer: &Bearer| bearer.party == Some(Party::Google);
-    if matches!(checked, Err(BearerError::Invalid))
-        || checked.as_ref().is_ok_and(|bearer| !is_googles(bearer))
-    {
-        return unauthenticated(&voice);
-    }
+    let checked = match voice.bearer(&token).await {
+        Ok(bearer) if bearer.party == Some(Party::Google) => Ok(bearer),
+        Ok(_) | Err(BearerError::Invalid) => return unauthenticated(&voice),
+        Err(BearerError::Store(error)) => Err(error),
+    };
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         let answer = voice.counted(OTHER, google::refused("", ErrorCode::ProtocolError));
         return (StatusCode::BAD_REQUEST, Json(answer)).into_response();
@@ -57,8 +56,7 @@ pub(super) async fn fulfil(State(voice): State<Arc<Voice>>, headers: HeaderMap, 
             let answer = voice.fulfilled(&bearer, &request, until);
             timeout_at(until + voice.pace.spare, answer).await.unwrap_or(Err(Unfulfilled::Late))
         }
-        Err(BearerError::Store(error)) => Err(Unfulfilled::Store(error)),
-        Err(BearerError::Invalid) => Err(Unfulfilled::Refused(ErrorCode::AuthFailure)),
+        Err(error) => Err(Unfulfilled::Store(error)),
     };
     let answer = answer.unwrap_or_else(|why| google::refused(&request.id, why.code()));
     Json(voice.counted(request.intent.as_str(), answer)).into_response()
@@ -119,13 +117,9 @@ impl Voice {
             return Err(refused);
         };
         let organization = bearer.organization;
-        if request.intent == Intent::Disconnect {
-            let link = (organization, account, Assistant::Google);
-            self.end_link(link, bearer.grant, LinkState::Unlinked).await?;
-            self.wish(Wish::Look);
-            return Ok(google::disconnected());
-        }
-        if request.intent != Intent::Sync && self.has_unlinked(organization, account).await? {
+        if matches!(request.intent, Intent::Query(_) | Intent::Execute(_))
+            && self.has_unlinked(organization, account).await?
+        {
             return Err(refused);
         }
         let venues = sees_venues(bearer);
@@ -149,7 +143,12 @@ impl Voice {
                 let answers = self.executed(bearer, account, commands, &endpoints, until).await;
                 google::executed(&request.id, &answers, &endpoints)
             }
-            Intent::Disconnect => google::disconnected(),
+            Intent::Disconnect => {
+                let link = (organization, account, Assistant::Google);
+                self.end_link(link, bearer.grant, LinkState::Unlinked).await?;
+                self.wish(Wish::Look);
+                google::disconnected()
+            }
         })
     }
 
@@ -257,11 +256,6 @@ impl Voice {
             });
         }
         outcome
-    }
-
-    /// Nobody may listen, where nothing is reported.
-    pub(super) fn wish(&self, wish: Wish) {
-        let _ = self.wishes.send(wish);
     }
 }
 

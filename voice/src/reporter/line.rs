@@ -118,12 +118,14 @@ impl Line {
 
     /// A change of states.
     pub(super) fn changed(&self, before: Option<&Endpoint>, now: &Endpoint) {
-        self.put(before, now);
+        if reaches(self.shared.link.venues, now) && self.shows(now) {
+            self.wait(|waiting| waiting.news.state(before, now));
+        }
     }
 
     /// How something is, whether it changed or not.
     pub(super) fn again(&self, now: &Endpoint) {
-        self.put(None, now);
+        self.changed(None, now);
     }
 
     /// Whatever is other than it was, when `now` was looked at.
@@ -170,12 +172,9 @@ impl Line {
     }
 
     fn shows(&self, endpoint: &Endpoint) -> bool {
-        self.described(endpoint).is_some()
-    }
-
-    fn put(&self, before: Option<&Endpoint>, now: &Endpoint) {
-        if reaches(self.shared.link.venues, now) && self.shows(now) {
-            self.wait(|waiting| waiting.news.state(before, now));
+        match self.shared.link.assistant {
+            Assistant::Google => google::sees(endpoint),
+            Assistant::Alexa => alexa::sees(endpoint),
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::CONTENT_TYPE;
 use protocol::{DeviceId, DeviceKind};
 use serde::Serialize;
 use serde_json::json;
@@ -59,9 +58,7 @@ impl FromRequest<Arc<App>> for Table {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Table, Problem> {
-        let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("text/csv") {
+        if !body::media_type(request.headers()).eq_ignore_ascii_case("text/csv") {
             let detail = "the body must be `Content-Type: text/csv`";
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }

@@ -110,16 +110,15 @@ impl Ear {
         for frame in frames.flatten() {
             let entry = self.book.hear(address, now.elapsed);
             entry.manner = Manner::Beacon;
-            let (rssi, random) = (entry.rssi, entry.random);
-            let format = format_of(&frame);
-            if !self.formats.contains(&format) {
-                continue;
-            }
+            let rssi = entry.rssi;
             let id = match &frame {
-                Frame::Tlm(_) => self.book.get(address).and_then(|entry| entry.id.clone()),
-                Frame::Url(_) => random.map(|random| Identifier::Ble { address, random }),
+                Frame::Tlm(_) => entry.id.clone(),
+                Frame::Url(_) => entry.random.map(|random| Identifier::Ble { address, random }),
                 _ => frame.identifier(),
             };
+            if !self.wants(format_of(&frame)) {
+                continue;
+            }
             let Some(id) = id.filter(|id| self.is_of_interest(id)) else { continue };
             if let Frame::Tlm(tlm) = &frame {
                 catch.telemetry.push(Telemetry { id: id.clone(), at: now.at, tlm: *tlm });

@@ -50,9 +50,9 @@ pub(super) struct Radio {
 /// Why listening ended.
 #[derive(Debug, thiserror::Error)]
 enum End {
-    /// No event for too long; whether there was any before.
+    /// No event for too long.
     #[error("nothing is heard any more")]
-    Silence { before: bool },
+    Silence,
     /// More is heard than can be taken in.
     #[error("advertisements come faster than BlueZ answers about them")]
     Behind,
@@ -109,12 +109,9 @@ impl Radio {
         loop {
             match self.listen(&manager, most_mb).await {
                 Ok(never) => match never {},
-                Err(End::Silence { before }) => {
+                Err(End::Silence) => {
                     self.shared.with(|news| news.status.restarts += 1);
                     info!(silence_ms = self.config.silence_ms, "the scan went silent and is begun anew");
-                    if before {
-                        self.backoff.reset();
-                    }
                 }
                 Err(end) => return Err(end),
             }
@@ -138,7 +135,6 @@ impl Radio {
         });
         let mut last = self.clock.elapsed();
         let mut probe_at = last + self.config.probe();
-        let mut before = false;
         loop {
             // Without a pause in what is heard, waiting for the time would never be over.
             if self.clock.elapsed() >= probe_at {
@@ -156,16 +152,13 @@ impl Radio {
                         _ => {}
                     }
                     last = self.clock.elapsed();
-                    if !before {
-                        before = true;
-                        self.backoff.reset();
-                    }
+                    self.backoff.reset();
                     self.take(&adapter, event).await;
                 }
                 () = self.clock.until(silent_at.min(probe_at)) => {
                     probe_at = self.probe(&adapter, most_mb).await?;
                     if self.clock.elapsed() >= silent_at {
-                        return Err(End::Silence { before });
+                        return Err(End::Silence);
                     }
                 }
             }
