@@ -14,6 +14,12 @@ pub enum Topic {
     Pings(DeviceId),
     /// `v1/{device}/receipts`: what is safe, to the device.
     Receipts(DeviceId),
+    /// `v1/{device}/telemetry`: what beacons around it say of themselves, from the device.
+    Telemetry(DeviceId),
+    /// `v1/{device}/certificate/request`: a request to sign, from the device.
+    CertificateRequest(DeviceId),
+    /// `v1/{device}/certificate`: the next certificate, or why there is none, to the device.
+    Certificate(DeviceId),
     /// `v1/{device}/twin/reported`: merge patches of reported state, from the device.
     TwinReported(DeviceId),
     /// `v1/{device}/twin/desired`: desired state, retained, to the device.
@@ -95,6 +101,9 @@ impl Topic {
         match *self {
             Self::Pings(device)
             | Self::Receipts(device)
+            | Self::Telemetry(device)
+            | Self::CertificateRequest(device)
+            | Self::Certificate(device)
             | Self::TwinReported(device)
             | Self::TwinDesired(device)
             | Self::Command { device, .. }
@@ -114,6 +123,9 @@ impl fmt::Display for Topic {
         match self {
             Self::Pings(device) => write!(f, "v1/{device}/pings"),
             Self::Receipts(device) => write!(f, "v1/{device}/receipts"),
+            Self::Telemetry(device) => write!(f, "v1/{device}/telemetry"),
+            Self::CertificateRequest(device) => write!(f, "v1/{device}/certificate/request"),
+            Self::Certificate(device) => write!(f, "v1/{device}/certificate"),
             Self::TwinReported(device) => write!(f, "v1/{device}/twin/reported"),
             Self::TwinDesired(device) => write!(f, "v1/{device}/twin/desired"),
             Self::Command { device, command } => write!(f, "v1/{device}/commands/{command}"),
@@ -153,6 +165,9 @@ impl FromStr for Topic {
         match levels[..count] {
             ["v1", device, "pings"] => Ok(Self::Pings(id(device)?)),
             ["v1", device, "receipts"] => Ok(Self::Receipts(id(device)?)),
+            ["v1", device, "telemetry"] => Ok(Self::Telemetry(id(device)?)),
+            ["v1", device, "certificate", "request"] => Ok(Self::CertificateRequest(id(device)?)),
+            ["v1", device, "certificate"] => Ok(Self::Certificate(id(device)?)),
             ["v1", device, "twin", "reported"] => Ok(Self::TwinReported(id(device)?)),
             ["v1", device, "twin", "desired"] => Ok(Self::TwinDesired(id(device)?)),
             ["v1", device, "commands", command] => {
@@ -208,6 +223,9 @@ mod tests {
         for (topic, text) in [
             (Topic::Pings(device), format!("v1/{D}/pings")),
             (Topic::Receipts(device), format!("v1/{D}/receipts")),
+            (Topic::Telemetry(device), format!("v1/{D}/telemetry")),
+            (Topic::CertificateRequest(device), format!("v1/{D}/certificate/request")),
+            (Topic::Certificate(device), format!("v1/{D}/certificate")),
             (Topic::TwinReported(device), format!("v1/{D}/twin/reported")),
             (Topic::TwinDesired(device), format!("v1/{D}/twin/desired")),
             (Topic::Command { device, command }, format!("v1/{D}/commands/{O}")),

@@ -34,6 +34,9 @@ fn topic() -> impl Strategy<Value = Topic> {
     prop_oneof![
         device().prop_map(Topic::Pings),
         device().prop_map(Topic::Receipts),
+        device().prop_map(Topic::Telemetry),
+        device().prop_map(Topic::CertificateRequest),
+        device().prop_map(Topic::Certificate),
         device().prop_map(Topic::TwinReported),
         device().prop_map(Topic::TwinDesired),
         (device(), command()).prop_map(|(device, command)| Topic::Command { device, command }),
