@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use protocol::{AccountId, AuditId, OrganizationId};
+use protocol::{AccountId, AuditId, OrganizationId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::NewAuditEntry;
+use store::{NewAuditEntry, Store};
 use utoipa::ToSchema;
 
 use crate::App;
@@ -49,7 +49,10 @@ pub(crate) enum What {
     EnrolmentDenied,
     /// The device fetched its credentials.
     EnrolmentCollected,
+    /// The device got its next certificate.
+    CertificateRenewed,
     ClaimKeyMade,
+    ClaimKeyChanged,
     ClaimKeyRevoked,
     DevicesImported,
 }
@@ -103,7 +106,9 @@ impl What {
             What::EnrolmentApproved => "enrolment_approved",
             What::EnrolmentDenied => "enrolment_denied",
             What::EnrolmentCollected => "enrolment_collected",
+            What::CertificateRenewed => "certificate_renewed",
             What::ClaimKeyMade => "claim_key_made",
+            What::ClaimKeyChanged => "claim_key_changed",
             What::ClaimKeyRevoked => "claim_key_revoked",
             What::DevicesImported => "devices_imported",
         }
@@ -134,24 +139,27 @@ pub(crate) async fn record<S>(
         detail.insert("by".to_owned(), by);
     }
     let organization = Some(caller.organization());
-    write(app, NewAuditEntry { organization, account, what: what.as_str(), detail, address: None }).await;
+    let entry = NewAuditEntry { organization, account, what: what.as_str(), detail, address: None };
+    write(&app.store, entry, app.clock.now()).await;
 }
 
-/// Writes down what a device without credentials did, in the log of the organization that it comes into.
+/// Writes down what a device did by itself, in the log of its organization.
 pub(crate) async fn record_of(
-    app: &App,
+    store: &Store,
     organization: OrganizationId,
     what: What,
     detail: Value,
-    address: IpAddr,
+    address: Option<IpAddr>,
+    now: Timestamp,
 ) {
-    let (organization, address) = (Some(organization), Some(address.to_canonical()));
-    write(app, NewAuditEntry { organization, account: None, what: what.as_str(), detail, address }).await;
+    let (organization, address) = (Some(organization), address.map(|address| address.to_canonical()));
+    let entry = NewAuditEntry { organization, account: None, what: what.as_str(), detail, address };
+    write(store, entry, now).await;
 }
 
-async fn write(app: &App, entry: NewAuditEntry<'_>) {
+async fn write(store: &Store, entry: NewAuditEntry<'_>, now: Timestamp) {
     let what = entry.what;
-    if let Err(error) = app.store.record_audit(&entry, app.clock.now()).await {
+    if let Err(error) = store.record_audit(&entry, now).await {
         tracing::error!(%error, what, "an entry of the audit log could not be written");
     }
 }

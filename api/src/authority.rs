@@ -6,6 +6,7 @@
 mod file;
 mod request;
 mod server_name;
+mod signing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,12 +16,15 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, date_time_ymd,
 };
+use sha2::{Digest, Sha256};
+use store::NewCertificate;
 use x509_parser::prelude::{FromDer, X509Certificate, parse_x509_pem};
 
 use crate::fingerprint::Fingerprint;
 
 pub use request::SigningRequest;
 pub use server_name::ServerName;
+pub(crate) use signing::{DEVICE_DAYS, check as check_request, sign};
 
 /// The authority's certificate, in its folder.
 pub const CERTIFICATE: &str = "authority.pem";
@@ -70,6 +74,8 @@ pub struct Issued {
     pub key: Option<String>,
     /// What the registry knows it by.
     pub fingerprint: Fingerprint,
+    /// SHA-256 of the `SubjectPublicKeyInfo` of its key, in DER.
+    pub key_hash: [u8; 32],
     /// 32 hexadecimal digits.
     pub serial: String,
     /// From when it is valid, on a whole second.
@@ -224,6 +230,7 @@ impl Authority {
         let certificate = params.signed_by(public, &self.issuer)?;
         Ok(Issued {
             fingerprint: Fingerprint::of(certificate.der()),
+            key_hash: key_hash(public),
             certificate: certificate.pem(),
             key,
             serial: crate::fingerprint::hexadecimal(&serial),
@@ -244,6 +251,20 @@ impl Authority {
             span.not_after = self.not_after;
         }
         Ok(span)
+    }
+}
+
+impl Issued {
+    /// As the registry keeps it; `renewed_with` is the certificate whose connection asked for it.
+    pub(crate) fn kept(&self, renewed_with: Option<[u8; 32]>) -> NewCertificate {
+        NewCertificate {
+            fingerprint: self.fingerprint.0,
+            serial: self.serial.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            key: self.key_hash,
+            renewed_with,
+        }
     }
 }
 
@@ -272,6 +293,11 @@ fn params(name: &str, span: &Span) -> Result<CertificateParams> {
     (params.not_before, params.not_after) = (date(span.not_before), date(span.not_after));
     params.serial_number = Some(SerialNumber::from_slice(&serial()?));
     Ok(params)
+}
+
+/// What the registry knows a key by.
+fn key_hash(key: &impl PublicKeyData) -> [u8; 32] {
+    Sha256::digest(key.subject_public_key_info()).into()
 }
 
 /// A serial number that nobody can guess, positive and always of 16 bytes (RFC 5280 section 4.1.2.2).

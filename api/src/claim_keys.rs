@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::{ClaimKeyId, DeviceKind, VenueId};
+use protocol::{ClaimKeyId, DeviceKind, Timestamp, VenueId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{ClaimApproval, MAX_QUOTA, NewClaimKey};
+use store::{ClaimApproval, ClaimKeyPatch, MAX_QUOTA, NewClaimKey};
 use utoipa::ToSchema;
 
 use crate::App;
 use crate::audit::{self, What};
-use crate::body::Body;
+use crate::body::{Body, nullable};
 use crate::caller::Caller;
 use crate::created::Created;
 use crate::devices;
@@ -67,6 +67,8 @@ pub(crate) struct LastRefusal {
     reason: &'static str,
     #[schema(value_type = String, format = DateTime)]
     at: Instant,
+    /// From where it was shown.
+    address: Option<String>,
 }
 
 /// A new claim key, with its secret.
@@ -101,10 +103,27 @@ pub(crate) struct ClaimKeyToCreate {
     expires_at: Option<Instant>,
 }
 
+/// What to change of a claim key; what is not there stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClaimKeyChange {
+    /// 1 to 200 characters.
+    name: Option<String>,
+    /// How many devices it lets in: 1 to 100,000. Below `used` it lets nobody in any more.
+    quota: Option<u32>,
+    /// When it ends; null for never.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Option<Instant>>,
+}
+
 impl From<store::ClaimKey> for ClaimKey {
     fn from(key: store::ClaimKey) -> ClaimKey {
-        let last_refusal =
-            key.last_refusal.map(|(why, at)| LastRefusal { reason: why.as_str(), at: at.into() });
+        let last_refusal = key.last_refusal.map(|refusal| LastRefusal {
+            reason: refusal.why.as_str(),
+            at: refusal.at.into(),
+            address: refusal.address,
+        });
         ClaimKey {
             id: key.id,
             name: key.name,
@@ -141,12 +160,8 @@ pub(crate) async fn create(
     let mut mistakes = Mistakes::default();
     let name = mistakes.check("/name", fields::name(body.name));
     let approval = mistakes.check("/approval", fields::word(&body.approval, ClaimApproval::ALL));
-    if !(1..=MAX_QUOTA).contains(&body.quota) {
-        mistakes.push("/quota", format!("must be a number from 1 to {MAX_QUOTA}"));
-    }
-    if body.expires_at.is_some_and(|at| at.0 <= now) {
-        mistakes.push("/expires_at", "must be in the future");
-    }
+    check_quota(Some(body.quota), &mut mistakes);
+    check_end(body.expires_at, now, &mut mistakes);
     devices::check_place(&app, organization, body.venue, None, &mut mistakes).await?;
     let (Some(name), Some(approval)) = (name, approval) else { return Err(mistakes.refusal()) };
     mistakes.finish()?;
@@ -158,6 +173,49 @@ pub(crate) async fn create(
     audit::record(&app, &caller, What::ClaimKeyMade, caller.account(), detail).await;
     let location = format!("/api/v1/claim-keys/{}", key.id);
     Ok(Created::at(location, NewlyMadeClaimKey { secret: secret.text(), key: key.into() }))
+}
+
+/// Changes a claim key: a later delivery raises its quota, or its end.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/claim-keys/{claim_key}",
+    tag = "claim_keys",
+    summary = "Change a claim key",
+    security(("key" = ["devices:write"])),
+    params(("claim_key" = String, Path, description = "The claim key's id")),
+    request_body = ClaimKeyChange,
+    responses((status = 200, description = "The claim key as it is now", body = ClaimKey))
+)]
+pub(crate) async fn change(
+    caller: Caller<scopes::DevicesWrite>,
+    State(app): State<Arc<App>>,
+    Ids(id): Ids<ClaimKeyId>,
+    Body(body): Body<ClaimKeyChange>,
+) -> Result<Json<ClaimKey>, Problem> {
+    let now = app.clock.now();
+    let mut mistakes = Mistakes::default();
+    let name = mistakes.optional("/name", body.name, fields::name);
+    check_quota(body.quota, &mut mistakes);
+    check_end(body.expires_at.flatten(), now, &mut mistakes);
+    mistakes.finish()?;
+    let expires_at = body.expires_at.map(|at| at.map(|at| at.0));
+    let patch = ClaimKeyPatch { name, quota: body.quota, expires_at };
+    let key = app.store.patch_claim_key(caller.organization(), id, &patch).await?;
+    let detail = json!({"claim_key": id, "name": key.name, "quota": key.quota});
+    audit::record(&app, &caller, What::ClaimKeyChanged, caller.account(), detail).await;
+    Ok(Json(key.into()))
+}
+
+fn check_quota(quota: Option<u32>, mistakes: &mut Mistakes) {
+    if quota.is_some_and(|quota| !(1..=MAX_QUOTA).contains(&quota)) {
+        mistakes.push("/quota", format!("must be a number from 1 to {MAX_QUOTA}"));
+    }
+}
+
+fn check_end(expires_at: Option<Instant>, now: Timestamp, mistakes: &mut Mistakes) {
+    if expires_at.is_some_and(|at| at.0 <= now) {
+        mistakes.push("/expires_at", "must be in the future");
+    }
 }
 
 /// Lists the claim keys in the order they were made, those that are over or taken back too, with what became of them.

@@ -179,6 +179,11 @@ impl From<StoreError> for Problem {
                 );
                 Problem::new(Kind::Conflict, detail)
             }
+            StoreError::Conflict("key") => {
+                let detail =
+                    "a device signs in with this key already; make another key and sign the request with it";
+                Problem::new(Kind::Conflict, detail)
+            }
             StoreError::Conflict("owner") => {
                 let detail =
                     "the organization would have no owner left who can sign in; make another one first";

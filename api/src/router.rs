@@ -82,7 +82,8 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(enrolments::approve))
         .routes(routes!(enrolments::deny))
         .routes(routes!(claim_keys::create, claim_keys::list))
-        .routes(routes!(claim_keys::revoke))
+        .routes(routes!(claim_keys::change, claim_keys::revoke))
+        .routes(routes!(explain::explain_claim_key))
         // /api/v1/commands, /api/v1/bulk-commands
         .routes(routes!(commands::give, commands::list_of_device))
         .routes(routes!(commands::list))

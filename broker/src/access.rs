@@ -79,6 +79,8 @@ pub(crate) enum Route {
     Pings,
     /// What the device says of a command or of itself.
     Control(Subject),
+    /// A request of the device for its next certificate.
+    Renewal,
     /// What a service orders of a device.
     Order(DeviceId, Author),
     /// A free topic.
@@ -164,6 +166,7 @@ impl Access {
                     Some(Route::Control(Subject::Ack(command)))
                 }
                 Topic::TwinReported(of) if of == device => Some(Route::Control(Subject::Reported)),
+                Topic::CertificateRequest(of) if of == device => Some(Route::Renewal),
                 _ => None,
             };
         }
@@ -230,7 +233,7 @@ impl Access {
 fn device_may_hear(device: DeviceId, filter: &str) -> bool {
     let own = format!("v1/{device}/");
     let Some(rest) = filter.strip_prefix(&own) else { return false };
-    ["receipts", "twin/desired", "commands/+"].iter().any(|topics| overlaps(topics, rest))
+    ["receipts", "certificate", "twin/desired", "commands/+"].iter().any(|topics| overlaps(topics, rest))
 }
 
 #[cfg(test)]

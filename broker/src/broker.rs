@@ -30,6 +30,7 @@ use crate::inlet::Inlet;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, Terms};
+use crate::renewals::{Certifier, Renewals};
 use crate::sign_in::SignIn;
 use crate::sys;
 use crate::tokens::Tokens;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Who says what access tokens are worth.
     pub tokens: Tokens,
+    /// Who signs the next certificates of devices.
+    pub certifier: Certifier,
     /// The version of the text that people must have agreed to ([`store::PRESENCE`]) before their phones are counted.
     pub presence: String,
     /// Where the certificates are; needed where something listens for TLS.
@@ -140,7 +143,8 @@ impl Broker {
         let Counting { ingest, queue, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
         let (control, births, talks) = talk(&parts, &registry, &dispatch, &sessions, &shutdown);
-        let Parts { config, store, live, clock, metrics, tokens, .. } = parts;
+        let Parts { config, store, live, clock, metrics, tokens, certifier, .. } = parts;
+        let renewals = Renewals::new(certifier, Arc::clone(&sessions), metrics.clone(), Handle::current());
         metrics.tasks.count_on(loops.clone());
         let facts: Arc<Book> = Arc::default();
         let (announcements, announcer) =
@@ -167,6 +171,7 @@ impl Broker {
             ingest,
             control,
             births,
+            renewals,
             facts: Arc::clone(&facts),
             limits: Limits::new(config.limits.clone()),
             clock: clock.clone(),

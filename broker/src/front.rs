@@ -28,6 +28,7 @@ use crate::ingest::Ingest;
 use crate::journal::Journal;
 use crate::limits::{Counted, Limits, Over};
 use crate::metrics::Metrics;
+use crate::renewals::Renewals;
 use crate::session::{Session, Will};
 use crate::sessions::{Sessions, WaitingWill};
 use crate::sign_in::SignIn;
@@ -53,6 +54,7 @@ pub(crate) struct Front {
     pub(crate) ingest: Ingest,
     pub(crate) control: Control,
     pub(crate) births: Arc<Births>,
+    pub(crate) renewals: Renewals,
     pub(crate) facts: Arc<Book>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use api::PingLogError;
-use broker::{InletError, TokenWorth, Tokens};
+use broker::{Asked, Certifier, InletError, TokenWorth, Tokens};
 use identity::{Audience, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Orders, Organization, Store, StoreError, Tenure};
@@ -144,6 +144,12 @@ impl Service {
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
             tokens: tokens(Arc::clone(&identity)),
+            certifier: certifier(api::Renewals {
+                store: store.clone(),
+                live: live.clone(),
+                clock: clock.clone(),
+                authority: config.authority(),
+            }),
             presence: identity.purposes().presence_version().to_owned(),
             tls,
         })
@@ -234,6 +240,14 @@ fn pings(inlet: broker::Inlet) -> api::PingLog {
                 InletError::Store(error) => error.into(),
             })
         }
+    })
+}
+
+/// Who signs the next certificates of devices.
+fn certifier(renewals: api::Renewals) -> Certifier {
+    Certifier::new(move |Asked { organization, device, with, request }| {
+        let renewals = renewals.clone();
+        async move { renewals.renew(organization, device, with, request).await }
     })
 }
 

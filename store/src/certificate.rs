@@ -1,11 +1,13 @@
 //! The certificates that devices sign in with.
 
-use protocol::{DeviceId, OrganizationId, Timestamp};
-use sqlx::FromRow;
-use uuid::Uuid;
+mod rows;
 
-use crate::engine::{Store, Tx};
+use protocol::{DeviceId, OrganizationId, Timestamp};
+
+use crate::engine::Store;
 use crate::error::{Result, StoreError};
+
+use rows::{CertificateRow, select_certificates};
 
 /// Certificates that a device may have at a time, beside those that ran out or were revoked: far more than it takes to
 /// replace one by the next.
@@ -30,6 +32,21 @@ pub struct Certificate {
     pub issued_at: Timestamp,
     /// When it was revoked; none while it is not.
     pub revoked_at: Option<Timestamp>,
+    /// The certificate whose connection asked for this one; none where it was not asked for so.
+    pub renewed_with: Option<[u8; 32]>,
+    /// Who asked to come in with its key, which is taken; none while nobody did.
+    pub replayed: Option<Replayed>,
+}
+
+/// Requests to come in that were for the key of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many.
+    pub count: u64,
+    /// When the last one came.
+    pub last_at: Timestamp,
+    /// From which address.
+    pub last_from: Option<String>,
 }
 
 /// A certificate to be kept.
@@ -43,21 +60,16 @@ pub struct NewCertificate {
     pub not_before: Timestamp,
     /// See [`Certificate::not_after`]: not before `not_before`.
     pub not_after: Timestamp,
-}
-
-macro_rules! select_certificates {
-    ($rest:literal) => {
-        concat!(
-            "SELECT fingerprint, organization, device, serial, not_before, not_after, issued_at, revoked_at
-            FROM certificates ",
-            $rest
-        )
-    };
+    /// SHA-256 of the `SubjectPublicKeyInfo` that it is for (RFC 5280 section 4.1.2.7), in DER.
+    pub key: [u8; 32],
+    /// See [`Certificate::renewed_with`].
+    pub renewed_with: Option<[u8; 32]>,
 }
 
 impl Store {
     /// Keeps a certificate of a device; the others it has stay valid. A conflict over `fingerprint` when it is kept already,
-    /// and over `certificates` when the device has [`MAX_CERTIFICATES`].
+    /// over `key` when another device signs in with that key, and over `certificates` when the device has [`MAX_CERTIFICATES`].
+    /// Not found also when what it is renewed with is no good certificate of the device.
     pub async fn issue_certificate(
         &self,
         organization: OrganizationId,
@@ -97,7 +109,25 @@ impl Store {
         row.map(Certificate::try_from).transpose()
     }
 
-    /// Revokes a certificate, for good. One that is revoked already keeps the time when it was.
+    /// Whether a device signs in with a key, which nobody else may come in with then. If so, the try is noted.
+    pub async fn note_replay(&self, key: &[u8; 32], address: Option<&str>, now: Timestamp) -> Result<bool> {
+        const SQL: &str = "UPDATE certificates
+            SET replays = replays + 1, last_replayed_at = $2, last_replayed_from = $3
+            WHERE key_hash = $1 AND revoked_at IS NULL AND not_after >= $2";
+        let mut tx = self.begin().await?;
+        let noted = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(key.as_slice())
+            .bind(now.0)
+            .bind(address)
+            .execute(db)
+            .await?
+            .rows_affected());
+        tx.commit().await?;
+        Ok(noted > 0)
+    }
+
+    /// Revokes a certificate, for good, and all that were renewed with it: whoever stole it may have asked for the next one. One
+    /// that is revoked already keeps the time when it was.
     pub async fn revoke_certificate(
         &self,
         organization: OrganizationId,
@@ -105,8 +135,12 @@ impl Store {
         fingerprint: &[u8; 32],
         now: Timestamp,
     ) -> Result<()> {
-        const SQL: &str = "UPDATE certificates SET revoked_at = coalesce(revoked_at, $4)
-            WHERE fingerprint = $1 AND device = $2 AND organization = $3";
+        const SQL: &str = "WITH RECURSIVE line (fingerprint) AS (
+                SELECT fingerprint FROM certificates WHERE fingerprint = $1 AND device = $2 AND organization = $3
+                UNION
+                SELECT c.fingerprint FROM certificates c JOIN line ON c.renewed_with = line.fingerprint)
+            UPDATE certificates SET revoked_at = coalesce(revoked_at, $4)
+            WHERE device = $2 AND organization = $3 AND fingerprint IN (SELECT fingerprint FROM line)";
         let mut tx = self.change(organization).await?;
         let found = within!(&mut tx, |db| sqlx::query(SQL)
             .bind(fingerprint.as_slice())
@@ -128,85 +162,6 @@ impl Store {
     }
 }
 
-impl Tx {
-    /// See [`Store::issue_certificate`].
-    pub(crate) async fn insert_certificate(
-        &mut self,
-        organization: OrganizationId,
-        device: DeviceId,
-        new: &NewCertificate,
-        now: Timestamp,
-    ) -> Result<Certificate> {
-        const SQL: &str = "INSERT INTO certificates
-                (fingerprint, organization, device, serial, not_before, not_after, issued_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        new.check()?;
-        if self.count_certificates(organization, device, now).await? >= MAX_CERTIFICATES as i64 {
-            return Err(StoreError::Conflict("certificates"));
-        }
-        within!(self, |db| sqlx::query(SQL)
-            .bind(new.fingerprint.as_slice())
-            .bind(organization.as_uuid())
-            .bind(device.as_uuid())
-            .bind(&new.serial)
-            .bind(new.not_before.0)
-            .bind(new.not_after.0)
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))
-        .map_err(StoreError::unique("fingerprint"))?;
-        let NewCertificate { fingerprint, serial, not_before, not_after } = new.clone();
-        let (issued_at, revoked_at) = (now, None);
-        Ok(Certificate {
-            fingerprint,
-            organization,
-            device,
-            serial,
-            not_before,
-            not_after,
-            issued_at,
-            revoked_at,
-        })
-    }
-
-    /// How many certificates of a device are neither revoked nor over.
-    async fn count_certificates(
-        &mut self,
-        organization: OrganizationId,
-        device: DeviceId,
-        now: Timestamp,
-    ) -> Result<i64> {
-        const SQL: &str = "SELECT count(*) FROM certificates
-            WHERE device = $1 AND organization = $2 AND revoked_at IS NULL AND not_after >= $3";
-        Ok(within!(self, |db| sqlx::query_scalar(SQL)
-            .bind(device.as_uuid())
-            .bind(organization.as_uuid())
-            .bind(now.0)
-            .fetch_one(db)
-            .await?))
-    }
-
-    /// Revokes every certificate of a device.
-    pub(crate) async fn revoke_certificates(
-        &mut self,
-        organization: OrganizationId,
-        device: DeviceId,
-        now: Timestamp,
-    ) -> Result<()> {
-        const SQL: &str = "UPDATE certificates SET revoked_at = $3
-            WHERE device = $1 AND organization = $2 AND revoked_at IS NULL";
-        within!(self, |db| sqlx::query(SQL)
-            .bind(device.as_uuid())
-            .bind(organization.as_uuid())
-            .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))?;
-        Ok(())
-    }
-}
-
 impl NewCertificate {
     fn check(&self) -> Result<()> {
         if !(1..=100).contains(&self.serial.chars().count()) || self.serial.contains('\0') {
@@ -216,34 +171,5 @@ impl NewCertificate {
             return Err(StoreError::Invalid("the certificate ends before it begins".into()));
         }
         Ok(())
-    }
-}
-
-#[derive(FromRow)]
-struct CertificateRow {
-    fingerprint: Vec<u8>,
-    organization: Uuid,
-    device: Uuid,
-    serial: String,
-    not_before: i64,
-    not_after: i64,
-    issued_at: i64,
-    revoked_at: Option<i64>,
-}
-
-impl TryFrom<CertificateRow> for Certificate {
-    type Error = StoreError;
-
-    fn try_from(row: CertificateRow) -> Result<Self> {
-        Ok(Self {
-            fingerprint: row.fingerprint.try_into().map_err(|_| StoreError::Corrupt("fingerprint"))?,
-            organization: OrganizationId::from_uuid(row.organization),
-            device: DeviceId::from_uuid(row.device),
-            serial: row.serial,
-            not_before: Timestamp(row.not_before),
-            not_after: Timestamp(row.not_after),
-            issued_at: Timestamp(row.issued_at),
-            revoked_at: row.revoked_at.map(Timestamp),
-        })
     }
 }

@@ -65,14 +65,25 @@ pub struct ClaimKey {
     pub used: u32,
     /// How often it was refused.
     pub refused: u64,
-    /// Why and when it was last refused.
-    pub last_refusal: Option<(ClaimRefusal, Timestamp)>,
+    /// The last time that it was refused.
+    pub last_refusal: Option<LastRefusal>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is over; none for never.
     pub expires_at: Option<Timestamp>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A refusal of a claim key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRefusal {
+    /// Why.
+    pub why: ClaimRefusal,
+    /// When.
+    pub at: Timestamp,
+    /// From which address it was shown.
+    pub address: Option<String>,
 }
 
 /// A claim key to be made.
@@ -90,6 +101,17 @@ pub struct NewClaimKey {
     pub quota: u32,
     /// See [`ClaimKey::expires_at`].
     pub expires_at: Option<Timestamp>,
+}
+
+/// What to change of a claim key; what is none stays as it is, an inner none clears.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimKeyPatch {
+    /// See [`ClaimKey::name`].
+    pub name: Option<String>,
+    /// See [`ClaimKey::quota`]. Below [`ClaimKey::used`] it lets nobody in any more.
+    pub quota: Option<u32>,
+    /// See [`ClaimKey::expires_at`].
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 impl ClaimKey {
@@ -121,9 +143,7 @@ impl Store {
                 (id, organization, hash, name, kind, venue, approval, quota, used, refused, created_at, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10)";
         venue::name(&new.name)?;
-        if !(1..=MAX_QUOTA).contains(&new.quota) {
-            return Err(StoreError::Invalid(format!("a quota is 1 to {MAX_QUOTA}")));
-        }
+        check_quota(new.quota)?;
         let id = ClaimKeyId::new(now, random::bytes()?);
         let (secret, hash) = self.mint(Purpose::ClaimKey)?;
         let mut tx = self.change(organization).await?;
@@ -158,6 +178,51 @@ impl Store {
             .await?);
         let keys = rows.into_iter().map(ClaimKey::try_from).collect::<Result<_>>()?;
         Ok(Listed::cut(keys, page, |key: &ClaimKey| key.id.as_uuid()))
+    }
+
+    /// One claim key, also when it is over or was taken back.
+    pub async fn claim_key(&self, organization: OrganizationId, id: ClaimKeyId) -> Result<ClaimKey> {
+        self.snapshot().await?.claim_key(organization, id).await
+    }
+
+    /// One claim key, whatever its organization; none when there is none. For whoever has the data directory.
+    pub async fn any_claim_key(&self, id: ClaimKeyId) -> Result<Option<ClaimKey>> {
+        const SQL: &str = select_claim_keys!("WHERE id = $1");
+        let row: Option<ClaimKeyRow> =
+            on!(self, |db| sqlx::query_as(SQL).bind(id.as_uuid()).fetch_optional(db).await?);
+        row.map(ClaimKey::try_from).transpose()
+    }
+
+    /// Changes a claim key. Not found also when it was taken back: that is for good.
+    pub async fn patch_claim_key(
+        &self,
+        organization: OrganizationId,
+        id: ClaimKeyId,
+        patch: &ClaimKeyPatch,
+    ) -> Result<ClaimKey> {
+        const SQL: &str = "UPDATE claim_keys SET name = $3, quota = $4, expires_at = $5
+            WHERE id = $1 AND organization = $2 AND revoked_at IS NULL";
+        let mut tx = self.change(organization).await?;
+        let key = tx.claim_key(organization, id).await?;
+        let (name, quota) = (patch.name.as_ref().unwrap_or(&key.name), patch.quota.unwrap_or(key.quota));
+        venue::name(name)?;
+        check_quota(quota)?;
+        let expires_at = patch.expires_at.unwrap_or(key.expires_at);
+        let changed = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(id.as_uuid())
+            .bind(organization.as_uuid())
+            .bind(name)
+            .bind(i64::from(quota))
+            .bind(expires_at.map(|at| at.0))
+            .execute(db)
+            .await?
+            .rows_affected());
+        if changed == 0 {
+            return Err(StoreError::NotFound);
+        }
+        let key = tx.claim_key(organization, id).await?;
+        tx.commit().await?;
+        Ok(key)
     }
 
     /// Takes a claim key back, for good: nobody asks with it any more. What came in with it stays. Not found also when it was
@@ -205,5 +270,13 @@ impl Store {
         let row: Option<(Uuid, Uuid)> =
             on!(self, |db| sqlx::query_as(SQL).bind(hash.as_slice()).fetch_optional(db).await?);
         Ok(row.map(|(owner, id)| (OrganizationId::from_uuid(owner), ClaimKeyId::from_uuid(id))))
+    }
+}
+
+fn check_quota(quota: u32) -> Result<()> {
+    if (1..=MAX_QUOTA).contains(&quota) {
+        Ok(())
+    } else {
+        Err(StoreError::Invalid(format!("a quota is 1 to {MAX_QUOTA}")))
     }
 }

@@ -11,7 +11,7 @@ mod rows;
 use protocol::{ClaimKeyId, DeviceId, DeviceKind, EnrolmentId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
-use crate::claim_key::{ClaimApproval, ClaimKey, ClaimRefusal};
+use crate::claim_key::{ClaimApproval, ClaimKey, ClaimRefusal, LastRefusal};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::random;
@@ -141,7 +141,8 @@ impl Store {
             // It has its place already.
             Some(ClaimRefusal::UsedUp) if earlier.is_some() => {}
             Some(why) => {
-                tx.refuse_claim_key(organization, id, why, now).await?;
+                let refusal = LastRefusal { why, at: now, address: new.address.clone() };
+                tx.refuse_claim_key(organization, id, &refusal).await?;
                 tx.commit().await?;
                 return Ok(Err(why));
             }

@@ -73,9 +73,11 @@ pub use analytics::{AnalyticsState, StayRow, VisitRow};
 pub use assistant_link::{Assistant, AssistantLink, LinkState};
 pub use audit::{AuditEntry, NewAuditEntry};
 pub use browser_session::{BrowserSession, NewBrowserSession};
-pub use certificate::{Certificate, MAX_CERTIFICATES, NewCertificate};
+pub use certificate::{Certificate, MAX_CERTIFICATES, NewCertificate, Replayed};
 pub use claim::{Claim, Tenure};
-pub use claim_key::{ClaimApproval, ClaimKey, ClaimRefusal, MAX_QUOTA, NewClaimKey};
+pub use claim_key::{
+    ClaimApproval, ClaimKey, ClaimKeyPatch, ClaimRefusal, LastRefusal, MAX_QUOTA, NewClaimKey,
+};
 pub use client::{Client, ClientKind, ClientSettings, GrantType, Party};
 pub use clock::Clock;
 pub use code::{Code, CodeExchange};

@@ -8,6 +8,7 @@ mod commands;
 mod configuration;
 mod conformance;
 mod demo;
+mod enrolment;
 mod explain;
 mod front;
 mod home_assistant;

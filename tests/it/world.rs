@@ -20,7 +20,7 @@ use process::Addresses;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-pub(crate) use api::Api;
+pub(crate) use api::{Answer, Api};
 pub(crate) use certificate::Certificate;
 pub(crate) use database::Engine;
 pub(crate) use key::Key;

@@ -35,6 +35,11 @@ impl SigningRequest {
         Self::read(&pem.contents)?.ok_or(UNREADABLE)
     }
 
+    /// See [`Issued::key_hash`](super::Issued::key_hash).
+    pub(super) fn key_hash(&self) -> [u8; 32] {
+        super::key_hash(self)
+    }
+
     /// Reads and checks the DER form; none when it is not a request.
     pub(super) fn read(der: &[u8]) -> Result<Option<SigningRequest>> {
         let Ok(([], request)) = X509CertificationRequest::from_der(der) else { return Ok(None) };

@@ -43,6 +43,23 @@ pub struct Certificate {
     /// When it was revoked; null while it is not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked_at: Option<Instant>,
+    /// The certificate with which the device asked for this one; null where it did not. Revoking that one revokes this, too.
+    #[schema(value_type = Option<String>)]
+    pub renewed_with: Option<Fingerprint>,
+    /// Requests to come in with its key, which were refused; null for none.
+    pub replayed: Option<Replayed>,
+}
+
+/// Requests to come in with a key that a device signs in with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Replayed {
+    /// How many.
+    pub count: u64,
+    /// When the last one came.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_at: Instant,
+    /// From where.
+    pub last_from: Option<String>,
 }
 
 /// Whether a certificate signs its device in.
@@ -76,6 +93,12 @@ impl Certificate {
             not_after: certificate.not_after.into(),
             issued_at: certificate.issued_at.into(),
             revoked_at: certificate.revoked_at.map(Instant),
+            renewed_with: certificate.renewed_with.map(Fingerprint),
+            replayed: certificate.replayed.map(|replayed| Replayed {
+                count: replayed.count,
+                last_at: replayed.last_at.into(),
+                last_from: replayed.last_from,
+            }),
         }
     }
 }
@@ -118,7 +141,8 @@ pub(crate) async fn list(
     Ok(Json(Items::of_certificates(items, next)))
 }
 
-/// Revokes a certificate, for good: it signs nobody in any more, and the connection that it signed in ends.
+/// Revokes a certificate, for good, and all that were renewed with it: they sign nobody in any more, and the connections that they
+/// signed in end.
 #[utoipa::path(
     delete,
     path = "/api/v1/devices/{device}/certificates/{fingerprint}",

@@ -6,12 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{DeviceId, OrganizationId};
 use serde::{Deserialize, Serialize};
-use store::NewCertificate;
 use utoipa::ToSchema;
 
 use super::tell;
 use crate::App;
-use crate::authority::{Authority, AuthorityError, DEFAULT_DAYS, Days, Issued, MAX_DAYS, SigningRequest};
+use crate::authority::{self, AuthorityError, DEFAULT_DAYS, Days, Issued, MAX_DAYS};
 use crate::body::Optional;
 use crate::caller::Caller;
 use crate::fields::Mistakes;
@@ -145,10 +144,8 @@ async fn sign(
     app.store.device(organization, device).await?;
     let days = body.days.map_or(Days::AtMost(DEFAULT_DAYS), Days::Exactly);
     let (issued, authority) = issue(app, device, days, body.csr).await?;
-    let now = app.clock.now();
-    let Issued { certificate, key, fingerprint, serial, not_before, not_after } = issued;
-    let new = NewCertificate { fingerprint: fingerprint.0, serial: serial.clone(), not_before, not_after };
-    app.store.issue_certificate(organization, device, &new, now).await?;
+    app.store.issue_certificate(organization, device, &issued.kept(None), app.clock.now()).await?;
+    let Issued { certificate, key, fingerprint, serial, not_after, .. } = issued;
     Ok(SignedCertificate { certificate, authority, key, fingerprint, serial, not_after: not_after.into() })
 }
 
@@ -159,15 +156,8 @@ pub(crate) async fn issue(
     days: Days,
     csr: Option<String>,
 ) -> Result<(Issued, String), Problem> {
-    let (folder, now) = (app.authority.clone(), app.clock.now());
-    // Files and signatures take longer than a task may keep its thread.
-    let work = tokio::task::spawn_blocking(move || {
-        let request = csr.as_deref().map(SigningRequest::parse).transpose()?;
-        let Some(authority) = Authority::open(&folder)? else { return Ok(None) };
-        let issued = authority.issue(device, days, request.as_ref(), now)?;
-        Ok::<_, AuthorityError>(Some((issued, authority.certificate().to_owned())))
-    });
-    work.await.map_err(|error| Problem::internal(&error))??.ok_or_else(no_authority)
+    let signed = authority::sign(app.authority.clone(), device, days, csr, app.clock.now()).await?;
+    signed.ok_or_else(no_authority)
 }
 
 /// There is nothing to sign with.

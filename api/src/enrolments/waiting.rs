@@ -7,13 +7,13 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use protocol::Timestamp;
 use serde_json::json;
-use store::{ClaimRefusal, Collectable, EnrolmentPoll, EnrolmentStatus, NewCertificate, NewEnrolment};
+use store::{ClaimRefusal, Collectable, EnrolmentPoll, EnrolmentStatus, NewEnrolment, StoreError};
 
 use super::bounds::{Bounds, Open};
 use super::shape::{EnrolledCredentials, EnrolmentCodes, EnrolmentToBegin, EnrolmentToPoll};
 use crate::App;
 use crate::audit::{self, What};
-use crate::authority::{Authority, AuthorityError, Days, SigningRequest};
+use crate::authority::{self, DEVICE_DAYS};
 use crate::body::Body;
 use crate::devices::{self, credentials};
 use crate::fields::{self, Mistakes};
@@ -27,8 +27,6 @@ const INTERVAL_S: u32 = 5;
 const CLAIMED_LIFE_S: u32 = 24 * 3_600;
 /// How often such a device may ask, which is there in numbers.
 const CLAIMED_INTERVAL_S: u32 = 30;
-/// How long its first certificate is valid.
-const DAYS: u32 = 30;
 
 /// A device without credentials asks to come in. It shows the code, or the address as a QR code, until somebody who may
 /// `devices:write` approves it, and polls meanwhile. With a claim key that approves by itself, the first poll gives its credentials.
@@ -61,7 +59,7 @@ pub(crate) async fn begin(
     let model = mistakes.optional("/model", body.model, fields::short_name);
     mistakes.finish()?;
     if let Some(csr) = body.csr.clone() {
-        check_request(&app, csr, now).await?;
+        check_request(&app, csr, peer, now).await?;
     }
     let new = NewEnrolment {
         kind: body.kind,
@@ -145,7 +143,7 @@ pub(crate) async fn poll(
         EnrolledCredentials::Certificate { .. } => "certificate",
     };
     let detail = json!({"device": device, "credential": credential});
-    audit::record_of(&app, organization, What::EnrolmentCollected, detail, peer.ip()).await;
+    audit::record_of(&app.store, organization, What::EnrolmentCollected, detail, Some(peer.ip()), now).await;
     Ok(Json(credentials))
 }
 
@@ -161,29 +159,23 @@ async fn collect(
         let made = app.store.collect_secret(device_code, organization, now).await?;
         return Ok(made.map(|(device, secret)| EnrolledCredentials::Secret { device, secret: secret.text() }));
     };
-    let (issued, authority) = credentials::issue(app, device, Days::AtMost(DAYS), Some(csr)).await?;
-    let new = NewCertificate {
-        fingerprint: issued.fingerprint.0,
-        serial: issued.serial,
-        not_before: issued.not_before,
-        not_after: issued.not_after,
-    };
-    let kept = app.store.collect_certificate(device_code, organization, &new, now).await?;
+    let (issued, authority) = credentials::issue(app, device, DEVICE_DAYS, Some(csr)).await?;
+    let kept = app.store.collect_certificate(device_code, organization, &issued.kept(None), now).await?;
     let (certificate, not_after) = (issued.certificate, issued.not_after.into());
     Ok(kept.map(|device| EnrolledCredentials::Certificate { device, certificate, authority, not_after }))
 }
 
-/// Refuses a request to sign that nobody could sign, while somebody stands before the device.
-async fn check_request(app: &Arc<App>, csr: String, now: Timestamp) -> Result<(), Problem> {
-    let folder = app.authority.clone();
-    let work = tokio::task::spawn_blocking(move || {
-        SigningRequest::parse(&csr)?;
-        let Some(authority) = Authority::open(&folder)? else { return Ok(false) };
-        authority.check_valid(now)?;
-        Ok::<_, AuthorityError>(true)
-    });
-    let can_be_signed = work.await.map_err(|error| Problem::internal(&error))??;
-    if can_be_signed { Ok(()) } else { Err(credentials::no_authority()) }
+/// Refuses a request to sign that nobody could sign, and one for a key that a device signs in with, while somebody stands before the
+/// device. Whoever looks after that device hears of the latter.
+async fn check_request(app: &Arc<App>, csr: String, peer: SocketAddr, now: Timestamp) -> Result<(), Problem> {
+    let checked = authority::check_request(app.authority.clone(), csr, now).await?;
+    let key = checked.ok_or_else(credentials::no_authority)?;
+    let address = peer.ip().to_canonical().to_string();
+    if app.store.note_replay(&key, Some(&address), now).await? {
+        tracing::info!(%address, "a request to sign was shown again");
+        return Err(StoreError::Conflict("key").into());
+    }
+    Ok(())
 }
 
 /// A claim key approved a device: what is told and written down when a person does it.
@@ -194,7 +186,8 @@ async fn came_in(app: &App, enrolment: &store::Enrolment, peer: SocketAddr) {
     devices::tell(app, id, [None, device.as_ref().and_then(devices::place_of)]);
     let by = json!({"claim_key": enrolment.claim_key});
     let detail = json!({"enrolment": enrolment.id, "device": id, "serial": enrolment.serial, "by": by});
-    audit::record_of(app, organization, What::EnrolmentApproved, detail, peer.ip()).await;
+    let now = app.clock.now();
+    audit::record_of(&app.store, organization, What::EnrolmentApproved, detail, Some(peer.ip()), now).await;
 }
 
 fn refused(why: ClaimRefusal, peer: SocketAddr) -> Problem {

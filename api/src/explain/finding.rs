@@ -58,6 +58,8 @@ codes! {
     SignInThrottled = "sign_in_throttled";
     /// Its last sign-in was refused for another cause.
     SignInRefused = "sign_in_refused";
+    /// A claim key lets nobody in any more.
+    ClaimKeyOver = "claim_key_over";
     /// Its session went to another connection of the same client id.
     TakenOver = "taken_over";
     /// Its connection ended with its credentials.
@@ -90,6 +92,10 @@ codes! {
     CertificateEnding = "certificate_ending";
     /// While it is connected, somebody else is refused under its name.
     RefusedBeside = "refused_beside";
+    /// Somebody asked to come in with the key of its certificate.
+    KeyReplayed = "key_replayed";
+    /// A claim key was refused.
+    ClaimKeyRefused = "claim_key_refused";
     /// Batches that were refused may still be sent again.
     LossesOpen = "losses_open";
     /// Commands wait for it.

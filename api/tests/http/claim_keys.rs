@@ -47,7 +47,7 @@ async fn a_fleet_comes_in_up_to_its_quota() {
         let refused = Newcomer::ask(&world, "192.0.2.1", &asks).await.refused(403, "claim-key-refused");
         assert_eq!(refused["reason"], "used_up");
         let [seen] = &listed(&world).await[..] else { panic!("one key") };
-        let last = json!({"reason": "used_up", "at": "2026-03-02T12:00:00.002Z"});
+        let last = json!({"reason": "used_up", "at": "2026-03-02T12:00:00.002Z", "address": "192.0.2.1"});
         assert_eq!((&seen["used"], &seen["refused"], &seen["last_refusal"]), (&json!(1), &json!(1), &last));
         let audit = world.get("/api/v1/audit").await;
         let what = audit.all("what");
@@ -148,4 +148,58 @@ async fn mistakes_are_named_and_a_repeat_shows_no_secret() {
     assert!(first["secret"].as_str().unwrap().starts_with("ck_"));
     assert_eq!((&again["id"], &again["secret"]), (&first["id"], &Value::Null));
     world.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_is_changed_and_says_how_it_is() {
+    each_engine(async |world| {
+        let body = json!({"name": "K", "kind": "gateway", "approval": "automatic", "quota": 1,
+            "expires_at": "2026-03-02T13:00:00Z"});
+        let key = make(&world, &body).await;
+        let path = format!("{LIST}/{}", key["id"].as_str().unwrap());
+        let explain = format!("{path}/explain");
+        let asks = json!({"kind": "gateway", "claim_key": key["secret"]});
+        Newcomer::begin(&world, &asks).await;
+        Newcomer::ask(&world, "192.0.2.9", &asks).await.refused(403, "claim-key-refused");
+        let told = world.get(&explain).await;
+        assert_eq!((&told.json()["lets_in"], &told.json()["name"]), (&json!(false), &json!("K")));
+        assert!(told.text.contains("192.0.2.9") && told.text.contains("1 of 1"), "{}", told.text);
+
+        let changed = world.patch(&path, &json!({"quota": 2, "name": "Kay", "expires_at": null})).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        let changed = changed.json();
+        assert_eq!(
+            (&changed["quota"], &changed["name"], &changed["expires_at"], &changed["used"]),
+            (&json!(2), &json!("Kay"), &Value::Null, &json!(1))
+        );
+        world.set_time(NOW + HOUR);
+        assert_eq!(world.get(&explain).await.json()["lets_in"], true);
+        Newcomer::begin(&world, &asks).await;
+        let lower = world.patch(&path, &json!({"quota": 1})).await;
+        assert_eq!(lower.status, 200, "{}", lower.text);
+        Newcomer::ask(&world, "192.0.2.9", &asks).await.refused(403, "claim-key-refused");
+
+        for (field, value) in [
+            ("quota", json!(0)),
+            ("quota", json!(100_001)),
+            ("name", json!("")),
+            ("expires_at", json!("2026-03-02T12:00:00Z")),
+            ("kind", json!("kiosk")),
+        ] {
+            let refused = world.patch(&path, &json!({field: value})).await.refused(422, "invalid-body");
+            assert_eq!(refused["errors"][0]["pointer"], format!("/{field}"), "{value}");
+        }
+        let foreign = world.foreign_key().await;
+        for (method, path) in [("PATCH", &path), ("GET", &explain)] {
+            let request = world.request(method, path).bearer_auth(&foreign).json(&json!({}));
+            Answer::to(request).await.refused(404, "not-found");
+        }
+        assert_eq!(world.delete(&path).await.status, 204);
+        world.patch(&path, &json!({"quota": 5})).await.refused(404, "not-found");
+        assert!(world.get(&explain).await.text.contains("taken back"));
+        let audit = world.get("/api/v1/audit").await.all("what");
+        assert!(audit.contains(&json!("claim_key_changed")), "{audit:?}");
+        world.stop().await;
+    })
+    .await;
 }

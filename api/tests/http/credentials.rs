@@ -201,7 +201,14 @@ async fn a_device_has_a_limited_number_of_certificates_at_a_time() {
     let organization = store.registered(device).await.unwrap().unwrap().device.organization;
     for number in 0..MAX_CERTIFICATES as u8 {
         let (not_before, not_after) = (Timestamp(NOW), Timestamp(NOW + DAY));
-        let new = NewCertificate { fingerprint: [number; 32], serial: "40".into(), not_before, not_after };
+        let new = NewCertificate {
+            fingerprint: [number; 32],
+            serial: "40".into(),
+            not_before,
+            not_after,
+            key: [number; 32],
+            renewed_with: None,
+        };
         store.issue_certificate(organization, device, &new, Timestamp(NOW)).await.unwrap();
     }
     let body = json!({"kind": "certificate"});

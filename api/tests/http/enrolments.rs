@@ -141,6 +141,15 @@ async fn a_device_with_a_key_of_its_own_gets_a_certificate_for_a_month() {
         let named = world.get(&format!("/api/v1/devices/{device}")).await.json();
         assert_eq!(named["name"], "SN-1", "it is named after its serial number");
 
+        // Whoever copied the request comes in with nothing, and the device's people hear of it.
+        let copied = Newcomer::ask(&world, "192.0.2.9", &body).await.refused(409, "conflict");
+        assert!(copied["detail"].as_str().unwrap().contains("key"), "{copied}");
+        let explained = world.get(&format!("/api/v1/devices/{device}/explain")).await;
+        assert!(explained.text.contains("key_replayed") && explained.text.contains("192.0.2.9"));
+        let listed = world.get(&format!("/api/v1/devices/{device}/certificates")).await.json();
+        let replayed = json!({"count": 1, "last_at": "2026-03-02T12:00:00Z", "last_from": "192.0.2.9"});
+        assert_eq!(listed["items"][0]["replayed"], replayed);
+
         // A month is more than the authority has left.
         world.set_time(end - 24 * HOUR);
         let late = Newcomer::begin(&world, &body).await;

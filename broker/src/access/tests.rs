@@ -21,6 +21,7 @@ fn a_device_reaches_its_own_topics_in_their_direction() {
     assert_eq!(access.publish(&format!("v1/{me}/pings")), Some(Route::Pings));
     let reported = Some(Route::Control(Subject::Reported));
     assert_eq!(access.publish(&format!("v1/{me}/twin/reported")), reported);
+    assert_eq!(access.publish(&format!("v1/{me}/certificate/request")), Some(Route::Renewal));
     let command = CommandId::new(Timestamp(1), [7; 10]);
     let ack = Some(Route::Control(Subject::Ack(command)));
     assert_eq!(access.publish(&format!("v1/{me}/commands/{command}/ack")), ack);
@@ -30,6 +31,8 @@ fn a_device_reaches_its_own_topics_in_their_direction() {
         format!("v1/{other}/commands/{command}/ack"),
         format!("v1/{me}/commands/{command}"),
         format!("v1/{me}/receipts"),
+        format!("v1/{me}/certificate"),
+        format!("v1/{other}/certificate/request"),
         format!("v1/{me}/twin/desired"),
         format!("v1/organizations/{organization}/devices/{me}/status"),
         "a/b".to_owned(),
@@ -38,11 +41,13 @@ fn a_device_reaches_its_own_topics_in_their_direction() {
     ] {
         assert_eq!(access.publish(&refused), None, "{refused}");
     }
-    for allowed in ["receipts", "twin/desired", "commands/+", "commands/#", "#", "twin/+"] {
+    for allowed in ["receipts", "certificate", "twin/desired", "commands/+", "commands/#", "#", "twin/+"] {
         assert!(access.subscribe(&format!("v1/{me}/{allowed}")), "{allowed}");
     }
     for refused in [
         format!("v1/{me}/pings"),
+        format!("v1/{me}/certificate/request"),
+        format!("v1/{other}/certificate"),
         format!("v1/{other}/receipts"),
         "#".to_owned(),
         "+/+/receipts".to_owned(),

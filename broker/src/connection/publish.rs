@@ -75,6 +75,13 @@ impl Connection<'_> {
                 let who = (self.access.organization, device);
                 Ok(after(self.front.control.hear(who, subject, publish.payload, reply), pause))
             }
+            (Identity::Device(device), Route::Renewal) => {
+                let reply = self.promise(publish);
+                let with = self.front.sessions.certificate(&self.session.key);
+                let who = (self.access.organization, device);
+                self.front.renewals.take(who, with, publish.payload, reply);
+                Ok(after(None, pause))
+            }
             (_, Route::Order(device, author)) => {
                 let reply = self.promise(publish);
                 let who = (self.access.organization, author);

@@ -29,6 +29,7 @@ use crate::ingest::{Ingest, Receipts, Submission};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::registry::{self, Registry};
+use crate::renewals::{Certifier, Renewals};
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
 use crate::transport::Transport;
@@ -144,6 +145,8 @@ impl Ground {
         let (ingest, batches) =
             Ingest::new(Arc::clone(&self.registry), clock.clone(), i64::MAX, metrics.clone(), receipts);
         let (control, Brought { sayings, orders: _ }) = Control::new(metrics.clone());
+        let background = self.loops.all()[0].clone();
+        let renewals = Renewals::new(Certifier::none(), Arc::clone(&sessions), metrics.clone(), background);
         let front = Front {
             sign_in: SignIn {
                 store: self.store.clone(),
@@ -162,6 +165,7 @@ impl Ground {
             ingest,
             control,
             births: Arc::default(),
+            renewals,
             facts: Arc::default(),
             limits: Limits::new(config.limits.clone()),
             clock,

@@ -26,6 +26,14 @@ impl Sessions {
         connected.filter_map(|entry| entry.credential).collect()
     }
 
+    /// The certificate that signed in the connection of a session, by its fingerprint.
+    pub(crate) fn certificate(&self, key: &SessionKey) -> Option<[u8; 32]> {
+        match self.lock().by_key.get(key)?.credential {
+            Some(Credential::Certificate(fingerprint)) => Some(fingerprint),
+            Some(Credential::Token { .. }) | None => None,
+        }
+    }
+
     /// Ends the connections of an identity that signed in with a credential; the sessions stay.
     pub(crate) fn close_credential(&self, identity: Identity, credential: Credential, reason: u8) {
         for entry in self.lock().entries(identity) {

@@ -4,21 +4,23 @@ use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use api::explain::{CertificateState, Connection, Count, Explanation, Finding, LastSignIn};
+use api::explain::{
+    CertificateState, ClaimKeyExplanation, Connection, Count, Explanation, Finding, LastSignIn,
+};
 use clap::Args;
-use protocol::DeviceId;
+use protocol::{ClaimKeyId, DeviceId};
 use server::{Config, DataDir};
 use store::{Clock, Store};
 
 use super::runtime;
 use crate::Place;
 
-/// Says why a device is offline, refused, throttled or silent, and what to do. Works beside a running server and without one.
+/// Says why a device is offline, refused, throttled or silent, or a claim key lets nobody in, and what to do. Works beside a running server and without one.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     #[command(flatten)]
     place: Place,
-    /// The device's id.
+    /// The id of the device, or of the claim key.
     device: DeviceId,
 }
 
@@ -47,7 +49,10 @@ impl Explain {
                 describe(&Explanation::of(&store, organization, self.device, connection, now).await?)
             }
             None if store.was_deleted(self.device).await? => Ok(told(&Finding::deleted())),
-            None => bail!("there is no device {}", self.device),
+            None => match store.any_claim_key(ClaimKeyId::from_uuid(self.device.as_uuid())).await? {
+                Some(key) => Ok(describe_key(&ClaimKeyExplanation::of(&key, Clock::System.now()))),
+                None => bail!("there is no device and no claim key {}", self.device),
+            },
         };
         store.close().await;
         text.context("nothing to say")
@@ -58,6 +63,15 @@ impl Explain {
 fn connection(config: &Config, data: &DataDir) -> anyhow::Result<Connection> {
     let may_run = data.is_served()? || config.database.url.is_some();
     Ok(if may_run { Connection::Saved } else { Connection::Stopped })
+}
+
+fn describe_key(explanation: &ClaimKeyExplanation) -> String {
+    let mut text = format!("claim key `{}` {}\n", plain(&explanation.name), explanation.claim_key);
+    for finding in &explanation.findings {
+        text.push('\n');
+        text.push_str(&told(finding));
+    }
+    text
 }
 
 /// The same as the HTTP interface answers, for people.

@@ -4,7 +4,7 @@ use protocol::{ClaimKeyId, OrganizationId, Timestamp, VenueId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{ClaimKey, ClaimRefusal};
+use super::{ClaimKey, ClaimRefusal, LastRefusal};
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
 
@@ -12,7 +12,7 @@ macro_rules! select_claim_keys {
     ($rest:literal) => {
         concat!(
             "SELECT id, organization, name, kind, venue, approval, quota, used, refused, last_refusal, last_refused_at,
-                created_at, expires_at, revoked_at
+                last_refused_from, created_at, expires_at, revoked_at
             FROM claim_keys ",
             $rest
         )
@@ -57,17 +57,17 @@ impl Tx {
         &mut self,
         organization: OrganizationId,
         id: ClaimKeyId,
-        why: ClaimRefusal,
-        now: Timestamp,
+        refusal: &LastRefusal,
     ) -> Result<()> {
         const SQL: &str =
-            "UPDATE claim_keys SET refused = refused + 1, last_refusal = $3, last_refused_at = $4
+            "UPDATE claim_keys SET refused = refused + 1, last_refusal = $3, last_refused_at = $4, last_refused_from = $5
             WHERE id = $1 AND organization = $2";
         within!(self, |db| sqlx::query(SQL)
             .bind(id.as_uuid())
             .bind(organization.as_uuid())
-            .bind(why.as_str())
-            .bind(now.0)
+            .bind(refusal.why.as_str())
+            .bind(refusal.at.0)
+            .bind(&refusal.address)
             .execute(db)
             .await
             .map(drop))?;
@@ -88,6 +88,7 @@ pub(super) struct ClaimKeyRow {
     refused: i64,
     last_refusal: Option<String>,
     last_refused_at: Option<i64>,
+    last_refused_from: Option<String>,
     created_at: i64,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
@@ -98,7 +99,12 @@ impl TryFrom<ClaimKeyRow> for ClaimKey {
 
     fn try_from(row: ClaimKeyRow) -> Result<Self> {
         const CORRUPT: StoreError = StoreError::Corrupt("claim key");
-        let last_refusal = row.last_refusal.as_deref().map(str::parse).transpose().map_err(|_| CORRUPT)?;
+        let why = row.last_refusal.as_deref().map(str::parse).transpose().map_err(|_| CORRUPT)?;
+        let last_refusal = why.zip(row.last_refused_at).map(|(why, at)| LastRefusal {
+            why,
+            at: Timestamp(at),
+            address: row.last_refused_from,
+        });
         Ok(Self {
             id: ClaimKeyId::from_uuid(row.id),
             organization: OrganizationId::from_uuid(row.organization),
@@ -109,7 +115,7 @@ impl TryFrom<ClaimKeyRow> for ClaimKey {
             quota: row.quota.try_into().map_err(|_| CORRUPT)?,
             used: row.used.try_into().map_err(|_| CORRUPT)?,
             refused: row.refused.try_into().map_err(|_| CORRUPT)?,
-            last_refusal: last_refusal.zip(row.last_refused_at.map(Timestamp)),
+            last_refusal,
             created_at: Timestamp(row.created_at),
             expires_at: row.expires_at.map(Timestamp),
             revoked_at: row.revoked_at.map(Timestamp),

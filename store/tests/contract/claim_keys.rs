@@ -1,7 +1,8 @@
 use protocol::DeviceKind::{Gateway, Kiosk};
+use protocol::Timestamp;
 use store::{
-    Approval, ClaimApproval, ClaimKey, ClaimRefusal, EnrolmentName, EnrolmentPoll, EnrolmentStatus,
-    MAX_QUOTA, MAX_STRANGERS, NewClaimKey, NewEnrolment, Page, StoreError,
+    Approval, ClaimApproval, ClaimKey, ClaimKeyPatch, ClaimRefusal, EnrolmentName, EnrolmentPoll,
+    EnrolmentStatus, LastRefusal, MAX_QUOTA, MAX_STRANGERS, NewClaimKey, NewEnrolment, Page, StoreError,
 };
 
 use crate::engines::each_engine;
@@ -18,6 +19,10 @@ fn new(approval: ClaimApproval, quota: u32) -> NewClaimKey {
         quota,
         expires_at: Some(minutes(60)),
     }
+}
+
+fn refusal(why: ClaimRefusal, at: Timestamp) -> Option<LastRefusal> {
+    Some(LastRefusal { why, at, address: Some("192.0.2.1".into()) })
 }
 
 fn serial(serial: &str) -> NewEnrolment {
@@ -85,7 +90,7 @@ async fn a_fleet_comes_in_by_itself() {
         }
         assert_eq!(refused, [ClaimRefusal::UsedUp; 3]);
         let listed = store.claim_keys(organization, Page::first(9)).await.unwrap().items;
-        let last_refusal = Some((ClaimRefusal::UsedUp, minutes(1)));
+        let last_refusal = refusal(ClaimRefusal::UsedUp, minutes(1));
         assert_eq!(listed, [ClaimKey { used: 3, refused: 3, last_refusal, ..expected }]);
         assert!(store.claim_keys(shop.other, Page::first(9)).await.unwrap().items.is_empty());
         let waiting = store.enrolments(organization, Page::first(9), NOON).await.unwrap().items;
@@ -195,9 +200,9 @@ async fn a_key_that_does_not_let_in_says_why_and_counts() {
             assert_eq!(claimed.err(), Some(why));
         }
         let keys = store.claim_keys(organization, Page::first(9)).await.unwrap().items;
-        let counted: Vec<_> = keys.iter().map(|key| (key.refused, key.last_refusal)).collect();
-        let expired = Some((ClaimRefusal::Expired, minutes(60)));
-        assert_eq!(counted, [(2, expired), (1, Some((ClaimRefusal::Revoked, NOON)))]);
+        let counted: Vec<_> = keys.iter().map(|key| (key.refused, key.last_refusal.clone())).collect();
+        let expired = refusal(ClaimRefusal::Expired, minutes(60));
+        assert_eq!(counted, [(2, expired), (1, refusal(ClaimRefusal::Revoked, NOON))]);
         assert!(store.enrolments(organization, Page::first(9), NOON).await.unwrap().items.is_empty());
 
         let elsewhere = NewClaimKey { venue: Some(shop.venue), ..new(ClaimApproval::Manual, 1) };
@@ -228,6 +233,47 @@ async fn strangers_fill_their_own_room_and_not_that_of_a_fleet() {
         let (_, secret) = store.create_claim_key(shop.organization, &key, NOON).await.unwrap();
         assert!(store.claim_enrolment(&secret.text(), &serial("A"), NOON).await.unwrap().is_ok());
         store.begin_enrolment(&asks(Gateway), minutes(10)).await.expect("what is over takes no room");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_changed_until_it_is_taken_back() {
+    each_engine(async |store| {
+        let shop = Shop::open(&store).await;
+        let organization = shop.organization;
+        let (key, secret) =
+            store.create_claim_key(organization, &new(ClaimApproval::Automatic, 1), NOON).await.unwrap();
+        let secret = secret.text();
+        assert_eq!(store.claim_key(organization, key.id).await.unwrap(), key);
+        assert_eq!(store.any_claim_key(key.id).await.unwrap(), Some(key.clone()));
+        let foreign = store.claim_key(shop.other, key.id).await;
+        assert!(matches!(foreign, Err(StoreError::NotFound)));
+
+        let nothing = store.patch_claim_key(organization, key.id, &ClaimKeyPatch::default()).await.unwrap();
+        assert_eq!(nothing, key);
+        let patch = ClaimKeyPatch { name: Some("Kay".into()), quota: Some(2), expires_at: Some(None) };
+        let changed = store.patch_claim_key(organization, key.id, &patch).await.unwrap();
+        assert_eq!(changed, ClaimKey { name: "Kay".into(), quota: 2, expires_at: None, ..key.clone() });
+        for name in ["A", "B"] {
+            store.claim_enrolment(&secret, &serial(name), minutes(90)).await.unwrap().unwrap();
+        }
+        let refused = store.claim_enrolment(&secret, &serial("C"), minutes(90)).await.unwrap();
+        assert_eq!(refused.err(), Some(ClaimRefusal::UsedUp));
+
+        for bad in [
+            ClaimKeyPatch { quota: Some(0), ..ClaimKeyPatch::default() },
+            ClaimKeyPatch { quota: Some(MAX_QUOTA + 1), ..ClaimKeyPatch::default() },
+            ClaimKeyPatch { name: Some(String::new()), ..ClaimKeyPatch::default() },
+        ] {
+            let refused = store.patch_claim_key(organization, key.id, &bad).await;
+            assert!(matches!(refused, Err(StoreError::Invalid(_))), "{bad:?}");
+        }
+        let foreign = store.patch_claim_key(shop.other, key.id, &patch).await;
+        assert!(matches!(foreign, Err(StoreError::NotFound)));
+        store.revoke_claim_key(organization, key.id, NOON).await.unwrap();
+        let late = store.patch_claim_key(organization, key.id, &patch).await;
+        assert!(matches!(late, Err(StoreError::NotFound)));
     })
     .await;
 }

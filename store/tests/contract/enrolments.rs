@@ -27,7 +27,8 @@ fn named(name: &str) -> Approval {
 
 fn certificate(number: u8) -> NewCertificate {
     let (not_before, not_after) = (NOON, NOON.plus(30 * DAY));
-    NewCertificate { fingerprint: [number; 32], serial: "40".into(), not_before, not_after }
+    let (fingerprint, key) = ([number; 32], [number; 32]);
+    NewCertificate { fingerprint, serial: "40".into(), not_before, not_after, key, renewed_with: None }
 }
 
 #[tokio::test]

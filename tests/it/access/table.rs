@@ -48,6 +48,9 @@ const PUBLISH: &[(&str, &str)] = &[
     ("x. ....... ..", "v1/{device}/twin/reported"),
     (".x ....... ..", "v1/{other}/twin/reported"),
     (".. ....... ..", "v1/{foreign device}/twin/reported"),
+    ("x. ....... ..", "v1/{device}/certificate/request"),
+    (".x ....... ..", "v1/{other}/certificate/request"),
+    (".. ....... ..", "v1/{device}/certificate"),
     ("c. ....... ..", "v1/{device}/commands/{command}/ack"),
     (".c ....... ..", "v1/{other}/commands/{command}/ack"),
     (".. ....... ..", "v1/{device}/commands/{command}"),
@@ -81,6 +84,9 @@ const PUBLISH: &[(&str, &str)] = &[
 const SUBSCRIBE: &[(&str, &str)] = &[
     //do DMSF#r* fa
     ("s. ....... ..", "v1/{device}/receipts"),
+    ("s. ....... ..", "v1/{device}/certificate"),
+    (".. ....... ..", "v1/{device}/certificate/request"),
+    (".s ....... ..", "v1/{other}/certificate"),
     ("s. ....... ..", "v1/{device}/commands/+"),
     ("s. ....... ..", "v1/{device}/#"),
     (".. ....... ..", "v1/{device}/pings"),

@@ -6,7 +6,7 @@ use super::Evidence;
 use crate::devices::certificates::{Certificate, CertificateState};
 use crate::explain::facts::{Disconnected, RefusedSignIn};
 use crate::explain::finding::{Code, Finding};
-use crate::explain::words::length;
+use crate::explain::words::{counted, length};
 
 /// A certificate is told to end when a third of its time is left, but not earlier than this.
 const ENDING_MS: i64 = 30 * 24 * 3_600_000;
@@ -15,7 +15,7 @@ impl Evidence {
     /// What keeps it, kept it or may keep it from being connected.
     pub(super) fn of_connection(&self) -> Vec<Finding> {
         let found = if self.is_connected() {
-            vec![self.refused_beside(), self.certificate_ending()]
+            vec![self.refused_beside(), self.certificate_ending(), self.key_replayed()]
         } else {
             vec![
                 self.is_stopped.then(server_stopped),
@@ -23,6 +23,7 @@ impl Evidence {
                 self.refused(),
                 self.certificate_expired(),
                 self.ended(),
+                self.key_replayed(),
             ]
         };
         found.into_iter().flatten().collect()
@@ -180,6 +181,22 @@ impl Evidence {
         }
         let what = format!("Its certificate ends in {} ({ends}), and it has no next one.", length(left));
         Some(Finding::note(Code::CertificateEnding, what, "Give it a new certificate before that."))
+    }
+
+    /// Whoever copied a request to sign has not the key that it is for, and was refused.
+    fn key_replayed(&self) -> Option<Finding> {
+        let replayed = self.certificates.iter().filter_map(|certificate| certificate.replayed.as_ref());
+        let last = replayed.clone().max_by_key(|replayed| replayed.last_at.0)?;
+        let from = last.last_from.as_deref().unwrap_or("an address that is not known");
+        let times = counted(replayed.map(|replayed| replayed.count).max().unwrap_or_default(), "time");
+        let what = format!(
+            "A request to sign its key was shown again {times} by whoever asked to come in, the last time {} from {from}. It was \
+             refused.",
+            self.ago(last.last_at.0)
+        );
+        let remedy = "If it was not the device itself after a reset, somebody has a copy of its request, which is worth nothing without \
+                      its key. A device that was reset makes a new key.";
+        Some(Finding::note(Code::KeyReplayed, what, remedy))
     }
 
     /// The refused sign-in, if nobody was let in since. That it is connected is known at once, how it signed in only when
