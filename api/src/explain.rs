@@ -3,7 +3,7 @@
 //! [`Explanation::of`] puts together what the registry knows, what the broker saw ([`Facts`]), and what is refused and may
 //! still be sent again; [`finding`] makes sentences of it. `promenade explain` prints the same.
 
-mod claim_key;
+pub(crate) mod claim_key;
 mod facts;
 mod finding;
 mod judge;
@@ -30,7 +30,6 @@ use crate::scopes;
 
 pub use crate::devices::certificates::CertificateState;
 pub use claim_key::ClaimKeyExplanation;
-pub(crate) use claim_key::explain_claim_key;
 pub use facts::{Disconnected, Facts, RefusedSignIn, SignIn, Tally};
 pub use finding::{Code, Finding};
 use judge::{Evidence, Ordered, Place};

@@ -83,7 +83,7 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(enrolments::deny))
         .routes(routes!(claim_keys::create, claim_keys::list))
         .routes(routes!(claim_keys::change, claim_keys::revoke))
-        .routes(routes!(explain::explain_claim_key))
+        .routes(routes!(explain::claim_key::explain_claim_key))
         // /api/v1/commands, /api/v1/bulk-commands
         .routes(routes!(commands::give, commands::list_of_device))
         .routes(routes!(commands::list))

@@ -86,7 +86,7 @@ async fn a_certificate_from_the_first_to_the_last() {
 
         let expected = json!({"fingerprint": issued["fingerprint"], "serial": issued["serial"], "state": "valid",
             "not_before": "2026-03-02T11:55:00Z", "not_after": "2026-04-01T12:00:00Z",
-            "issued_at": "2026-03-02T12:00:00Z", "revoked_at": null});
+            "issued_at": "2026-03-02T12:00:00Z", "revoked_at": null, "renewed_with": null, "replayed": null});
         assert_eq!(gateway.listed(&world).await, [expected]);
         let kept = world.app.store.certificate(&fingerprint.0).await.unwrap().unwrap();
         assert_eq!(kept.device.to_string(), gateway.id);

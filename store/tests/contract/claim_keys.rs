@@ -256,7 +256,8 @@ async fn a_key_is_changed_until_it_is_taken_back() {
         let changed = store.patch_claim_key(organization, key.id, &patch).await.unwrap();
         assert_eq!(changed, ClaimKey { name: "Kay".into(), quota: 2, expires_at: None, ..key.clone() });
         for name in ["A", "B"] {
-            store.claim_enrolment(&secret, &serial(name), minutes(90)).await.unwrap().unwrap();
+            let late = NewEnrolment { expires_at: minutes(100), ..serial(name) };
+            store.claim_enrolment(&secret, &late, minutes(90)).await.unwrap().unwrap();
         }
         let refused = store.claim_enrolment(&secret, &serial("C"), minutes(90)).await.unwrap();
         assert_eq!(refused.err(), Some(ClaimRefusal::UsedUp));

@@ -115,6 +115,9 @@ fn certificates() -> Vec<Case> {
         not_before: Timestamp(NOW - 2 * DAY),
         ..certificate(FINGERPRINT, NOW + 5 * DAY)
     };
+    let replayed =
+        store::Replayed { count: 2, last_at: Timestamp(NOW - HOUR), last_from: Some("192.0.2.9".into()) };
+    let copied = store::Certificate { replayed: Some(replayed), ..next.clone() };
     vec![
         Case::offline(
             "its certificate ended",
@@ -127,6 +130,8 @@ fn certificates() -> Vec<Case> {
         Case::online("it has the next one", seen! {}, &["healthy"]).certified(&[soon, next]),
         Case::online("a short one, but not soon", seen! {}, &["healthy"]).certified(&[of_a_week]),
         Case::online("one that is not known", seen! {}, &["healthy"]).certified(&[]),
+        Case::online("somebody copied its request", seen! {}, &["key_replayed", "healthy"])
+            .certified(&[copied]),
     ]
 }
 
