@@ -105,7 +105,6 @@ pub async fn run_notifying(
         heard: 0,
         unspooled: 0,
     };
-    agent.commands.report(privacy::PART, agent.privacy.report());
     info!(boot = %agent.spool.boot(), bytes = agent.spool.bytes(), "the agent works");
     agent.notifier.ready();
     let mut listening = true;
