@@ -7,6 +7,7 @@
 
 mod connection;
 mod receipt;
+mod refusals;
 mod tls;
 mod trial;
 mod window;
@@ -25,6 +26,7 @@ use crate::config::{DeviceConfig, LinkConfig};
 use crate::spool::{Held, Spool, SpoolError};
 
 use connection::{Connection, News, Tag};
+use refusals::Refusals;
 use window::Window;
 
 pub use tls::{TlsError, client_config};
@@ -47,6 +49,7 @@ pub struct Link {
     backoff: Backoff,
     /// Nothing is sent before, in elapsed time.
     rest_until: Duration,
+    refusals: Refusals,
     counters: Counters,
 }
 
@@ -91,6 +94,7 @@ impl Link {
             backoff: Backoff::new(config.backoff_min_ms, config.backoff_max_ms, seed),
             state: State::Apart(Duration::ZERO),
             rest_until: Duration::ZERO,
+            refusals: Refusals::default(),
             counters: Counters::default(),
             device,
             config,
@@ -226,6 +230,7 @@ impl Link {
         self.backoff.reset();
         match spool.settle(receipt) {
             Ok(settled) => {
+                self.refusals.tell(&settled.refused, clock.elapsed());
                 if settled.over_quota {
                     let pause = self.backoff.around(Duration::from_millis(self.config.quota_pause_ms));
                     warn!(pause_ms = pause.as_millis() as u64, "a quota is used up");
