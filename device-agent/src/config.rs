@@ -4,24 +4,29 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod appliance;
 mod bluetooth;
 mod commands;
 mod link;
 mod overrides;
 mod privacy;
+mod programs;
 mod scanner;
 mod secret;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use appliance::{ApplianceConfig, SimulatedApplianceConfig};
 pub use bluetooth::{BluetoothConfig, Format};
-pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
+pub use commands::{ClockSetting, CommandsConfig};
 pub use link::LinkConfig;
 pub use privacy::{PrivacyConfig, Pseudonyms};
+pub use programs::{CommandLine, Programs, ProgramsConfig};
+pub(crate) use programs::{ITEM, PERCENT, URL};
 pub use scanner::{ReplayConfig, ScannerConfig, Shift, SimulatedConfig};
 pub use secret::Secret;
 
@@ -201,16 +206,14 @@ impl DeviceConfig {
 }
 
 impl BatchesConfig {
-    /// The time between batches.
-    pub fn interval(&self) -> Duration {
-        Duration::from_millis(self.interval_ms)
-    }
+    /// Times that there may be between batches, in milliseconds.
+    pub const INTERVAL_MS: RangeInclusive<u64> = 10..=3_600_000;
 
     fn validate(
         &self,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        check((10..=3_600_000).contains(&self.interval_ms), "`interval_ms` is 10 to 3600000")?;
+        check(Self::INTERVAL_MS.contains(&self.interval_ms), "`interval_ms` is 10 to 3600000")?;
         check((1..=MAX_PINGS).contains(&self.max_pings), "`max_pings` is 1 to 1000")
     }
 }

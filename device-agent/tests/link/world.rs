@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use device_agent::config::{
     ApplianceConfig, BatchesConfig, CommandsConfig, DeviceConfig, LinkConfig, LogConfig, PrivacyConfig,
-    ReplayConfig, ScannerConfig, Secret, Shift, SimulatedConfig, SpoolConfig,
+    ReplayConfig, ScannerConfig, Secret, Shift, SimulatedApplianceConfig, SimulatedConfig, SpoolConfig,
 };
 use device_agent::{AgentError, Clock, Config, Summary};
 use protocol::capability::OnOff;
@@ -56,17 +56,22 @@ impl World {
 
     /// Lets the agent drive a light, and hear hardly anything.
     pub(crate) fn light(config: &mut Config) {
+        Self::slow_light(config, 1);
+    }
+
+    /// As that, a light that takes so many milliseconds for each order.
+    pub(crate) fn slow_light(config: &mut Config, delay_ms: u64) {
         config.scanner =
             ScannerConfig::Simulated(SimulatedConfig { seed: 1, identifiers: 1, per_second: 1.0 });
-        config.appliance = Some(ApplianceConfig {
+        config.appliance = Some(ApplianceConfig::Simulated(Box::new(SimulatedApplianceConfig {
             r#type: ApplianceType::Light,
             capabilities: Capabilities { on_off: Some(OnOff {}), ..Capabilities::default() },
-            delay_ms: 1,
+            delay_ms,
             failure_rate: 0.0,
             seed: 1,
             settle_s: 300.0,
             report_s: 30,
-        });
+        })));
     }
 
     /// Ends the agent's connection by signing in with its client id.
