@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::Ping;
+use protocol::{DeviceId, Ping};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
@@ -17,6 +17,7 @@ use crate::notify::Notifier;
 use crate::privacy::{self, Privacy};
 use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
+use crate::status::{MOST_COMMANDS, Snapshot, Status};
 
 /// How often it is seen what changed of the device itself, at most: not for each advertisement.
 const LOOK: Duration = Duration::from_secs(1);
@@ -89,6 +90,8 @@ pub async fn run_notifying(
     let scanner = Scanner::open(&config.scanner, commands.tuning().interest(), &clock, seed)?;
     let exit_at_end = config.scanner.exit_at_end();
     let mut agent = Agent {
+        device: config.device.id,
+        status: Status::open(config.status, &clock).await,
         health: Health::new(&config.spool.dir),
         spool,
         flush_at: clock.elapsed() + commands.tuning().interval(),
@@ -141,6 +144,10 @@ pub async fn run_notifying(
                 }
             },
             () = agent.commands.ended() => {}
+            question = agent.status.asked() => {
+                // Whoever asked may be gone by now.
+                let _ = question.send(agent.snapshot());
+            }
             () = agent.clock.until(due) => {}
         }
     }
@@ -154,6 +161,7 @@ pub async fn run_notifying(
 
 #[derive(Debug)]
 struct Agent {
+    device: DeviceId,
     spool: Spool,
     commands: Commands,
     privacy: Privacy,
@@ -161,6 +169,7 @@ struct Agent {
     scanner: Scanner,
     link: Link,
     notifier: Notifier,
+    status: Status,
     aggregator: Aggregator,
     /// Closed and not yet in the spool.
     pings: Vec<Ping>,
@@ -181,6 +190,7 @@ impl Agent {
     fn hear(&mut self, heard: Heard) {
         self.heard += 1;
         if let Some(heard) = self.privacy.hide(heard) {
+            self.status.hear(&heard, &self.clock);
             self.aggregator.push(heard, self.clock.elapsed(), &mut self.pings);
         }
     }
@@ -252,6 +262,21 @@ impl Agent {
             clock_known: reckoning.now(&self.clock).is_some(),
             clock_behind_ms: reckoning.behind_ms(&self.clock),
             adapter,
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let (heard, heard_per_s) = self.status.lately(&self.clock);
+        Snapshot {
+            device: self.device,
+            version: env!("CARGO_PKG_VERSION"),
+            now: self.clock.now(),
+            link: self.link.standing(&self.clock),
+            reported: self.commands.state(),
+            spool_bytes: self.spool.bytes(),
+            heard_per_s,
+            heard,
+            commands: self.commands.latest(MOST_COMMANDS),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::journal::{Journal, JournalError};
 use crate::log::Log;
 use crate::reckoning::Reckoning;
+use crate::status::Told;
 use crate::tuning::Tuning;
 
 use abilities::Abilities;
@@ -131,7 +132,7 @@ impl Commands {
     }
 
     /// The whole reported state: what the thing is like, how it scans, what this program is, and whom it obeys.
-    fn state(&self) -> Map<String, Value> {
+    pub fn state(&self) -> Map<String, Value> {
         let mut whole = self.abilities.state();
         whole.extend(self.parts.clone());
         whole.insert(
@@ -215,6 +216,18 @@ impl Commands {
         if receipt.status.is_final() {
             self.outbox.settled(receipt.command);
         }
+    }
+
+    /// The commands that came last, at most so many, the latest first.
+    pub fn latest(&self, most: usize) -> Vec<Told> {
+        let latest = self.journal.latest().into_iter().take(most);
+        let told = latest.map(|(command, entry)| Told {
+            command,
+            name: entry.order.as_ref().map(|order| order.name.clone()),
+            status: entry.ack.status.as_str(),
+            reason: entry.ack.reason.clone(),
+        });
+        told.collect()
     }
 
     /// What became of commands so far.

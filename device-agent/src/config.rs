@@ -13,6 +13,7 @@ mod privacy;
 mod programs;
 mod scanner;
 mod secret;
+mod status;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use programs::{CommandLine, Programs, ProgramsConfig};
 pub(crate) use programs::{ITEM, PERCENT, URL};
 pub use scanner::{ReplayConfig, ScannerConfig, Shift, SimulatedConfig};
 pub use secret::Secret;
+pub use status::StatusConfig;
 
 /// Everything an agent is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -56,6 +58,9 @@ pub struct Config {
     /// What the agent drives; without it, nothing.
     #[serde(default)]
     pub appliance: Option<ApplianceConfig>,
+    /// A page for whoever installs the device.
+    #[serde(default)]
+    pub status: StatusConfig,
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
@@ -173,6 +178,7 @@ impl Config {
         self.batches.validate(check)?;
         self.spool.validate(check)?;
         self.commands.validate(check)?;
+        self.status.validate(check)?;
         check(
             self.privacy.pseudonyms != Pseudonyms::Required || !self.commands.require_signature,
             "`pseudonyms = \"required\"` takes its key from the desired twin, which `require_signature` does not follow",

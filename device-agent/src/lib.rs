@@ -35,6 +35,7 @@ pub mod reckoning;
 pub mod scan;
 pub mod signature;
 pub mod spool;
+pub mod status;
 pub mod tuning;
 
 mod agent;

@@ -2,6 +2,8 @@
 //!
 //! A client of the test plays the platform. Every wait is for something to happen, with a deadline.
 
+#[path = "link/control.rs"]
+mod control;
 #[path = "link/mosquitto.rs"]
 mod mosquitto;
 #[path = "link/orders.rs"]

@@ -144,6 +144,22 @@ fn programs_are_checked() {
 }
 
 #[test]
+fn the_status_page_is_for_this_machine_alone() {
+    assert_eq!(with(&[]).unwrap().status.listen, None);
+    for (listen, own) in [
+        ("127.0.0.1:8484", true),
+        ("[::1]:0", true),
+        ("127.5.5.5:1", true),
+        ("0.0.0.0:8484", false),
+        ("192.168.1.7:8484", false),
+        ("[::]:8484", false),
+        ("localhost:8484", false),
+    ] {
+        assert_eq!(with(&[("STATUS_LISTEN", listen)]).is_ok(), own, "{listen}");
+    }
+}
+
+#[test]
 fn the_journal_is_beside_the_batches_unless_it_is_told_otherwise() {
     assert_eq!(with(&[]).unwrap().commands_dir(), Path::new("/var/lib/promenade-agent/commands"));
     let elsewhere = with(&[("COMMANDS_DIR", "/srv/journal")]).unwrap();

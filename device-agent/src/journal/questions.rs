@@ -1,5 +1,7 @@
 //! What can be asked of the journal.
 
+use std::cmp::Reverse;
+
 use protocol::{CommandId, Timestamp};
 
 use super::{Entry, Journal};
@@ -40,6 +42,13 @@ impl Journal {
     pub fn may_have_run(&self, nonce: &str, until: Timestamp) -> bool {
         let mut known = self.entries.values().filter_map(|entry| entry.terms.nonce.as_ref());
         self.spent.is_some_and(|spent| until <= spent) || known.any(|known| known.text == nonce)
+    }
+
+    /// The commands that came last, the latest first.
+    pub fn latest(&self) -> Vec<(CommandId, &Entry)> {
+        let mut entries: Vec<_> = self.entries.iter().map(|(&id, entry)| (id, entry)).collect();
+        entries.sort_unstable_by_key(|(_, entry)| Reverse(entry.number));
+        entries
     }
 
     /// The commands whose last answer is not acknowledged, in the order in which they came.
