@@ -76,7 +76,7 @@ impl Commands {
             Err(Refusal { reason, detail }) => {
                 info!(command = %id, %reason, detail, "a command is refused after all");
                 self.counters.refused += 1;
-                self.end(id, Ack::because(AckStatus::Refused, reason, detail), clock);
+                self.end(id, Ack::because(AckStatus::Refused, reason, detail.map(cut)), clock);
                 return true;
             }
         };
