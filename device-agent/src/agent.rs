@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use protocol::Ping;
+use protocol::{DeviceId, Ping};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::Clock;
 use crate::aggregate::Aggregator;
 use crate::commands::{self, Commands, CommandsError};
-use crate::config::{BatchesConfig, Config, ConfigError};
+use crate::config::{Config, ConfigError};
 use crate::health::{self, Facts, Health};
 use crate::link::{self, Link, TlsError};
+use crate::log::Log;
 use crate::notify::Notifier;
 use crate::privacy::{self, Privacy};
 use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
+use crate::status::{MOST_COMMANDS, Snapshot, Status};
 
 /// How often it is seen what changed of the device itself, at most: not for each advertisement.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,44 +70,45 @@ pub async fn run(
     seed: u64,
     shutdown: CancellationToken,
 ) -> Result<Summary, AgentError> {
-    run_notifying(config, clock, seed, Notifier::default(), shutdown).await
+    let log = Log::new(clock.clone());
+    run_notifying(config, clock, seed, Notifier::default(), log, shutdown).await
 }
 
-/// As [`run`], and tells the service manager.
+/// As [`run`], tells the service manager, and gives lines of the log to whoever asks for them in a command.
 pub async fn run_notifying(
     config: Config,
     clock: Clock,
     seed: u64,
     notifier: Notifier,
+    log: Log,
     shutdown: CancellationToken,
 ) -> Result<Summary, AgentError> {
     config.validate()?;
     let spool = Spool::open(&config.spool, seed)?;
-    let dir = config.commands_dir();
-    let commands =
-        Commands::open(config.device.id, config.commands, config.appliance.as_ref(), &dir, &clock)?;
+    let commands = Commands::open(&config, log, &clock)?;
     let privacy = Privacy::open(config.privacy, &config.spool.dir).map_err(AgentError::Privacy)?;
-    let scanner = Scanner::open(&config.scanner, &clock, seed)?;
+    let scanner = Scanner::open(&config.scanner, commands.tuning().interest(), &clock, seed)?;
     let exit_at_end = config.scanner.exit_at_end();
     let mut agent = Agent {
+        device: config.device.id,
+        status: Status::open(config.status, &clock).await,
         health: Health::new(&config.spool.dir),
         spool,
+        flush_at: clock.elapsed() + commands.tuning().interval(),
         commands,
         privacy,
         scanner,
         link: Link::new(config.device, config.link, seed)?,
         aggregator: Aggregator::new(),
         pings: Vec::new(),
-        flush_at: clock.elapsed() + config.batches.interval(),
         look_at: clock.elapsed(),
         alive_at: clock.elapsed(),
-        batches: config.batches,
+        max_pings: config.batches.max_pings,
         notifier,
         clock,
         heard: 0,
         unspooled: 0,
     };
-    agent.commands.report(privacy::PART, agent.privacy.report());
     info!(boot = %agent.spool.boot(), bytes = agent.spool.bytes(), "the agent works");
     agent.notifier.ready();
     let mut listening = true;
@@ -114,6 +117,10 @@ pub async fn run_notifying(
             break;
         }
         let due = agent.work();
+        if agent.commands.is_leaving() {
+            info!("the agent ends, to be begun anew");
+            break;
+        }
         let open = listening && (!agent.scanner.is_patient() || agent.spool.has_room());
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -136,6 +143,11 @@ pub async fn run_notifying(
                     return Err(error.into());
                 }
             },
+            () = agent.commands.ended() => {}
+            question = agent.status.asked() => {
+                // Whoever asked may be gone by now.
+                let _ = question.send(agent.snapshot());
+            }
             () = agent.clock.until(due) => {}
         }
     }
@@ -149,6 +161,7 @@ pub async fn run_notifying(
 
 #[derive(Debug)]
 struct Agent {
+    device: DeviceId,
     spool: Spool,
     commands: Commands,
     privacy: Privacy,
@@ -156,6 +169,7 @@ struct Agent {
     scanner: Scanner,
     link: Link,
     notifier: Notifier,
+    status: Status,
     aggregator: Aggregator,
     /// Closed and not yet in the spool.
     pings: Vec<Ping>,
@@ -165,7 +179,8 @@ struct Agent {
     look_at: Duration,
     /// When the service manager is told again that the agent works, in elapsed time.
     alive_at: Duration,
-    batches: BatchesConfig,
+    /// Most pings in a batch.
+    max_pings: usize,
     clock: Clock,
     heard: u64,
     unspooled: u64,
@@ -175,6 +190,7 @@ impl Agent {
     fn hear(&mut self, heard: Heard) {
         self.heard += 1;
         if let Some(heard) = self.privacy.hide(heard) {
+            self.status.hear(&heard, &self.clock);
             self.aggregator.push(heard, self.clock.elapsed(), &mut self.pings);
         }
     }
@@ -182,12 +198,15 @@ impl Agent {
     /// Does what is due, and says when something will be due next.
     fn work(&mut self) -> Duration {
         let now = self.clock.elapsed();
+        let interval = self.commands.tuning().interval();
+        // It may have become shorter since.
+        self.flush_at = self.flush_at.min(now + interval);
         if now >= self.flush_at {
-            self.flush_at = now + self.batches.interval();
+            self.flush_at = now + interval;
             self.aggregator.close_quiet(now, &mut self.pings);
             self.spool_pings(1);
         } else {
-            self.spool_pings(self.batches.max_pings);
+            self.spool_pings(self.max_pings);
         }
         self.tell_state(now);
         // What was taken is answered before it is begun.
@@ -246,10 +265,25 @@ impl Agent {
         }
     }
 
+    fn snapshot(&self) -> Snapshot {
+        let (heard, heard_per_s) = self.status.lately(&self.clock);
+        Snapshot {
+            device: self.device,
+            version: env!("CARGO_PKG_VERSION"),
+            now: self.clock.now(),
+            link: self.link.standing(&self.clock),
+            reported: self.commands.state(),
+            spool_bytes: self.spool.bytes(),
+            heard_per_s,
+            heard,
+            commands: self.commands.latest(MOST_COMMANDS),
+        }
+    }
+
     /// Puts pings into the spool, as long as there are at least so many.
     fn spool_pings(&mut self, least: usize) {
         while self.pings.len() >= least.max(1) {
-            let rest = self.pings.split_off(self.batches.max_pings.min(self.pings.len()));
+            let rest = self.pings.split_off(self.max_pings.min(self.pings.len()));
             let batch = std::mem::replace(&mut self.pings, rest);
             let pings = batch.len();
             if let Err(error) = self.spool.append(batch) {

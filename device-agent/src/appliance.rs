@@ -2,10 +2,13 @@
 //!
 //! A driver has a state, the parts of the twin that belong to its capabilities; it changes it one order at a time, which
 //! takes a while and may fail. Whoever drives it asks what an order would change ([`plan`](Driver::plan)), lets it begin,
-//! and has it change when the time is over.
+//! and has it keep what came of it when the [`Effect`] is over.
 
 mod beginning;
 mod climate;
+mod effect;
+mod kept;
+mod programs;
 mod simulated;
 
 use std::io;
@@ -18,50 +21,19 @@ use serde_json::{Map, Value};
 use crate::Clock;
 use crate::config::ApplianceConfig;
 
+pub use effect::{Effect, Failure, Outcome};
+pub use programs::Programs;
 pub use simulated::Simulated;
 
-/// What drives the thing. Drivers of real things will be variants of their own.
+/// What drives the thing.
 #[derive(Debug)]
 pub enum Driver {
     /// There is nothing to drive.
     None,
     /// Made up: it does what it is told in its memory.
     Simulated(Box<Simulated>),
-}
-
-/// Something a device can be told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Task {
-    /// To make itself known: the device blinks.
-    Identify,
-    /// To use a capability.
-    Order(capability::Order),
-}
-
-/// What has begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Begun {
-    /// When it will be over, in elapsed time.
-    pub until: Duration,
-    /// Whether it will have worked.
-    pub works: bool,
-}
-
-impl Task {
-    /// Reads a command. Otherwise why it is refused, and in words.
-    pub fn read(name: &str, args: &Value) -> Result<Self, (CommandReason, Option<String>)> {
-        if name == "identify" {
-            return Ok(Self::Identify);
-        }
-        if !args.is_object() {
-            return Err((CommandReason::BadArguments, Some("arguments are an object".into())));
-        }
-        match capability::Order::read(name, args) {
-            Ok(Some(order)) => Ok(Self::Order(order)),
-            Ok(None) => Err((CommandReason::UnknownCommand, None)),
-            Err(fault) => Err((CommandReason::BadArguments, Some(fault.to_string()))),
-        }
-    }
+    /// Programs of this machine.
+    Programs(Box<Programs>),
 }
 
 impl Driver {
@@ -69,24 +41,30 @@ impl Driver {
     pub fn open(config: Option<&ApplianceConfig>, dir: &Path, clock: &Clock) -> io::Result<Self> {
         match config {
             None => Ok(Self::None),
-            Some(config) => Ok(Self::Simulated(Box::new(Simulated::open(config, dir, clock)?))),
+            Some(ApplianceConfig::Simulated(config)) => {
+                Ok(Self::Simulated(Box::new(Simulated::open(config, dir, clock)?)))
+            }
+            Some(ApplianceConfig::Programs(config)) => {
+                Ok(Self::Programs(Box::new(Programs::open(config, dir)?)))
+            }
         }
     }
 
-    /// The parts of the twin that belong to its capabilities.
+    /// The parts of the twin that belong to its capabilities, as far as they are known.
     pub fn state(&self) -> Map<String, Value> {
         match self {
             Self::None => Map::new(),
             Self::Simulated(simulated) => simulated.state().clone(),
+            Self::Programs(programs) => programs.state().clone(),
         }
     }
 
-    /// What the task would change, as a merge patch of the state; or why it is refused.
-    pub fn plan(&self, task: &Task) -> Result<Map<String, Value>, CommandReason> {
-        match (self, task) {
-            (_, Task::Identify) => Ok(Map::new()),
-            (Self::None, Task::Order(_)) => Err(CommandReason::NotSupported),
-            (Self::Simulated(simulated), Task::Order(order)) => simulated.plan(order),
+    /// What the order would change, as a merge patch of the state; or why it is refused.
+    pub fn plan(&self, order: &capability::Order) -> Result<Map<String, Value>, CommandReason> {
+        match self {
+            Self::None => Err(CommandReason::NotSupported),
+            Self::Simulated(simulated) => simulated.plan(order),
+            Self::Programs(programs) => programs.plan(order),
         }
     }
 
@@ -95,29 +73,41 @@ impl Driver {
         match self {
             Self::None => Map::new(),
             Self::Simulated(simulated) => simulated.wanted(desired),
+            Self::Programs(programs) => programs.wanted(desired),
+        }
+    }
+
+    /// Begins to make itself known to whoever stands before it.
+    pub fn identify(&mut self, clock: &Clock) -> Effect {
+        match self {
+            Self::None => Effect::at_once(clock, Map::new()),
+            Self::Simulated(simulated) => simulated.begin(Map::new(), clock),
+            Self::Programs(programs) => programs.identify(clock),
         }
     }
 
     /// Begins a change.
-    pub fn begin(&mut self, clock: &Clock) -> Begun {
+    pub fn begin(&mut self, patch: Map<String, Value>, clock: &Clock) -> Effect {
         match self {
-            Self::None => Begun { until: clock.elapsed(), works: true },
-            Self::Simulated(simulated) => simulated.begin(clock),
+            Self::None => Effect::at_once(clock, patch),
+            Self::Simulated(simulated) => simulated.begin(patch, clock),
+            Self::Programs(programs) => programs.begin(&patch, clock),
         }
     }
 
-    /// Makes the change that began. It survives a power cut when this returns; after an error it may not.
+    /// Keeps what changed. It survives a power cut when this returns; after an error it may not.
     pub fn change(&mut self, patch: &Map<String, Value>) -> io::Result<()> {
         match self {
             Self::None => Ok(()),
             Self::Simulated(simulated) => simulated.change(patch),
+            Self::Programs(programs) => programs.change(patch),
         }
     }
 
     /// What changed by itself, if it is time to tell, and when to ask again.
     pub fn drift(&mut self, clock: &Clock) -> (Option<Map<String, Value>>, Option<Duration>) {
         match self {
-            Self::None => (None, None),
+            Self::None | Self::Programs(_) => (None, None),
             Self::Simulated(simulated) => simulated.drift(clock),
         }
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Clock;
-use crate::config::{Config, ScannerConfig};
+use crate::config::{ApplianceConfig, Config, ScannerConfig};
 use crate::health::Machine;
 use crate::link::{TrialError, try_sign_in};
 use crate::reckoning::Reckoning;
@@ -54,6 +54,7 @@ pub async fn check(path: &Path, variables: Vec<(String, String)>, clock: &Clock)
     findings.extend(secret(path, variables));
     findings.push(disk(&config));
     findings.push(time(&config, clock));
+    findings.extend(programs(&config));
     findings.push(adapter(&config.scanner).await);
     findings.push(server(&config).await);
     findings
@@ -99,6 +100,29 @@ fn time(config: &Config, clock: &Clock) -> Finding {
         Some(false) => doubtful("clock", "it can be right, but was not set over the network yet".into()),
         _ => good("clock", "it can be right".into()),
     }
+}
+
+/// Whether the programs that drive the appliance are there; nothing where none do.
+fn programs(config: &Config) -> Option<Finding> {
+    let Some(ApplianceConfig::Programs(programs)) = &config.appliance else { return None };
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    let is_program = |path: &Path| {
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    let is_there = |program: &str| {
+        let on_the_path = || std::env::split_paths(&dirs).any(|dir| is_program(&dir.join(program)));
+        if program.contains('/') { is_program(Path::new(program)) } else { on_the_path() }
+    };
+    let named = programs.programs.named();
+    let missing: Vec<String> = named
+        .filter(|(_, line)| !is_there(&line.program))
+        .map(|(name, line)| format!("{} (`{name}`)", line.program))
+        .collect();
+    Some(if missing.is_empty() {
+        good("programs", "all that drive the appliance are there".into())
+    } else {
+        wrong("programs", format!("not there, or none that can be run: {}", missing.join(", ")))
+    })
 }
 
 async fn adapter(scanner: &ScannerConfig) -> Finding {
@@ -161,5 +185,28 @@ impl fmt::Display for Finding {
             Verdict::Wrong => "WRONG",
         };
         write!(f, "{verdict:5}  {:13}  {}", self.subject, self.words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_are_not_there_are_named() {
+        let config = |on: &str| {
+            let text = format!(
+                "[device]\nid = \"019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10\"\n[scanner]\nkind = \"simulated\"\n\
+                 [appliance]\nkind = \"programs\"\ntype = \"kiosk\"\ncapabilities.on_off = {{}}\n\
+                 programs.on = [\"{on}\"]\nprograms.off = [\"sh\"]\n"
+            );
+            Config::parse(&text, []).unwrap()
+        };
+        assert_eq!(programs(&config("/bin/sh")).unwrap().verdict, Verdict::Good);
+        for missing in ["/nonexistent/on", "no-such-program", "/", "/etc/passwd"] {
+            let finding = programs(&config(missing)).unwrap();
+            assert_eq!(finding.verdict, Verdict::Wrong);
+            assert_eq!(finding.words, format!("not there, or none that can be run: {missing} (`on`)"));
+        }
     }
 }

@@ -4,26 +4,33 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod appliance;
 mod bluetooth;
 mod commands;
 mod link;
 mod overrides;
 mod privacy;
+mod programs;
 mod scanner;
 mod secret;
+mod status;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use appliance::{ApplianceConfig, SimulatedApplianceConfig};
 pub use bluetooth::{BluetoothConfig, Format};
-pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
+pub use commands::{ClockSetting, CommandsConfig};
 pub use link::LinkConfig;
 pub use privacy::{PrivacyConfig, Pseudonyms};
+pub use programs::{CommandLine, Programs, ProgramsConfig};
+pub(crate) use programs::{ITEM, PERCENT, URL};
 pub use scanner::{ReplayConfig, ScannerConfig, Shift, SimulatedConfig};
 pub use secret::Secret;
+pub use status::StatusConfig;
 
 /// Everything an agent is told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -51,6 +58,9 @@ pub struct Config {
     /// What the agent drives; without it, nothing.
     #[serde(default)]
     pub appliance: Option<ApplianceConfig>,
+    /// A page for whoever installs the device.
+    #[serde(default)]
+    pub status: StatusConfig,
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
@@ -168,6 +178,7 @@ impl Config {
         self.batches.validate(check)?;
         self.spool.validate(check)?;
         self.commands.validate(check)?;
+        self.status.validate(check)?;
         check(
             self.privacy.pseudonyms != Pseudonyms::Required || !self.commands.require_signature,
             "`pseudonyms = \"required\"` takes its key from the desired twin, which `require_signature` does not follow",
@@ -201,16 +212,14 @@ impl DeviceConfig {
 }
 
 impl BatchesConfig {
-    /// The time between batches.
-    pub fn interval(&self) -> Duration {
-        Duration::from_millis(self.interval_ms)
-    }
+    /// Times that there may be between batches, in milliseconds.
+    pub const INTERVAL_MS: RangeInclusive<u64> = 10..=3_600_000;
 
     fn validate(
         &self,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        check((10..=3_600_000).contains(&self.interval_ms), "`interval_ms` is 10 to 3600000")?;
+        check(Self::INTERVAL_MS.contains(&self.interval_ms), "`interval_ms` is 10 to 3600000")?;
         check((1..=MAX_PINGS).contains(&self.max_pings), "`max_pings` is 1 to 1000")
     }
 }

@@ -46,10 +46,18 @@ pub struct Facts {
 #[derive(Debug)]
 pub struct Health {
     machine: Machine,
-    /// What was counted at the last look, and when.
-    last: Option<(Duration, u64)>,
-    reported: Option<(Value, Meaning)>,
-    reported_at: Duration,
+    last: Option<Reading>,
+}
+
+/// What was read, whether it was told or was no news.
+#[derive(Clone, Debug)]
+struct Reading {
+    /// When, in elapsed time.
+    at: Duration,
+    /// Advertisements heard by then.
+    heard: u64,
+    health: Value,
+    meaning: Meaning,
 }
 
 /// What is told at once when it changes.
@@ -69,12 +77,12 @@ impl Health {
 
     /// Looks at a machine.
     pub fn of(machine: Machine) -> Self {
-        Self { machine, last: None, reported: None, reported_at: Duration::ZERO }
+        Self { machine, last: None }
     }
 
     /// When it looks next, in elapsed time.
     pub fn due(&self) -> Duration {
-        if self.last.is_none() { Duration::ZERO } else { self.reported_at + PERIOD }
+        self.last.as_ref().map_or(Duration::ZERO, |last| last.at + PERIOD)
     }
 
     /// The whole part, if it is to be reported now.
@@ -88,24 +96,22 @@ impl Health {
             withheld: facts.withheld > 0,
             clock_known: facts.clock_known,
         };
-        if let Some((_, before)) = &self.reported {
-            let wait = if *before == meaning { PERIOD } else { PAUSE };
-            if elapsed < self.reported_at + wait {
+        if let Some(last) = &self.last {
+            let wait = if last.meaning == meaning { PERIOD } else { PAUSE };
+            if elapsed < last.at + wait {
                 return None;
             }
         }
         let health = self.read(facts, elapsed);
-        self.last = Some((elapsed, facts.heard));
-        self.reported_at = elapsed;
-        let is_news = self.reported.as_ref().is_none_or(|(before, _)| *before != health);
-        self.reported = Some((health.clone(), meaning));
-        is_news.then_some(health)
+        let reading = Reading { at: elapsed, heard: facts.heard, health: health.clone(), meaning };
+        let before = self.last.replace(reading);
+        before.is_none_or(|before| before.health != health).then_some(health)
     }
 
     fn read(&mut self, facts: &Facts, elapsed: Duration) -> Value {
-        let per_second = self.last.and_then(|(at, heard)| {
-            let seconds = elapsed.saturating_sub(at).as_secs_f64();
-            (seconds > 0.0).then(|| two_digits((facts.heard - heard) as f64 / seconds))
+        let per_second = self.last.as_ref().and_then(|last| {
+            let seconds = elapsed.saturating_sub(last.at).as_secs_f64();
+            (seconds > 0.0).then(|| two_digits((facts.heard - last.heard) as f64 / seconds))
         });
         let adapter = facts.adapter.as_ref().map(|adapter| {
             json!({

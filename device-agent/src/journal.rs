@@ -15,13 +15,14 @@
 mod entry;
 mod file;
 mod line;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::{Ack, AckStatus, CommandId, CommandReason, Timestamp};
+use protocol::{Ack, AckStatus, CommandId, Timestamp};
 use tracing::{error, info, warn};
 
 use crate::record;
@@ -29,7 +30,7 @@ use crate::record;
 use file::LogFile;
 use line::Line;
 
-pub use entry::{Entry, Nonce, Order, Terms};
+pub use entry::{Entry, Nonce, Order, RESTART, Terms};
 
 /// How many commands are remembered at once: as many as may wait, and as many that are over.
 pub const CAPACITY: usize = 2_048;
@@ -87,7 +88,7 @@ impl Journal {
     /// Opens the journal in its directory, or makes one.
     ///
     /// What had begun and not ended is ended as failed, for the reason `interrupted`, and so is what had not begun if the
-    /// journal is damaged: whether it had is then not known.
+    /// journal is damaged: whether it had is then not known. A [`RESTART`] that had begun is done.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
         let (file, found) = LogFile::open(dir)?;
         let mut journal = Self {
@@ -104,15 +105,14 @@ impl Journal {
         if found.damaged {
             error!(dir = %dir.display(), "the journal was damaged; what is left of it is kept");
         }
-        let interrupted: Vec<CommandId> = journal
+        let interrupted: Vec<(CommandId, Ack)> = journal
             .entries
             .iter()
             .filter(|(_, entry)| entry.is_begun() || found.damaged && entry.waits())
-            .map(|(&id, _)| id)
+            .map(|(&id, entry)| (id, entry.interrupted()))
             .collect();
-        for id in interrupted {
-            warn!(command = %id, "a command was interrupted");
-            let ack = Ack::because(AckStatus::Failed, CommandReason::Interrupted, None);
+        for (id, ack) in interrupted {
+            warn!(command = %id, status = ack.status.as_str(), "a command was interrupted");
             journal.end(id, ack)?;
         }
         Ok(journal)
@@ -160,46 +160,6 @@ impl Journal {
     /// Notes that the desired twin of this version was followed.
     pub fn follow(&mut self, version: u64) -> Result<(), JournalError> {
         self.write(Line::Followed { version }, true)
-    }
-
-    /// The version of the last desired twin that was followed.
-    pub fn followed(&self) -> Option<u64> {
-        self.followed
-    }
-
-    /// What is known of a command.
-    pub fn get(&self, id: CommandId) -> Option<&Entry> {
-        self.entries.get(&id)
-    }
-
-    /// The command that waits longest to be run.
-    pub fn next_waiting(&self) -> Option<(CommandId, &Entry)> {
-        let id = *self.waiting.first_key_value()?.1;
-        Some((id, self.entries.get(&id)?))
-    }
-
-    /// How many commands wait to be run.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether the disk has all that is known here; before that nothing of it may be told.
-    pub fn is_sound(&self) -> bool {
-        self.file.is_sound()
-    }
-
-    /// Whether an order with this nonce and this signed deadline was accepted, or may have been as its like is forgotten.
-    pub fn may_have_run(&self, nonce: &str, until: Timestamp) -> bool {
-        let mut known = self.entries.values().filter_map(|entry| entry.terms.nonce.as_ref());
-        self.spent.is_some_and(|spent| until <= spent) || known.any(|known| known.text == nonce)
-    }
-
-    /// The commands whose last answer is not acknowledged, in the order in which they came.
-    pub fn unacknowledged(&self) -> Vec<CommandId> {
-        let waiting = self.entries.iter().filter(|(_, entry)| !entry.acknowledged);
-        let mut waiting: Vec<(u64, CommandId)> = waiting.map(|(&id, entry)| (entry.number, id)).collect();
-        waiting.sort_unstable();
-        waiting.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Tries again what the disk did not take. True when all that is known here is on it.
@@ -290,7 +250,7 @@ impl Journal {
             Line::Begun { command } => self.change(command, Entry::begin),
             Line::Ended { command, ack } => self.change(command, |entry| entry.end(ack)),
             Line::Acknowledged { command, status } => {
-                self.change(command, |entry| entry.acknowledged |= entry.ack.status == status);
+                self.change(command, |entry| entry.acknowledge(status));
             }
             Line::Followed { version } => self.followed = Some(version),
             Line::Spent { until } => self.spent = self.spent.max(Some(until)),

@@ -5,7 +5,7 @@
 //!                        ^                       |
 //!                        +------- receipts ------+
 //!
-//! platform -> link -> commands -> appliance
+//! platform -> link -> commands -> appliance, scan, log
 //!    ^                   |  ^
 //!    |                   v  +-- journal (disk)
 //!    +------ acks, reported state
@@ -28,12 +28,15 @@ pub mod config;
 pub mod health;
 pub mod journal;
 pub mod link;
+pub mod log;
 pub mod notify;
 pub mod privacy;
 pub mod reckoning;
 pub mod scan;
 pub mod signature;
 pub mod spool;
+pub mod status;
+pub mod tuning;
 
 mod agent;
 mod backoff;

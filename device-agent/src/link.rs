@@ -7,6 +7,7 @@
 
 mod connection;
 mod receipt;
+mod refusals;
 mod tls;
 mod trial;
 mod window;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use protocol::{Batch, Desired, DeviceId, Receipt, Topic};
 use rustls::ClientConfig;
+use serde::Serialize;
 use tracing::{debug, info, warn};
 
 use crate::Clock;
@@ -25,6 +27,7 @@ use crate::config::{DeviceConfig, LinkConfig};
 use crate::spool::{Held, Spool, SpoolError};
 
 use connection::{Connection, News, Tag};
+use refusals::Refusals;
 use window::Window;
 
 pub use tls::{TlsError, client_config};
@@ -47,7 +50,21 @@ pub struct Link {
     backoff: Backoff,
     /// Nothing is sent before, in elapsed time.
     rest_until: Duration,
+    refusals: Refusals,
+    /// Why the last connection was lost.
+    trouble: Option<String>,
     counters: Counters,
+}
+
+/// How it is between this device and the platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Whether the platform has let this device in.
+    pub connected: bool,
+    /// For how many seconds.
+    pub for_s: Option<u64>,
+    /// Why the last connection was lost, if one was.
+    pub last_error: Option<String>,
 }
 
 /// What went over the link since it was made.
@@ -91,6 +108,8 @@ impl Link {
             backoff: Backoff::new(config.backoff_min_ms, config.backoff_max_ms, seed),
             state: State::Apart(Duration::ZERO),
             rest_until: Duration::ZERO,
+            refusals: Refusals::default(),
+            trouble: None,
             counters: Counters::default(),
             device,
             config,
@@ -193,6 +212,19 @@ impl Link {
         }
     }
 
+    /// How it is with the connection now.
+    pub fn standing(&self, clock: &Clock) -> Standing {
+        let since = match self.state {
+            State::Joined(_, since) => Some(since),
+            State::Apart(_) | State::Joining(_) => None,
+        };
+        Standing {
+            connected: since.is_some(),
+            for_s: since.map(|since| clock.elapsed().saturating_sub(since).as_secs()),
+            last_error: self.trouble.clone(),
+        }
+    }
+
     /// What went over the link so far.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -215,6 +247,7 @@ impl Link {
         }
         let wait = self.backoff.next();
         warn!(why, wait_ms = wait.as_millis() as u64, "the connection is lost");
+        self.trouble = Some(why.to_owned());
         self.window.clear();
         self.state = State::Apart(now + wait);
     }
@@ -226,6 +259,7 @@ impl Link {
         self.backoff.reset();
         match spool.settle(receipt) {
             Ok(settled) => {
+                self.refusals.tell(&settled.refused, clock.elapsed());
                 if settled.over_quota {
                     let pause = self.backoff.around(Duration::from_millis(self.config.quota_pause_ms));
                     warn!(pause_ms = pause.as_millis() as u64, "a quota is used up");

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use device_agent::check::Verdict;
+use device_agent::log::Log;
 use device_agent::notify::Notifier;
 use device_agent::{Clock, Config};
 use tokio::signal::unix::{SignalKind, signal};
@@ -80,7 +81,9 @@ async fn run(config: &Path) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .log_internal_errors(false);
-    tracing_subscriber::registry().with(lines).with(targets).init();
+    let clock = Clock::system();
+    let log = Log::new(clock.clone());
+    tracing_subscriber::registry().with(lines).with(log.clone()).with(targets).init();
 
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -97,6 +100,6 @@ async fn run(config: &Path) -> anyhow::Result<()> {
         getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
     let notifier = Notifier::from_variables(|name| std::env::var_os(name))
         .context("the service manager in NOTIFY_SOCKET cannot be told")?;
-    device_agent::run_notifying(config, Clock::system(), seed, notifier, shutdown).await?;
+    device_agent::run_notifying(config, clock, seed, notifier, log, shutdown).await?;
     Ok(())
 }

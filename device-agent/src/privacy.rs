@@ -91,7 +91,7 @@ impl Privacy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Order::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self { config, path, order, withheld: 0, changed: false })
+        Ok(Self { config, path, order, withheld: 0, changed: true })
     }
 
     /// Takes in a desired twin. A part that cannot be read leaves everything as it is.
@@ -138,7 +138,7 @@ impl Privacy {
         self.withheld
     }
 
-    /// Whether the [report](Self::report) is another since this was asked last.
+    /// Whether the [report](Self::report) is another since this was asked last; at first it is.
     pub fn has_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }

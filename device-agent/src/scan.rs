@@ -1,14 +1,17 @@
 //! Where advertisements come from.
 
 mod bluetooth;
+mod interest;
 mod replay;
 mod simulated;
 
 use std::path::PathBuf;
 
 use protocol::{Identifier, Timestamp};
+use tokio::sync::watch;
 
 pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, explain, try_adapter};
+pub use interest::Interest;
 pub use replay::Replay;
 pub use simulated::Simulated;
 
@@ -57,11 +60,18 @@ pub enum ScanError {
 
 impl Scanner {
     /// The scanner that the configuration asks for. A recording is opened, and read once when its times are shifted; an
-    /// adapter is waited for, and the seed spreads the waits.
-    pub fn open(config: &ScannerConfig, clock: &Clock, seed: u64) -> Result<Self, ScanError> {
+    /// adapter is waited for, and the seed spreads the waits. Of what an adapter hears, that is reported which is of
+    /// interest then.
+    pub fn open(
+        config: &ScannerConfig,
+        interest: watch::Receiver<Interest>,
+        clock: &Clock,
+        seed: u64,
+    ) -> Result<Self, ScanError> {
         match config {
             ScannerConfig::Bluetooth(bluetooth) => {
-                Bluetooth::open(bluetooth, clock, seed).map(Self::Bluetooth).map_err(ScanError::Thread)
+                let opened = Bluetooth::open(bluetooth, interest, clock, seed);
+                opened.map(Self::Bluetooth).map_err(ScanError::Thread)
             }
             ScannerConfig::Replay(replay) => Replay::open(replay, clock).map(Self::Replay),
             ScannerConfig::Simulated(simulated) => Ok(Self::Simulated(Simulated::new(simulated, clock))),

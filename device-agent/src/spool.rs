@@ -33,7 +33,7 @@ use numbering::Numbering;
 use segment::{Miss, Name, Segment};
 
 pub use numbering::Number;
-pub use settling::Settled;
+pub use settling::{Loss, Settled};
 
 /// The batches that wait for their receipt.
 #[derive(Debug)]

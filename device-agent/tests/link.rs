@@ -2,6 +2,8 @@
 //!
 //! A client of the test plays the platform. Every wait is for something to happen, with a deadline.
 
+#[path = "link/control.rs"]
+mod control;
 #[path = "link/mosquitto.rs"]
 mod mosquitto;
 #[path = "link/orders.rs"]
@@ -279,10 +281,7 @@ async fn hundreds_of_commands_at_once_are_all_run() {
     const MANY: u64 = 300;
     let world = World::start().await;
     let mut orders = world.orders().await;
-    let agent = world.agent(|config| {
-        World::light(config);
-        config.appliance.as_mut().unwrap().delay_ms = 20;
-    });
+    let agent = world.agent(|config| World::slow_light(config, 20));
     orders.reported().await;
     for number in 0..MANY {
         orders.command(number, "on_off.set", json!({"on": number % 2 == 1})).await;
@@ -301,10 +300,7 @@ async fn hundreds_of_commands_at_once_are_all_run() {
 async fn a_command_that_a_power_cut_interrupted_is_not_run_again() {
     let world = World::start().await;
     let mut orders = world.orders().await;
-    let agent = world.agent(|config| {
-        World::light(config);
-        config.appliance.as_mut().unwrap().delay_ms = 3_600_000;
-    });
+    let agent = world.agent(|config| World::slow_light(config, 3_600_000));
     orders.reported().await;
     let first = orders.command(1, "on_off.set", json!({"on": true})).await;
     orders.until(first, "running").await;

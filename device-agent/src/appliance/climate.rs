@@ -6,7 +6,7 @@ use protocol::capability::{Reading, Unit};
 use serde_json::{Map, Value, json};
 
 use super::beginning::key;
-use crate::config::ApplianceConfig;
+use crate::config::SimulatedApplianceConfig;
 
 /// What a report must differ by, in degrees Celsius: what a good thermometer tells apart.
 const RESOLUTION: f64 = 0.1;
@@ -28,7 +28,11 @@ pub(super) struct Climate {
 
 impl Climate {
     /// The air of a thing that measures a temperature and has one that is set, if it does.
-    pub(super) fn of(config: &ApplianceConfig, state: &Map<String, Value>, now: Duration) -> Option<Self> {
+    pub(super) fn of(
+        config: &SimulatedApplianceConfig,
+        state: &Map<String, Value>,
+        now: Duration,
+    ) -> Option<Self> {
         let capabilities = &config.capabilities;
         capabilities.sensor.as_ref().filter(|sensor| sensor.readings.contains(&Reading::Temperature))?;
         let ranges = &capabilities.range.as_ref()?.0;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use protocol::command::MAX_ARGS_BYTES;
 use protocol::{Command, CommandReason, DeviceId, SignedOrder, Timestamp};
-use serde_json::json;
 
-use crate::appliance::{Driver, Task};
+use super::abilities::Abilities;
+use super::task::Task;
 use crate::config::CommandsConfig;
 use crate::journal::{Journal, Nonce, Order, Terms};
 use crate::signature;
@@ -47,7 +47,7 @@ impl Admission {
         &self,
         command: &Command,
         journal: &Journal,
-        driver: &Driver,
+        abilities: &Abilities,
         now: Option<Timestamp>,
     ) -> Result<(Order, Terms), Refusal> {
         let signed = self.signed(command)?;
@@ -70,13 +70,8 @@ impl Admission {
             return Err(Refusal { reason: CommandReason::BadArguments, detail });
         }
         let task = Task::read(&name, &args).map_err(|(reason, detail)| Refusal { reason, detail })?;
-        driver.plan(&task)?;
-        // It waits as it was understood, so that it is small whatever came with it.
-        let args = match &task {
-            Task::Identify => json!({}),
-            Task::Order(order) => order.write().1,
-        };
-        Ok((Order { name, args }, Terms { deadline, came: None, nonce, arrived: Duration::ZERO }))
+        abilities.plan(&task)?;
+        Ok((task.write(), Terms { deadline, came: None, nonce, arrived: Duration::ZERO }))
     }
 
     /// The order that its operator signed, if there is one; where there is, it must be good, required or not.

@@ -1,39 +1,40 @@
 //! One thing at a time: what is begun, and what becomes of it.
 
-use std::time::Duration;
-
 use protocol::{Ack, AckStatus, CommandId, CommandReason};
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 
-use super::admission::check_deadline;
+use super::admission::{Refusal, check_deadline};
+use super::intake::cut;
 use super::outbox::Post;
+use super::task::Task;
 use super::{Commands, REST};
 use crate::Clock;
-use crate::appliance::Task;
+use crate::appliance::{Effect, Failure, Outcome};
+use crate::journal::Entry;
+use crate::tuning;
 
-/// What the appliance is doing.
+/// How many results may wait for the platform to have them: each can be as long as an answer.
+const MOST_RESULTS: usize = 8;
+
+/// What is being done.
 #[derive(Debug)]
 pub(super) struct Job {
     work: Work,
-    /// What it changes.
-    patch: Map<String, Value>,
-    works: bool,
-    /// When it is over, in elapsed time.
-    pub(super) until: Duration,
+    pub(super) effect: Effect,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Work {
     Command(CommandId),
-    /// The desired twin of this version.
-    Twin(u64),
+    /// The desired twin of this version, and what it wants of the scan: that takes no time and cannot fail halfway.
+    Twin(u64, Map<String, Value>),
 }
 
 impl Commands {
     /// Ends what is over or begins what is next; false when there is neither.
     pub(super) fn advance(&mut self, clock: &Clock) -> bool {
-        match self.job.take_if(|job| clock.elapsed() >= job.until) {
+        match self.job.take_if(|job| job.effect.due().is_some_and(|due| clock.elapsed() >= due)) {
             Some(job) => {
                 self.finish(job, clock);
                 true
@@ -48,43 +49,34 @@ impl Commands {
     pub(super) fn running(&self) -> Option<CommandId> {
         match self.job.as_ref()?.work {
             Work::Command(id) => Some(id),
-            Work::Twin(_) => None,
+            Work::Twin(..) => None,
         }
     }
 
     /// Begins what the desired twin asks for.
     fn follow(&mut self, clock: &Clock) -> bool {
         let Some(desired) = self.desired.take() else { return false };
-        let patch = self.driver.wanted(&desired.state);
-        let work = Work::Twin(desired.version);
-        let job = if patch.is_empty() {
-            Job { work, patch, works: true, until: clock.elapsed() }
+        let mut patch = self.abilities.wanted(&desired.state);
+        let mut scan = Map::new();
+        scan.extend(patch.remove_entry(tuning::PART));
+        let effect = if patch.is_empty() {
+            Effect::at_once(clock, patch)
         } else {
-            let begun = self.driver.begin(clock);
-            Job { work, patch, works: begun.works, until: begun.until }
+            self.abilities.follow(patch, clock)
         };
-        self.job = Some(job);
+        self.job = Some(Job { work: Work::Twin(desired.version, scan), effect });
         true
     }
 
     /// Begins the command that waits longest, or refuses it if it is too late by now.
     fn begin_next(&mut self, clock: &Clock) -> bool {
         let Some((id, entry)) = self.journal.next_waiting() else { return false };
-        let Some(order) = &entry.order else { return false };
-        // It may have been accepted before signatures were required.
-        let is_signed = entry.terms.nonce.is_some() || !self.admission.requires_signature();
-        let obeyed = if is_signed { Ok(()) } else { Err(CommandReason::NotSigned) };
-        let timely = obeyed.and_then(|()| check_deadline(entry.terms.deadline, self.reckoning.now(clock)));
-        let planned = timely.and_then(|()| {
-            let task = Task::read(&order.name, &order.args).map_err(|(reason, _)| reason)?;
-            self.driver.plan(&task)
-        });
-        let patch = match planned {
-            Ok(patch) => patch,
-            Err(reason) => {
-                info!(command = %id, %reason, "a command is refused after all");
+        let (task, patch) = match self.plan(entry, clock) {
+            Ok(planned) => planned,
+            Err(Refusal { reason, detail }) => {
+                info!(command = %id, %reason, detail, "a command is refused after all");
                 self.counters.refused += 1;
-                self.end(id, Ack::because(AckStatus::Refused, reason, None), clock);
+                self.end(id, Ack::because(AckStatus::Refused, reason, detail.map(cut)), clock);
                 return true;
             }
         };
@@ -95,37 +87,66 @@ impl Commands {
         }
         info!(command = %id, "a command is begun");
         self.outbox.push(Post::Answer(id));
-        let begun = self.driver.begin(clock);
-        self.job = Some(Job { work: Work::Command(id), patch, works: begun.works, until: begun.until });
+        let effect = self.abilities.begin(&task, patch, clock);
+        self.job = Some(Job { work: Work::Command(id), effect });
         true
     }
 
+    /// What a command that waited is and will change, looked at again as it was when it came.
+    fn plan(&self, entry: &Entry, clock: &Clock) -> Result<(Task, Map<String, Value>), Refusal> {
+        // It may have been accepted before signatures were required.
+        if entry.terms.nonce.is_none() && self.admission.requires_signature() {
+            return Err(CommandReason::NotSigned.into());
+        }
+        check_deadline(entry.terms.deadline, self.reckoning.now(clock))?;
+        // What waits has its order.
+        let order = entry.order.as_ref().ok_or(CommandReason::UnknownCommand)?;
+        let task =
+            Task::read(&order.name, &order.args).map_err(|(reason, detail)| Refusal { reason, detail })?;
+        if matches!(task, Task::Logs(_)) && self.journal.results() >= MOST_RESULTS {
+            return Err(CommandReason::Busy.into());
+        }
+        let patch = self.abilities.plan(&task)?;
+        Ok((task, patch))
+    }
+
     fn finish(&mut self, job: Job, clock: &Clock) {
-        let changed = if job.works {
-            self.driver.change(&job.patch).map_err(|error| Some(error.to_string()))
-        } else {
-            Err(None)
-        };
+        let Outcome { mut changed, result, mut failure } = job.effect.into_outcome();
+        if let Work::Twin(_, scan) = &job.work {
+            changed.extend(scan.clone());
+        }
+        if let Err(error) = self.abilities.change(changed.clone()) {
+            changed.clear();
+            failure = Some(Failure { reason: CommandReason::DeviceError, detail: Some(error.to_string()) });
+        }
+        let reported = Some(changed).filter(|changed| !changed.is_empty());
         match job.work {
             Work::Command(id) => {
-                let ack = match changed {
-                    Ok(()) => {
+                let ack = match failure {
+                    None => {
                         self.counters.done += 1;
-                        let reported = Some(job.patch).filter(|patch| !patch.is_empty());
-                        Ack { reported, ..Ack::new(AckStatus::Done) }
+                        Ack { reported, result, ..Ack::new(AckStatus::Done) }
                     }
-                    Err(detail) => {
+                    Some(Failure { reason, detail }) => {
                         self.counters.failed += 1;
-                        Ack::because(AckStatus::Failed, CommandReason::DeviceError, detail)
+                        let detail = detail.map(cut);
+                        Ack { reported, ..Ack::because(AckStatus::Failed, reason, detail) }
                     }
                 };
-                info!(command = %id, status = ack.status.as_str(), "a command is over");
+                info!(command = %id, status = ack.status.as_str(), detail = ack.detail, "a command is over");
                 self.end(id, ack, clock);
             }
-            Work::Twin(version) => match changed {
-                Ok(()) => self.followed(version, job.patch),
-                Err(detail) => warn!(version, detail, "the desired twin could not be followed"),
-            },
+            Work::Twin(version, _) => {
+                if let Some(changed) = reported {
+                    self.outbox.push(Post::Changed(changed));
+                }
+                match failure {
+                    None => self.followed(version),
+                    Some(Failure { reason, detail }) => {
+                        warn!(version, %reason, detail, "the desired twin could not be followed");
+                    }
+                }
+            }
         }
     }
 
@@ -137,14 +158,11 @@ impl Commands {
         self.outbox.push(Post::Answer(id));
     }
 
-    fn followed(&mut self, version: u64, patch: Map<String, Value>) {
+    fn followed(&mut self, version: u64) {
         info!(version, "the desired twin is followed");
         self.counters.followed += 1;
         if let Err(error) = self.journal.follow(version) {
             warn!(version, %error, "that the desired twin was followed waits for the disk");
-        }
-        if !patch.is_empty() {
-            self.outbox.push(Post::Changed(patch));
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Commands go their way once, and are answered at each step.
 
 mod once;
+mod own;
 mod refusals;
 mod signed;
 mod twin;
 
 use std::path::PathBuf;
 
-use protocol::Timestamp;
+use protocol::command::MAX_DETAIL;
+use protocol::{AckStatus, Command, CommandReason, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::config::{ApplianceConfig, CommandsConfig, SimulatedApplianceConfig};
 
 const DEVICE: &str = "019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10";
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -24,15 +27,21 @@ pub(super) struct Bench {
     pub(super) clock: Clock,
     pub(super) config: CommandsConfig,
     pub(super) appliance: Option<ApplianceConfig>,
+    /// The kind of its scanner.
+    pub(super) scanner: &'static str,
+    pub(super) log: Log,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
         let manual = ManualClock::new(NOW);
         let appliance = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}});
+        let clock = Clock::Manual(manual.clone());
         Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
-            clock: Clock::Manual(manual.clone()),
+            scanner: "simulated",
+            log: Log::new(clock.clone()),
+            clock,
             manual,
             config: CommandsConfig::default(),
             appliance: Some(serde_json::from_value(appliance).expect("an appliance")),
@@ -45,12 +54,29 @@ impl Bench {
 
     /// The device as it starts, connected.
     pub(super) fn start(&self) -> Commands {
-        let device = DEVICE.parse().expect("an id");
         let mut commands =
-            Commands::open(device, self.config.clone(), self.appliance.as_ref(), &self.dir(), &self.clock)
-                .expect("a device");
+            Commands::open(&self.configured(), self.log.clone(), &self.clock).expect("a device");
         commands.joined();
         commands
+    }
+
+    /// The configuration of the device.
+    pub(super) fn configured(&self) -> Config {
+        let text = format!(
+            "[device]\nid = \"{DEVICE}\"\nsecret = \"dk_devicesecret\"\n[scanner]\nkind = \"{}\"\n",
+            self.scanner
+        );
+        let config = Config::parse(&text, []).expect("a configuration");
+        let commands = CommandsConfig { dir: Some(self.dir()), ..self.config.clone() };
+        Config { commands, appliance: self.appliance.clone(), ..config }
+    }
+
+    /// The thing that it drives, which is made up.
+    pub(super) fn simulated(&mut self) -> &mut SimulatedApplianceConfig {
+        match &mut self.appliance {
+            Some(ApplianceConfig::Simulated(simulated)) => simulated,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Lets time pass and the device work.
@@ -96,6 +122,7 @@ pub(super) fn told(commands: &mut Commands) -> Vec<Value> {
 fn whole(on: bool, percent: u8) -> Value {
     json!({
         "brightness": {"percent": percent}, "on_off": {"on": on}, "commands": {"signed_only": false},
+        "scan": {"formats": null, "prefixes": null, "min_rssi": null, "interval_ms": 2000},
         "firmware": {"name": "promenade-agent", "version": env!("CARGO_PKG_VERSION")},
     })
 }
@@ -109,7 +136,7 @@ fn a_command_is_accepted_run_and_done() {
     assert_eq!(told(&mut device), [json!([id(1), {"status": "accepted"}])]);
     assert_eq!(device.work(&bench.clock), Some(DELAY));
     assert_eq!(told(&mut device), [json!([id(1), {"status": "running"}])]);
-    assert_eq!(device.driver.state()["on_off"], json!({"on": false}));
+    assert_eq!(device.abilities.driver.state()["on_off"], json!({"on": false}));
     bench.pass(&mut device, Duration::from_millis(199));
     assert_eq!(told(&mut device), Vec::<Value>::new());
     bench.pass(&mut device, Duration::from_millis(1));
@@ -146,7 +173,7 @@ fn one_thing_is_done_at_a_time_and_in_order() {
     for (number, percent) in [(3, 10), (1, 20), (2, 30)] {
         assert_eq!(told(&mut device).last(), Some(&json!([id(number), {"status": "running"}])));
         bench.pass(&mut device, DELAY);
-        assert_eq!(device.driver.state()["brightness"], json!({"percent": percent}));
+        assert_eq!(device.abilities.driver.state()["brightness"], json!({"percent": percent}));
     }
 }
 
@@ -216,20 +243,20 @@ fn after_a_restart_what_was_not_begun_is_run_and_what_was_is_not() {
     assert_eq!(told(&mut device).last(), Some(&late));
     device.take(id(1), &body("brightness.set", &json!({"percent": 1}), Some(60_000)), &bench.clock);
     assert_eq!(told(&mut device), [interrupted]);
-    assert_eq!(device.driver.state()["brightness"], json!({"percent": 2}));
+    assert_eq!(device.abilities.driver.state()["brightness"], json!({"percent": 2}));
 }
 
 #[test]
 fn what_fails_is_told_and_changes_nothing() {
     let mut bench = Bench::new();
-    bench.appliance.as_mut().unwrap().failure_rate = 1.0;
+    bench.simulated().failure_rate = 1.0;
     let mut device = bench.start();
     told(&mut device);
     device.take(id(1), &on(), &bench.clock);
     device.work(&bench.clock);
     bench.pass(&mut device, DELAY);
     assert_eq!(told(&mut device), [json!([id(1), {"status": "failed", "reason": "device_error"}])]);
-    assert_eq!(device.driver.state()["on_off"], json!({"on": false}));
+    assert_eq!(device.abilities.driver.state()["on_off"], json!({"on": false}));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the agent is told about its Bluetooth adapter, and what of the air is of interest.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
@@ -31,7 +32,7 @@ pub struct BluetoothConfig {
 }
 
 /// What may be heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Apple's Proximity Beacon, as `ibeacon:`.
@@ -51,6 +52,9 @@ pub enum Format {
 }
 
 impl BluetoothConfig {
+    /// Levels below which nothing may be reported, in dBm.
+    pub const MIN_RSSI: RangeInclusive<i8> = -127..=20;
+
     /// The silence after which a scan is begun anew.
     pub fn silence(&self) -> Duration {
         Duration::from_millis(self.silence_ms)
@@ -76,7 +80,7 @@ impl BluetoothConfig {
         };
         check(self.adapter.as_ref().is_none_or(is_name), "`adapter` is `hci` and a number, as in `hci0`")?;
         check(!self.formats.is_empty(), "`formats` names at least one")?;
-        check((-127..=20).contains(&self.min_rssi), "`min_rssi` is -127 to 20 dBm")?;
+        check(Self::MIN_RSSI.contains(&self.min_rssi), "`min_rssi` is -127 to 20 dBm")?;
         check((100..=86_400_000).contains(&self.silence_ms), "`silence_ms` is 100 to 86400000")?;
         check((10..=3_600_000).contains(&self.probe_ms), "`probe_ms` is 10 to 3600000")?;
         check((1_000..=86_400_000).contains(&self.forget_ms), "`forget_ms` is 1000 to 86400000")?;

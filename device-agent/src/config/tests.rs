@@ -81,19 +81,82 @@ fn tls_and_pseudonyms_are_checked() {
     assert!(error.contains("does not follow"), "nobody would give it a key: {error}");
 }
 
-/// What is commented out in the example, read.
-#[test]
-fn the_example_of_an_appliance_is_one() {
-    let (before, rest) = EXAMPLE.split_once("# [appliance]").unwrap();
-    let (appliance, _) = rest.split_once("[log]").unwrap();
-    let read = format!("{before}[appliance]{}", appliance.replace("\n# ", "\n").replace("\n#\n", "\n\n"));
-    let config = Config::parse(&read, []).unwrap();
+/// What is commented out in the example between two lines, read in its place.
+fn commented_out(from: &str, to: &str) -> Config {
+    let (before, rest) = EXAMPLE.split_once(from).unwrap();
+    let (table, _) = rest.split_once(to).unwrap();
+    let table = table.replace("\n# ", "\n").replace("\n#\n", "\n\n");
+    let config = Config::parse(&format!("{before}{table}"), []).unwrap();
     config.validate().unwrap();
-    let appliance = config.appliance.unwrap();
-    let bare = toml::toml! { type = "thermostat" };
+    config
+}
+
+#[test]
+fn the_examples_of_appliances_are_some() {
+    let made_up = commented_out("This is made up:", "# This is what programs");
+    let Some(ApplianceConfig::Simulated(appliance)) = made_up.appliance else { panic!("no appliance") };
+    let bare: SimulatedApplianceConfig = (toml::toml! { type = "thermostat" }).try_into().unwrap();
     let capabilities = appliance.capabilities.clone();
-    assert_eq!(appliance, ApplianceConfig { capabilities, ..bare.try_into().unwrap() }, "the defaults");
+    assert_eq!(*appliance, SimulatedApplianceConfig { capabilities, ..bare }, "the defaults");
     assert_eq!(appliance.capabilities.names().collect::<Vec<_>>(), ["on_off", "range", "sensor"]);
+    let kiosk = commented_out("run without a shell.", "[log]");
+    let Some(ApplianceConfig::Programs(kiosk)) = kiosk.appliance else { panic!("no appliance") };
+    assert_eq!(kiosk.programs.named().count(), 8, "every program is shown");
+    assert_eq!(kiosk.timeout_ms, 10_000, "the default");
+}
+
+#[test]
+fn programs_are_checked() {
+    let check = |lines: &str| {
+        let text = format!("{EXAMPLE}\n[appliance]\nkind = \"programs\"\ntype = \"kiosk\"\n{lines}");
+        Config::parse(&text, []).and_then(|config| config.validate()).map_err(|error| error.to_string())
+    };
+    let show = "capabilities.content.items.menu.name = \"Menu\"\nprograms.show = [\"show\", \"{url}\"]\n";
+    assert_eq!(check(""), Ok(()));
+    assert_eq!(check("programs.identify = [\"true\"]"), Ok(()));
+    assert_eq!(check(&format!("{show}urls.menu = \"https://example.com\"")), Ok(()));
+    for (lines, sentence) in [
+        ("capabilities.on_off = {}", "`on_off` and the programs `on` and `off` need each other"),
+        ("programs.on = [\"true\"]", "`on_off` and the programs `on` and `off` need each other"),
+        ("programs.volume = [\"true\"]", "`volume` and the program `volume` need each other"),
+        (
+            "capabilities.volume = {}\nprograms.volume = [\"true\"]\nprograms.mute = [\"true\"]",
+            "`mute` of the",
+        ),
+        ("programs.brightness = [\"true\"]", "`brightness` and the program `brightness` need"),
+        ("capabilities.scene = {}", "programs can do `on_off`"),
+        (show, "`{url}` needs an address in [appliance.urls] for each item"),
+        ("urls.menu = \"https://example.com\"", "[appliance.urls] names items"),
+        ("programs.identify = [\"true\", \"a{percent}\"]", "`{percent}` is for `brightness` and `volume`"),
+        ("programs.identify = []", "a program is a list of its path and its arguments"),
+        ("programs.identify = [\"\"]", "a program is a list of its path and its arguments"),
+        ("programs.identify = \"reboot now\"", "invalid type"),
+        ("programs.reboot = [\"true\"]", "unknown field `reboot`"),
+        ("environment = { \"A=B\" = \"c\" }", "[appliance.environment]"),
+        ("timeout_ms = 1", "`timeout_ms` is 10 to 600000"),
+        ("delay_ms = 1", "unknown field `delay_ms`"),
+    ] {
+        let error = check(lines).unwrap_err();
+        assert!(error.contains(sentence), "{lines}: {error}");
+    }
+    let other = Config::parse(&format!("{EXAMPLE}\n[appliance]\nkind = \"magic\""), []).unwrap_err();
+    assert!(other.to_string().contains("\"simulated\" or \"programs\""), "{other}");
+}
+
+#[test]
+fn the_status_page_is_for_this_machine_alone() {
+    assert_eq!(with(&[]).unwrap().status.listen, None);
+    for (listen, own) in [
+        ("127.0.0.1:8484", true),
+        ("[::1]:0", true),
+        ("127.5.5.5:1", true),
+        ("0.0.0.0:8484", false),
+        ("192.168.1.7:8484", false),
+        ("[::]:8484", false),
+        ("localhost:8484", false),
+    ] {
+        assert_eq!(with(&[("STATUS_LISTEN", listen)]).is_ok(), own, "{listen}");
+    }
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use protocol::{Ack, AckStatus, Timestamp};
+use protocol::{Ack, AckStatus, CommandReason, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{MARGIN, WITHOUT_DEADLINE};
+
+/// The name of the command whose effect is that the journal is opened again.
+pub const RESTART: &str = "agent.restart";
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +89,25 @@ impl Entry {
     /// Whether it was begun and has not ended.
     pub(super) fn is_begun(&self) -> bool {
         self.ack.status == AckStatus::Running
+    }
+
+    /// How it ended, if it had begun or could have when the journal was closed: nobody knows how far it came, unless
+    /// the end of the program was all that it was about.
+    pub(super) fn interrupted(&self) -> Ack {
+        let is_restart = self.order.as_ref().is_some_and(|order| order.name == RESTART);
+        if is_restart && self.is_begun() {
+            Ack::new(AckStatus::Done)
+        } else {
+            Ack::because(AckStatus::Failed, CommandReason::Interrupted, None)
+        }
+    }
+
+    /// Notes that the platform has this answer. What it gave back is not needed any more, and may be long.
+    pub(super) fn acknowledge(&mut self, status: AckStatus) {
+        if self.ack.status == status {
+            self.acknowledged = true;
+            self.ack.result = None;
+        }
     }
 
     /// Whether it would be refused if it came again, or should have been forgotten by now. `own` is the device's own clock,

@@ -6,7 +6,7 @@ mod power;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use protocol::{SignedOrder, Timestamp};
+use protocol::{CommandReason, SignedOrder, Timestamp};
 use serde_json::{Map, json};
 use tempfile::TempDir;
 

@@ -68,7 +68,7 @@ fn the_order_outlives_a_restart_and_an_older_one_does_not_undo_it() {
     let dir = tempfile::tempdir().unwrap();
     let id = "ble:00:11:22:33:44:55";
     let mut privacy = open(&dir, Pseudonyms::Twin);
-    assert!(!privacy.has_changed());
+    assert!(privacy.has_changed() && !privacy.has_changed(), "at first it was never told");
     privacy.desire(&desired(5, json!({"key": KEY})));
     assert!(privacy.has_changed() && !privacy.has_changed());
     let name = hide(&mut privacy, id);

@@ -16,7 +16,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::error;
 
@@ -26,7 +26,7 @@ pub use trouble::explain;
 
 use crate::Clock;
 use crate::config::BluetoothConfig;
-use crate::scan::Heard;
+use crate::scan::{Heard, Interest};
 
 use ear::Ear;
 use radio::Radio;
@@ -98,10 +98,15 @@ impl Shared {
 
 impl Bluetooth {
     /// Begins to listen. An adapter that is not there is waited for; the seed spreads the waits.
-    pub fn open(config: &BluetoothConfig, clock: &Clock, seed: u64) -> io::Result<Self> {
+    pub fn open(
+        config: &BluetoothConfig,
+        interest: watch::Receiver<Interest>,
+        clock: &Clock,
+        seed: u64,
+    ) -> io::Result<Self> {
         let (sender, heard) = mpsc::channel(MOST_WAITING);
         let (shared, stop) = (Shared::default(), CancellationToken::new());
-        let ear = Ear::new(config);
+        let ear = Ear::new(config, interest);
         let radio = Radio::new(config.clone(), clock.clone(), ear, sender, shared.clone(), seed);
         let stopped = stop.clone();
         thread::Builder::new().name("bluetooth".into()).spawn(move || follow(radio, &stopped))?;

@@ -12,7 +12,7 @@ use super::numbering::Numbering;
 use super::{Number, Spool, SpoolError};
 
 /// What came of a receipt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Batches that no longer wait under the number they had.
     pub released: u64,
@@ -20,26 +20,43 @@ pub struct Settled {
     pub over_quota: bool,
     /// Whether a new boot began.
     pub renumbered: bool,
+    /// What is lost by it, for whoever keeps the log.
+    pub refused: Vec<Loss>,
+}
+
+/// What the platform refused for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Why.
+    pub reason: Reason,
+    /// Whole batches.
+    pub batches: u64,
+    /// Single pings of other batches.
+    pub pings: u64,
 }
 
 impl Spool {
     /// Deletes what the receipt covers, and takes back what it asks for again.
     pub fn settle(&mut self, receipt: &Receipt) -> Result<Settled, SpoolError> {
-        for refused in &receipt.refused {
-            if let Refused::Whole { reason } = refused {
-                warn!(%reason, "the platform could not read the number of a batch");
-            }
-        }
+        // Of which boot they are nobody knows.
+        let unread = receipt.refused.iter().filter_map(|refused| match *refused {
+            Refused::Whole { reason } => Some(Loss { reason, batches: 1, pings: 0 }),
+            Refused::Batches { .. } | Refused::Pings { .. } => None,
+        });
+        let unread: Vec<Loss> = unread.collect();
         let numbering = receipt
             .boot
             .and_then(|boot| self.numberings.iter().find(|numbering| numbering.boot == boot))
             .map(|numbering| (numbering.age, numbering.next));
-        let Some((age, next)) = numbering else { return Ok(Settled::default()) };
+        let Some((age, next)) = numbering else {
+            return Ok(Settled { refused: unread, ..Settled::default() });
+        };
         let through = receipt.through;
         if age == self.current().age && through.is_some_and(|through| through >= next) {
             return self.renumber(age);
         }
         let mut settled = self.take_back(age, &receipt.refused)?;
+        settled.refused.extend(unread);
         let end = through.map_or(0, |through| through.saturating_add(1));
         let released = self.change(age, |numbering| {
             let released = numbering.held(0..end).count() as u64;
@@ -72,8 +89,9 @@ impl Spool {
                             self.append_again(Number { age, seq }, |_| true)?;
                         }
                     } else {
-                        self.counters.refused += held.len() as u64;
-                        warn!(batches = held.len(), %reason, "the platform refused batches");
+                        let batches = held.len() as u64;
+                        self.counters.refused += batches;
+                        settled.refused.push(Loss { reason, batches, pings: 0 });
                     }
                     settled.released += held.len() as u64;
                     self.change(age, |numbering| held.iter().for_each(|&seq| numbering.release(seq)));
@@ -86,8 +104,9 @@ impl Spool {
                     if reason.is_retryable() {
                         self.append_again(Number { age, seq }, |index| pings.contains(&index))?;
                     } else {
-                        self.counters.refused_pings += pings.len() as u64;
-                        warn!(pings = pings.len(), seq, %reason, "the platform refused pings");
+                        let pings = pings.len() as u64;
+                        self.counters.refused_pings += pings;
+                        settled.refused.push(Loss { reason, batches: 0, pings });
                     }
                 }
                 Refused::Whole { .. } => {}

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use device_agent::config::{
     ApplianceConfig, BatchesConfig, CommandsConfig, DeviceConfig, LinkConfig, LogConfig, PrivacyConfig,
-    ReplayConfig, ScannerConfig, Secret, Shift, SimulatedConfig, SpoolConfig,
+    ReplayConfig, ScannerConfig, Secret, Shift, SimulatedApplianceConfig, SimulatedConfig, SpoolConfig,
+    StatusConfig,
 };
 use device_agent::{AgentError, Clock, Config, Summary};
 use protocol::capability::OnOff;
@@ -20,8 +21,8 @@ use super::mosquitto::Mosquitto;
 use super::orders::Orders;
 use super::platform::{self, Platform};
 
-const DEVICE: &str = "019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10";
-const SECRET: &str = "dk_devicesecret";
+pub(crate) const DEVICE: &str = "019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10";
+pub(crate) const SECRET: &str = "dk_devicesecret";
 
 /// Everything around an agent.
 pub(crate) struct World {
@@ -56,17 +57,22 @@ impl World {
 
     /// Lets the agent drive a light, and hear hardly anything.
     pub(crate) fn light(config: &mut Config) {
+        Self::slow_light(config, 1);
+    }
+
+    /// As that, a light that takes so many milliseconds for each order.
+    pub(crate) fn slow_light(config: &mut Config, delay_ms: u64) {
         config.scanner =
             ScannerConfig::Simulated(SimulatedConfig { seed: 1, identifiers: 1, per_second: 1.0 });
-        config.appliance = Some(ApplianceConfig {
+        config.appliance = Some(ApplianceConfig::Simulated(Box::new(SimulatedApplianceConfig {
             r#type: ApplianceType::Light,
             capabilities: Capabilities { on_off: Some(OnOff {}), ..Capabilities::default() },
-            delay_ms: 1,
+            delay_ms,
             failure_rate: 0.0,
             seed: 1,
             settle_s: 300.0,
             report_s: 30,
-        });
+        })));
     }
 
     /// Ends the agent's connection by signing in with its client id.
@@ -96,6 +102,7 @@ impl World {
             spool: SpoolConfig { dir: self.dir.path().join("spool"), ..SpoolConfig::default() },
             commands: CommandsConfig::default(),
             appliance: None,
+            status: StatusConfig::default(),
             log: LogConfig::default(),
         };
         change(&mut config);
@@ -123,6 +130,11 @@ impl World {
     /// Leaves the agent the made-up air, with a batch every few milliseconds.
     pub(crate) fn simulate(config: &mut Config) {
         config.batches.interval_ms = 50;
+    }
+
+    /// A path in the directory of this world.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// The spool's segment files, oldest first.

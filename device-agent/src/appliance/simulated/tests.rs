@@ -1,13 +1,18 @@
 //! A made-up thing does what its capabilities say, takes its time, fails as often as asked and remembers.
 
-use protocol::Timestamp;
+use std::fs;
+
+use protocol::{Capabilities, Timestamp};
 use serde_json::json;
 
+use super::super::kept::path;
 use super::*;
-use crate::appliance::{Driver, Task};
+use crate::appliance::Driver;
 use crate::clock::ManualClock;
+use crate::commands::Task;
+use crate::config::ApplianceConfig;
 
-pub(crate) fn config(capabilities: &Value) -> ApplianceConfig {
+fn config(capabilities: &Value) -> SimulatedApplianceConfig {
     serde_json::from_value(json!({"type": "other", "capabilities": capabilities})).expect("a configuration")
 }
 
@@ -35,7 +40,7 @@ fn a_new_thing_is_in_a_state_that_its_capabilities_allow() {
     let thing = Simulated::open(&config(&everything()), dir.path(), &clock).unwrap();
     let names: Vec<&String> = thing.state().keys().collect();
     assert_eq!(names.len(), Capabilities::NAMES.len());
-    assert_eq!(thing.capabilities.holds(thing.state()), Ok(()));
+    assert_eq!(thing.kept.capabilities.holds(thing.state()), Ok(()));
 }
 
 #[test]
@@ -78,14 +83,18 @@ fn of_a_desired_state_it_wants_what_it_can() {
 #[test]
 fn it_takes_its_time_and_fails_as_often_as_it_is_told() {
     let (dir, (_, clock)) = (tempfile::tempdir().unwrap(), clock());
-    let config = ApplianceConfig { failure_rate: 0.25, delay_ms: 700, seed: 3, ..config(&everything()) };
+    let config =
+        SimulatedApplianceConfig { failure_rate: 0.25, delay_ms: 700, seed: 3, ..config(&everything()) };
     let run = || {
         let mut thing = Simulated::open(&config, dir.path(), &clock).unwrap();
-        [(); 400].map(|()| thing.begin(&clock))
+        [(); 400].map(|()| {
+            let effect = thing.begin(Map::new(), &clock);
+            (effect.due(), effect.into_outcome())
+        })
     };
     let begun = run();
-    assert!(begun.iter().all(|begun| begun.until == Duration::from_millis(700)));
-    let failed = begun.iter().filter(|begun| !begun.works).count();
+    assert!(begun.iter().all(|(due, _)| *due == Some(Duration::from_millis(700))));
+    let failed = begun.iter().filter(|(_, outcome)| outcome.failure.is_some()).count();
     assert!((60..140).contains(&failed), "{failed} of 400");
     assert_eq!(begun, run(), "the same seed fails at the same orders");
 }
@@ -114,7 +123,7 @@ fn what_a_thermostat_measures_follows_what_is_set_at_a_bounded_rate() {
     assert_eq!(reports.first(), Some(&(10, 21.0)), "one tenth of the time, one tenth of the way");
     assert_eq!(reports.last().map(|last| last.1), Some(30.0));
     assert_eq!(thing.state()["sensor"]["temperature"], json!(30.0));
-    assert_eq!(thing.capabilities.holds(thing.state()), Ok(()));
+    assert_eq!(thing.kept.capabilities.holds(thing.state()), Ok(()));
 }
 
 #[test]
@@ -122,9 +131,12 @@ fn commands_are_refused_for_what_is_wrong_with_them() {
     let (dir, (_, clock)) = (tempfile::tempdir().unwrap(), clock());
     let mut capabilities = everything();
     capabilities.as_object_mut().unwrap().remove("volume");
-    let driver = Driver::open(Some(&config(&capabilities)), dir.path(), &clock).unwrap();
-    let refused = |driver: &Driver, name: &str, args: Value| {
-        Task::read(name, &args).map_err(|(reason, _)| reason).and_then(|task| driver.plan(&task)).err()
+    let config = ApplianceConfig::Simulated(Box::new(config(&capabilities)));
+    let driver = Driver::open(Some(&config), dir.path(), &clock).unwrap();
+    let refused = |driver: &Driver, name: &str, args: Value| match Task::read(name, &args) {
+        Ok(Task::Order(order)) => driver.plan(&order).err(),
+        Ok(_) => None,
+        Err((reason, _)) => Some(reason),
     };
     for (name, args, reason) in [
         ("identify", json!({}), None),

@@ -42,7 +42,7 @@ fn what_is_signed_is_run_and_not_what_stands_beside_it() {
     assert_eq!(answer(&mut device, &bench, 1, &body), accepted());
     device.work(&bench.clock);
     bench.pass(&mut device, DELAY);
-    assert_eq!(device.driver.state()["on_off"], json!({"on": true}));
+    assert_eq!(device.abilities.driver.state()["on_off"], json!({"on": true}));
     // The deadline that is signed counts, though the other is an hour off.
     assert_eq!(device.journal.get(id(1)).unwrap().terms.deadline, Some(NOW.plus(60_000)));
     bench.manual.advance(Duration::from_mins(2));

@@ -47,7 +47,7 @@ fn a_version_is_followed_once_also_over_a_restart() {
 #[test]
 fn what_fails_is_tried_again_when_it_comes_again() {
     let mut bench = Bench::new();
-    bench.appliance.as_mut().unwrap().failure_rate = 1.0;
+    bench.simulated().failure_rate = 1.0;
     let mut device = bench.start();
     told(&mut device);
     device.desire(&desired(7, &json!({"on_off": {"on": true}})));
@@ -55,7 +55,7 @@ fn what_fails_is_tried_again_when_it_comes_again() {
     bench.pass(&mut device, DELAY);
     assert_eq!((told(&mut device), device.journal.followed()), (Vec::new(), None));
     drop(device);
-    bench.appliance.as_mut().unwrap().failure_rate = 0.0;
+    bench.simulated().failure_rate = 0.0;
     let mut device = bench.start();
     device.desire(&desired(7, &json!({"on_off": {"on": true}})));
     device.work(&bench.clock);
@@ -77,7 +77,7 @@ fn where_signatures_are_required_nothing_that_is_desired_is_done() {
         bench.pass(&mut device, DELAY);
     }
     assert_eq!(told(&mut device), Vec::<Value>::new());
-    assert_eq!(device.driver.state()["on_off"], json!({"on": false}));
+    assert_eq!(device.abilities.driver.state()["on_off"], json!({"on": false}));
     assert_eq!((device.journal.followed(), device.counters().followed), (None, 0));
     drop(device);
     // It was passed over and not followed, so it is followed when nothing need be signed any more.

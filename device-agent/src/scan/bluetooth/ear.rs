@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use protocol::beacon::{BeaconError, Frame};
 use protocol::{Identifier, Timestamp};
+use tokio::sync::watch;
 
 use crate::config::{BluetoothConfig, Format};
-use crate::scan::Heard;
+use crate::scan::{Heard, Interest};
 
 use super::book::{Address, Book, Manner};
 use super::telemetry::Telemetry;
@@ -41,19 +42,13 @@ pub(super) struct Newcomer<F> {
 #[derive(Debug)]
 pub(super) struct Ear {
     book: Book,
-    formats: Vec<Format>,
-    prefixes: Vec<String>,
-    min_rssi: i8,
+    /// As it is at that moment.
+    interest: watch::Receiver<Interest>,
 }
 
 impl Ear {
-    pub(super) fn new(config: &BluetoothConfig) -> Self {
-        Self {
-            book: Book::new(config.forget()),
-            formats: config.formats.clone(),
-            prefixes: config.prefixes.iter().map(|prefix| prefix.to_lowercase()).collect(),
-            min_rssi: config.min_rssi,
-        }
+    pub(super) fn new(config: &BluetoothConfig, interest: watch::Receiver<Interest>) -> Self {
+        Self { book: Book::new(config.forget()), interest }
     }
 
     /// Whether BlueZ must be asked what kind of address it is, as nothing can be reported of it before.
@@ -144,21 +139,17 @@ impl Ear {
     }
 
     fn report(&self, id: Identifier, rssi: Option<i8>, tx: Option<i8>, now: Moment, catch: &mut Catch) {
-        if let Some(rssi) = rssi.filter(|&rssi| rssi >= self.min_rssi) {
+        if let Some(rssi) = rssi.filter(|&rssi| self.interest.borrow().reaches(rssi)) {
             catch.heard.push(Heard { id, rssi, at: now.at, tx });
         }
     }
 
     fn wants(&self, format: Format) -> bool {
-        self.formats.contains(&format)
+        self.interest.borrow().wants(format)
     }
 
     fn is_of_interest(&self, id: &Identifier) -> bool {
-        if self.prefixes.is_empty() {
-            return true;
-        }
-        let text = id.to_string();
-        self.prefixes.iter().any(|prefix| text.starts_with(prefix.as_str()))
+        self.interest.borrow().includes(id)
     }
 
     #[cfg(test)]

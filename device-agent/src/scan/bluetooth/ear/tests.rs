@@ -14,7 +14,8 @@ const PHONE: Address = [0x4a, 0, 0, 0, 0, 2];
 fn ear(change: impl FnOnce(&mut BluetoothConfig)) -> Ear {
     let mut config = BluetoothConfig::default();
     change(&mut config);
-    Ear::new(&config)
+    let interest = Interest::new(&config.formats, &config.prefixes, config.min_rssi);
+    Ear::new(&config, watch::Sender::new(interest).subscribe())
 }
 
 fn moment(ms: u64) -> Moment {
@@ -57,6 +58,22 @@ fn each_format_is_heard_as_itself_at_the_level_before_it() {
         assert_eq!(text(&catch), [(id, rssi, frame.tx())]);
         assert_eq!(catch.heard[0].at, moment(n as u64).at);
     }
+}
+
+#[test]
+fn what_is_of_interest_may_become_something_else_while_it_listens() {
+    let config = BluetoothConfig::default();
+    let interest = watch::Sender::new(Interest::new(&config.formats, &[], -127));
+    let mut ear = Ear::new(&config, interest.subscribe());
+    let mut heard =
+        |rssi| frames().iter().map(|frame| speak(&mut ear, frame, rssi, 0).heard.len()).sum::<usize>();
+    assert_eq!(heard(-60), 4);
+    interest.send_replace(Interest::new(
+        &[Format::EddystoneUid, Format::EddystoneEid],
+        &["EID:".into()],
+        -80,
+    ));
+    assert_eq!((heard(-80), heard(-81)), (1, 0));
 }
 
 #[test]
