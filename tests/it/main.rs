@@ -9,6 +9,7 @@ mod configuration;
 mod conformance;
 mod demo;
 mod explain;
+mod fleets;
 mod front;
 mod home_assistant;
 mod hostile;
