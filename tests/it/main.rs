@@ -3,6 +3,8 @@
 mod access;
 mod agent;
 mod air;
+#[cfg(target_os = "linux")]
+mod bluetooth;
 mod clients;
 mod commands;
 mod configuration;
