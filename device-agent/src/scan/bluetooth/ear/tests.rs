@@ -1,6 +1,8 @@
 //! Levels and data become advertisements, each format as itself, and an hour of random air takes no more room than
 //! a minute.
 
+mod hour;
+
 use protocol::beacon::{AltBeacon, Eid, IBeacon, Tlm, Uid, Url};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
