@@ -22,8 +22,8 @@ async fn bad_networks_change_nothing_on_postgres() -> anyhow::Result<()> {
 
 /// Every batch comes, some twice and some hours late, and all is as if the network were good.
 async fn bad_networks(engine: Engine) -> anyhow::Result<()> {
-    let (world, truth) = run(engine, "bad-network").await?;
-    assert_eq!(truth, without_faults("bad-network")?, "a network changes no truth");
+    let (world, simulation) = run(engine, "bad-network").await?;
+    assert_eq!(simulation.truth(), without_faults(&simulation)?, "a network changes no truth");
     for (metric, least) in
         [("promenade_batch_repeats_total", 20.0), ("promenade_recomputed_windows_total", 1.0)]
     {
@@ -44,14 +44,14 @@ async fn wrong_clocks_are_corrected() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn deaf_adapters_are_measured_by_what_could_be_heard() -> anyhow::Result<()> {
-    let (_, truth) = run(Engine::Sqlite, "dying-adapters").await?;
-    let (heard, real) = (truth.day.visits, without_faults("dying-adapters")?.day.visits);
+    let (_, simulation) = run(Engine::Sqlite, "dying-adapters").await?;
+    let (heard, real) = (simulation.truth().day.visits, without_faults(&simulation)?.day.visits);
     ensure!(heard != real, "{real} visits: everything was heard, seed {SEED}");
     Ok(())
 }
 
 /// A day of the scenario, through real connections; the table must agree with the truth.
-async fn run(engine: Engine, name: &str) -> anyhow::Result<(World, Truth)> {
+async fn run(engine: Engine, name: &str) -> anyhow::Result<(World, Simulation)> {
     let world = World::with(engine, &[("PROMENADE_MQTT__PINGS__PER_MINUTE", "4000000000")]).await?;
     let now = Clock::System.now();
     let scenario = Scenario::shipped(name)?;
@@ -70,12 +70,12 @@ async fn run(engine: Engine, name: &str) -> anyhow::Result<(World, Truth)> {
     println!("{name}, seed {SEED}\n{comparison}");
     ensure!(comparison.agrees(), "{name}, seed {SEED}, {yesterday}\n{comparison}");
     ensure!(truth.day.visits > 50, "{name}: hardly anybody came");
-    Ok((world, truth))
+    Ok((world, simulation))
 }
 
-fn without_faults(name: &str) -> anyhow::Result<Truth> {
-    let mut scenario = Scenario::shipped(name)?;
+/// What really happened on the same day.
+fn without_faults(simulation: &Simulation) -> anyhow::Result<Truth> {
+    let mut scenario = simulation.scenario().clone();
     (scenario.faults, scenario.outages) = Default::default();
-    let yesterday = Day::last_before(&scenario.venue, Clock::System.now())?;
-    Ok(Simulation::new(scenario, SEED, yesterday)?.truth())
+    Ok(Simulation::new(scenario, SEED, simulation.day().date())?.truth())
 }
