@@ -1,6 +1,7 @@
 //! Crashes at every byte that is not yet safe, full disks and jumping clocks, judged by what was heard, sent and receipted.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod judge;
+
 use std::time::Duration;
 
 use super::*;
@@ -9,71 +10,12 @@ use crate::aggregate::Aggregator;
 use crate::clock::ManualClock;
 use crate::scan::Heard;
 
+use judge::{Judge, Place};
+
 /// Histories in the ordinary run; ten times as many in the long one.
 const SEEDS: u64 = 200;
 /// Things that happen in each.
 const STEPS: u32 = 40;
-
-type Place = (Boot, u64);
-
-/// Remembers everything, as no part of an agent can.
-#[derive(Default)]
-struct Judge {
-    /// What the spool took, in its order.
-    spooled: Vec<(Place, Vec<Ping>)>,
-    /// What reached the platform.
-    arrived: BTreeMap<Place, Vec<Ping>>,
-    /// Where each identifier arrived; it is heard once.
-    carriers: BTreeMap<String, Place>,
-    receipted: BTreeSet<Place>,
-    /// What the spool said that it gave up.
-    given_up: BTreeSet<Place>,
-}
-
-impl Judge {
-    fn spool(&mut self, place: Place, pings: Vec<Ping>) {
-        assert!(self.spooled.iter().all(|(other, _)| *other != place), "{place:?} is given twice");
-        let of_boot = self.spooled.iter().rfind(|((boot, _), _)| *boot == place.0);
-        assert!(of_boot.is_none_or(|((_, seq), _)| *seq < place.1), "{place:?} is out of order");
-        self.spooled.push((place, pings));
-    }
-
-    fn arrive(&mut self, held: &Held) {
-        let place = (held.batch.boot, held.batch.seq);
-        if let Some(before) = self.arrived.insert(place, held.batch.pings.clone()) {
-            assert_eq!(before, held.batch.pings, "{place:?} comes again with other pings");
-        }
-        for ping in &held.batch.pings {
-            let carrier = *self.carriers.entry(ping.id.to_string()).or_insert(place);
-            assert_eq!(carrier, place, "{} is sent again as new", ping.id);
-        }
-    }
-
-    fn receipt(&mut self, boot: Boot, through: u64) {
-        let covered = self.arrived.keys().filter(|(other, seq)| *other == boot && *seq <= through);
-        self.receipted.extend(covered);
-    }
-
-    /// What must be held, in its order.
-    fn owed(&self) -> Vec<Place> {
-        let places = self.spooled.iter().map(|(place, _)| *place);
-        places.filter(|place| !self.receipted.contains(place) && !self.given_up.contains(place)).collect()
-    }
-
-    /// The spool holds all that is owed, unchanged and in its order. Besides, what was receipted may have come back, and
-    /// what was just being written may be there.
-    fn look(&self, held: &[Held], writing: Option<&[Ping]>) {
-        let places: Vec<Place> = held.iter().map(|held| (held.batch.boot, held.batch.seq)).collect();
-        let mut rest = places.iter();
-        for owed in self.owed() {
-            assert!(rest.any(|place| *place == owed), "{owed:?} is lost or out of order: {places:?}");
-        }
-        for (held, place) in held.iter().zip(&places) {
-            let known = self.spooled.iter().find(|(other, _)| other == place).map(|(_, pings)| &pings[..]);
-            assert_eq!(Some(&held.batch.pings[..]), known.or(writing), "{place:?}");
-        }
-    }
-}
 
 /// An agent without a link, and its disk.
 struct Trial {
