@@ -80,7 +80,7 @@ async fn hundreds_of_each_format_are_heard_decoded_aggregated_and_delivered() {
     let _agent = world.agent(&format!("formats = [{formats}]"));
     world.air.await_scan_after(0);
 
-    let sender = |address, kind| Sender { address, kind, adapter: "hci1" };
+    let sender = |address: &str, kind| Sender { address: address.to_owned(), kind, adapter: "hci1" };
     let uid = sender("C0:FF:EE:00:00:02", "random");
     let speakers = [
         (sender(BEACON, "random"), Some(ibeacon())),

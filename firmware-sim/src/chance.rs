@@ -25,6 +25,10 @@ pub(crate) enum Purpose {
     Load,
     /// How one appliance behaves.
     Appliance,
+    /// Which gateways have a fault, and when.
+    Fault,
+    /// What a network does to one gateway's batches.
+    Uplink,
 }
 
 /// The stream of a purpose and an index (a shopper's, a gateway's number).

@@ -2,6 +2,9 @@
 //!
 //! A device decides by the seed whether it speaks MQTT 3.1.1 or 5 and whether it writes JSON or CBOR, so that every day
 //! exercises all four.
+//!
+//! A day passes here in seconds, so what a gateway's wrong clock shows when it sends (`sent` of its batches) is the time now
+//! and what the clock is off by at that time of the simulated day. That is what the platform corrects times by.
 
 mod link;
 mod session;
@@ -9,10 +12,14 @@ mod session;
 use crate::chance::{Purpose, stream};
 use futures_util::future::try_join_all;
 use link::Link;
-use protocol::{Batch, DeviceId};
+use protocol::{Batch, DeviceId, Timestamp};
 use rand::RngExt;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::time::Instant;
+
+/// Beyond every gateway number, whose own streams are about what it sends.
+const UPLINKS: u64 = 1 << 32;
 
 /// How a device signs in.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,10 +59,37 @@ impl FleetOptions {
     }
 }
 
+/// How a device is connected for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Uplink {
+    /// It has no connection, and nothing to deliver.
+    pub offline: bool,
+    /// Share of the batches with whose PUBACK the connection is lost; what has none yet is sent again.
+    pub cuts: f64,
+    /// Share of the batches that are sent twice.
+    pub duplicates: f64,
+    /// How far its clock is ahead, milliseconds, if its batches shall say when they are sent.
+    pub clock_error_ms: Option<i64>,
+}
+
 /// The connections, one per device.
 #[derive(Debug)]
 pub struct Fleet {
     links: Vec<Link>,
+    clock: Clock,
+}
+
+/// The true time: how late it was when the fleet was made, and what has passed since.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    started: Instant,
+    now: Timestamp,
+}
+
+impl Clock {
+    fn now(&self) -> Timestamp {
+        self.now.plus(self.started.elapsed().as_millis() as i64)
+    }
 }
 
 /// Why a run cannot go on.
@@ -88,16 +122,19 @@ pub enum FleetError {
 }
 
 impl Fleet {
-    /// A fleet that connects when it has something to deliver.
-    pub fn new(options: &FleetOptions, devices: Vec<Credentials>, seed: u64) -> Self {
+    /// A fleet that connects when it has something to deliver. `now` is the time, which devices with a wrong clock know no
+    /// better than that clock.
+    pub fn new(options: &FleetOptions, devices: Vec<Credentials>, now: Timestamp, seed: u64) -> Self {
         let link = |(number, credentials): (usize, Credentials)| {
             // The gateway's own stream begins with its simulated hardware; this one is beyond every gateway number.
             let mut rng = stream(seed, Purpose::Backoff, number as u64);
             let version = if rng.random_bool(0.5) { session::Version::V5 } else { session::Version::V311 };
             let encoding = if rng.random_bool(0.5) { link::Encoding::Cbor } else { link::Encoding::Json };
-            Link::new(options.clone(), credentials, version, encoding, rng)
+            let uplink = stream(seed, Purpose::Uplink, UPLINKS | number as u64);
+            Link::new(options.clone(), credentials, link::Speech { version, encoding }, rng, uplink)
         };
-        Self { links: devices.into_iter().enumerate().map(link).collect() }
+        let links = devices.into_iter().enumerate().map(link).collect();
+        Self { links, clock: Clock { started: Instant::now(), now } }
     }
 
     /// The devices in their order.
@@ -106,22 +143,26 @@ impl Fleet {
     }
 
     /// Delivers batches and returns when every one is acknowledged. A device whose connection drops comes back with
-    /// growing pauses and sends the same batches again. Devices marked offline are cut off without a word. Answers how
-    /// many batches were acknowledged with a refusal, which only MQTT 5 can tell.
+    /// growing pauses and sends the same batches again. `uplinks` are the devices' in their order, those left out at the
+    /// end are good; devices that are offline are cut off without a word. Answers how many batches were acknowledged with a
+    /// refusal, which only MQTT 5 can tell.
     pub async fn deliver(
         &mut self,
         batches: Vec<(usize, Batch)>,
-        offline: &[bool],
+        uplinks: &[Uplink],
     ) -> Result<u64, FleetError> {
-        for (link, _) in self.links.iter_mut().zip(offline).filter(|(_, offline)| **offline) {
+        for (link, _) in self.links.iter_mut().zip(uplinks).filter(|(_, uplink)| uplink.offline) {
             link.cut();
         }
         let mut piles: Vec<Vec<Batch>> = self.links.iter().map(|_| Vec::new()).collect();
         for (device, batch) in batches {
             piles.get_mut(device).ok_or(FleetError::NoSuchDevice(device))?.push(batch);
         }
-        let busy = self.links.iter_mut().zip(piles).filter(|(_, pile)| !pile.is_empty());
-        let refused = try_join_all(busy.map(|(link, pile)| link.deliver(pile))).await?;
+        let uplinks = uplinks.iter().copied().chain(std::iter::repeat(Uplink::default()));
+        let clock = self.clock;
+        let busy = self.links.iter_mut().zip(piles).zip(uplinks).filter(|((_, pile), _)| !pile.is_empty());
+        let refused =
+            try_join_all(busy.map(|((link, pile), uplink)| link.deliver(pile, uplink, clock))).await?;
         Ok(refused.into_iter().sum())
     }
 

@@ -7,11 +7,11 @@
 //! use firmware_sim::{Fleet, FleetOptions, Registrar, Scenario, Simulation, report};
 //!
 //! # async fn day() -> anyhow::Result<()> {
-//! let seed = 1;
+//! let (seed, now) = (1, protocol::Timestamp(1_795_400_000_000));
 //! let simulation = Simulation::new(Scenario::shipped("demo")?, seed, "2026-11-21".parse()?)?;
 //! let registrar = Registrar::new("http://127.0.0.1:8080", "a token", "a name for this run");
 //! let registered = simulation.register(&registrar).await?;
-//! let mut fleet = Fleet::new(&FleetOptions::to("127.0.0.1:1883")?, registered.gateways, seed);
+//! let mut fleet = Fleet::new(&FleetOptions::to("127.0.0.1:1883")?, registered.gateways, now, seed);
 //! simulation.run(&mut fleet, |progress| eprintln!("{:.0} %", progress.share * 100.0)).await?;
 //! let day = simulation.day();
 //! let patience = std::time::Duration::from_secs(120);
@@ -26,9 +26,11 @@
 pub mod appliance;
 mod chance;
 mod day;
+mod fault;
 pub mod fleet;
 mod floor;
 mod gateway;
+mod hearing;
 pub mod load;
 mod progress;
 mod radio;
@@ -43,7 +45,7 @@ mod walker;
 pub use appliance::{Appliance, Appliances};
 pub use chance::Span;
 pub use day::{Day, DayError};
-pub use fleet::{Credentials, Fleet, FleetError, FleetOptions};
+pub use fleet::{Credentials, Fleet, FleetError, FleetOptions, Uplink};
 pub use floor::{Point, Polygon};
 pub use progress::ProgressLine;
 pub use registrar::{Footfall, Registrar, RegistrarError, rfc3339};

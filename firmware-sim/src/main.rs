@@ -41,7 +41,7 @@ enum Command {
 
 #[derive(Args)]
 struct DayArgs {
-    /// A scenario file, or the name of a shipped one: demo, mall, quiet, outage, showroom.
+    /// A scenario file, or the name of a shipped one, as demo, mall or quiet; a wrong name is answered with all.
     scenario: Option<String>,
     #[command(flatten)]
     platform: Platform,
@@ -148,7 +148,7 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     let registered = simulation.register(&registrar).await.context("registering the venue")?;
     let options = FleetOptions::to(&args.platform.mqtt)?;
     let appliances = Appliances::start(&options, registered.appliances, now, args.seed);
-    let mut fleet = Fleet::new(&options, registered.gateways, args.seed);
+    let mut fleet = Fleet::new(&options, registered.gateways, now, args.seed);
     let mut line = ProgressLine::default();
     let sent = simulation.run(&mut fleet, |progress| line.show(day, progress)).await?;
     line.end(&sent);
@@ -166,7 +166,7 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     for (device, deeds) in appliances.deeds() {
         eprintln!("{device}: {} commands run, {} refused", deeds.ran.len(), deeds.refused);
     }
-    Ok(comparison.agrees() && sent.refused == 0)
+    Ok(comparison.agrees())
 }
 
 async fn replay_recordings(dir: &Path, platform: &Platform) -> anyhow::Result<bool> {

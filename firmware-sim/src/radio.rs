@@ -57,6 +57,14 @@ pub(crate) struct Origin {
     pub outside: bool,
 }
 
+impl Origin {
+    /// The square of the way to a receiver along the floor.
+    fn squared_m(&self, receiver: &Receiver) -> f32 {
+        let (x, y) = (self.place.x - receiver.place.x, self.place.y - receiver.place.y);
+        x * x + y * y
+    }
+}
+
 impl Radio {
     /// The radio of a scenario.
     pub(crate) fn new(scenario: &Scenario, floor: &FloorPlan) -> Self {
@@ -86,9 +94,7 @@ impl Radio {
         let fresh = Link { db: 0.0, at_ms: i64::MIN };
         shadowing.links.resize(self.receivers.len(), fresh);
         for ((number, receiver), link) in (0..).zip(&self.receivers).zip(&mut shadowing.links) {
-            let (x, y) = (origin.place.x - receiver.place.x, origin.place.y - receiver.place.y);
-            let on_the_floor = x * x + y * y;
-            if on_the_floor > self.reach_m * self.reach_m {
+            if origin.squared_m(receiver) > self.reach_m * self.reach_m {
                 continue;
             }
             let (slow, fast) = normals(rng);
@@ -96,15 +102,34 @@ impl Radio {
             if rng.random_bool(self.plan.loss) {
                 continue;
             }
-            let height = receiver.height - origin.height.unwrap_or(CARRIED_AT_M);
-            let squared = (on_the_floor + height * height).max(NEAREST_M * NEAREST_M);
-            // 10 n lg d, from the square of d.
-            let mean = self.plan.tx_power_dbm - 5.0 * self.plan.path_loss_exponent * squared.log10();
-            let strength = mean - self.walls(origin, receiver) + link.db + self.plan.fading_db * fast;
+            let strength = self.mean(origin, receiver) + link.db + self.plan.fading_db * fast;
             if strength >= self.plan.sensitivity_dbm {
                 heard(number, strength.round().clamp(-127.0, 20.0) as i8);
             }
         }
+    }
+
+    /// How strong an advertisement arrives at a receiver in the mean, dBm.
+    pub(crate) fn mean_dbm(&self, origin: Origin, receiver: usize) -> f32 {
+        self.mean(origin, &self.receivers[receiver])
+    }
+
+    /// Weaker advertisements are not heard, dBm.
+    pub(crate) fn sensitivity_dbm(&self) -> f32 {
+        self.plan.sensitivity_dbm
+    }
+
+    /// The zone that a receiver stands for.
+    pub(crate) fn zone(&self, receiver: usize) -> usize {
+        self.receivers[receiver].zone
+    }
+
+    fn mean(&self, origin: Origin, receiver: &Receiver) -> f32 {
+        let height = receiver.height - origin.height.unwrap_or(CARRIED_AT_M);
+        let squared = (origin.squared_m(receiver) + height * height).max(NEAREST_M * NEAREST_M);
+        // 10 n lg d, from the square of d.
+        let mean = self.plan.tx_power_dbm - 5.0 * self.plan.path_loss_exponent * squared.log10();
+        mean - self.walls(origin, receiver)
     }
 
     /// Brings one link's shadowing to now: what is left of the old decays, and new of the same variance comes in.

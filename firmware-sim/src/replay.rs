@@ -70,9 +70,9 @@ pub async fn replay(
         venues.push(register(recording, registrar, layout).await?);
     }
     let devices = venues.iter().flat_map(|venue| venue.gateways.clone()).collect();
-    let mut fleet = Fleet::new(options, devices, 0);
+    let mut fleet = Fleet::new(options, devices, now, 0);
     for step in schedule.steps(recording, &landmarks()) {
-        fleet.deliver(step.batches, &step.offline).await?;
+        fleet.deliver(step.batches, &step.uplinks).await?;
     }
     fleet.disconnect().await;
     let mut results = Vec::new();

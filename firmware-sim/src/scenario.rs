@@ -5,10 +5,12 @@
 
 mod check;
 mod crowd;
+mod fault;
 mod place;
 mod shipped;
 
 pub use crowd::{Crowd, CrowdKind, IdentifierMix, Returns, Walking};
+pub use fault::{AdapterFault, ClockFault, Faults, Jump, NetworkFault, Spells, Whom};
 pub use place::{AppliancePlan, BeaconPlan, GatewayPlan, LocalTime, VenuePlan, ZonePlan};
 
 use serde::Deserialize;
@@ -50,6 +52,9 @@ pub struct Scenario {
     /// When gateways are cut off. They go on hearing and deliver late.
     #[serde(default)]
     pub outages: Vec<Outage>,
+    /// What else goes wrong with gateways.
+    #[serde(default)]
+    pub faults: Faults,
 }
 
 impl Scenario {
@@ -60,7 +65,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// One of the shipped scenarios: `demo`, `mall`, `quiet`, `outage` or `showroom`.
+    /// One of the shipped scenarios, by its name.
     pub fn shipped(name: &str) -> Result<Self, ScenarioError> {
         let (_, text) = shipped::SHIPPED.iter().find(|(shipped, _)| *shipped == name).ok_or_else(|| {
             ScenarioError::Unknown { name: name.to_owned(), known: shipped::names().join(", ") }
@@ -130,7 +135,7 @@ impl Default for RadioPlan {
     }
 }
 
-/// What the gateways' clocks do. Batches of a simulated day carry no `sent`, so nobody corrects these errors.
+/// Small errors of all clocks. These batches carry no `sent`, so nobody corrects them; larger ones are a [`ClockFault`].
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClockPlan {

@@ -1,5 +1,6 @@
 //! A day at a venue: from the scenario and the seed to steps of batches on the virtual clock, and to the truth.
 
+mod receiver;
 mod steps;
 
 pub use steps::{STEP_MS, Step, Steps};
@@ -7,7 +8,9 @@ pub use steps::{STEP_MS, Step, Steps};
 use crate::appliance::Appliance;
 use crate::chance::{Purpose, stream};
 use crate::day::{Day, DayError};
+use crate::fault::{Trouble, troubles};
 use crate::fleet::{Credentials, Fleet, FleetError};
+use crate::hearing::Hearing;
 use crate::radio::Radio;
 use crate::registrar::{NewDevice, NewVenue, NewZone, Registrar, RegistrarError};
 use crate::scenario::Scenario;
@@ -27,6 +30,7 @@ pub struct Simulation {
     radio: Radio,
     shoppers: Vec<Shopper>,
     beacons: Vec<Identifier>,
+    troubles: Vec<Trouble>,
     speed: Option<f64>,
 }
 
@@ -66,7 +70,8 @@ impl Simulation {
         let radio = Radio::new(&scenario, &plan);
         let shoppers = shoppers(&scenario, &plan, seed, &day);
         let beacons = (0..scenario.beacons.len()).map(|number| beacon_identifier(seed, number)).collect();
-        Ok(Self { scenario, seed, day, plan, radio, shoppers, beacons, speed: None })
+        let troubles = troubles(&scenario, &day, seed);
+        Ok(Self { scenario, seed, day, plan, radio, shoppers, beacons, troubles, speed: None })
     }
 
     /// Runs at most that many virtual seconds in a real one, instead of as fast as the platform acknowledges.
@@ -89,9 +94,11 @@ impl Simulation {
         &self.shoppers
     }
 
-    /// What really happens on this day. Worked out anew on every call: a second of work for the largest scenario.
+    /// What really happens on this day, as far as it can be heard. Worked out anew on every call: a second of work for the
+    /// largest scenario.
     pub fn truth(&self) -> Truth {
-        Truth::of(&self.shoppers, &self.plan, &self.day)
+        let hearing = Hearing::new(&self.plan, &self.radio, &self.troubles);
+        Truth::of(&self.shoppers, &hearing, &self.day)
     }
 
     /// The batches of the day, step by step of the virtual clock.
@@ -224,7 +231,7 @@ impl Simulation {
             so_far.share = (step.to.since(self.day.from) as f64 / self.day.length_ms() as f64).min(1.0);
             so_far.pings += step.batches.iter().map(|(_, batch)| batch.pings.len() as u64).sum::<u64>();
             so_far.batches += step.batches.len() as u64;
-            so_far.refused += fleet.deliver(step.batches, &step.offline).await?;
+            so_far.refused += fleet.deliver(step.batches, &step.uplinks).await?;
             progress(so_far);
         }
         fleet.disconnect().await;

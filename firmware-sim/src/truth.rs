@@ -1,9 +1,11 @@
 //! What really happened, from the true positions and never from pings.
 //!
 //! It follows the contract's definitions to the letter, so that any difference to what the platform says is the
-//! platform's, the radio's or the receivers'.
+//! platform's, the radio's or the receivers'. Where adapters are deaf it is what could be heard, as `hearing.rs`
+//! says; bad networks and clocks that can be corrected change nothing.
 
 use crate::day::{Day, HOUR_MS};
+use crate::hearing::Hearing;
 use crate::walker::{FloorPlan, Shopper};
 use protocol::{Timestamp, ZoneKind};
 
@@ -89,14 +91,18 @@ struct Piece {
 
 impl Track {
     /// The true track of a shopper.
-    pub fn of(shopper: &Shopper, plan: &FloorPlan) -> Self {
+    pub(crate) fn of(shopper: &Shopper, hearing: &Hearing<'_>) -> Self {
         let mut track = Self::default();
         for path in &shopper.outings {
             let (mut cursor, mut hint) = (0, None);
             for second in path.start().second()..=path.end().second() {
-                let zone = plan.zone_at(path.place(Timestamp(second * 1000), &mut cursor), hint);
+                let at = Timestamp(second * 1000);
+                let place = path.place(at, &mut cursor);
+                let zone = hearing.plan.zone_at(place, hint);
                 hint = zone.or(hint);
-                track.push(second, zone);
+                if let Some(zone) = hearing.zone(at, place, zone) {
+                    track.push(second, zone);
+                }
             }
         }
         track
@@ -192,8 +198,9 @@ impl Seen {
 
 impl Truth {
     /// Works out the truth of a day.
-    pub fn of(shoppers: &[Shopper], plan: &FloorPlan, day: &Day) -> Self {
-        let tracks: Vec<Track> = shoppers.iter().map(|shopper| Track::of(shopper, plan)).collect();
+    pub(crate) fn of(shoppers: &[Shopper], hearing: &Hearing<'_>, day: &Day) -> Self {
+        let plan = hearing.plan;
+        let tracks: Vec<Track> = shoppers.iter().map(|shopper| Track::of(shopper, hearing)).collect();
         let countable = shoppers.iter().zip(&tracks).filter(|(shopper, _)| shopper.is_countable());
         let mut runs: Vec<Run> =
             countable.flat_map(|(shopper, track)| track.runs(shopper.number, plan)).collect();

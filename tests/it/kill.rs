@@ -55,7 +55,7 @@ async fn run(engine: Engine, kills: usize) -> anyhow::Result<Outcome> {
     let registrar = Registrar::new(&format!("http://{}", world.http()), world.token(), "kill");
     let registered = simulation.register(&registrar).await?;
     let options = FleetOptions::to(&world.mqtt().to_string())?;
-    let mut fleet = Fleet::new(&options, registered.gateways.clone(), SEED);
+    let mut fleet = Fleet::new(&options, registered.gateways.clone(), Clock::System.now(), SEED);
     let sent = send(&simulation, &mut fleet, &mut world, kills).await?;
     let day = simulation.day().clone();
     registrar.settled(registered.venue, (day.from, day.to), day.to, Duration::from_mins(4)).await?;
@@ -89,7 +89,7 @@ async fn send(
             // Every other kill comes when there is a checkpoint to go on from.
             world.metric_reaches("promenade_checkpoints_total", 1.0).await?;
         }
-        let delivery = fleet.deliver(step.batches, &step.offline);
+        let delivery = fleet.deliver(step.batches, &step.uplinks);
         if doomed.contains(&number) {
             let moment = Duration::from_micros(rng.random_range(0..20_000));
             let disturbance = async {

@@ -3,6 +3,8 @@
 mod access;
 mod agent;
 mod air;
+#[cfg(target_os = "linux")]
+mod bluetooth;
 mod clients;
 mod commands;
 mod configuration;
@@ -10,6 +12,7 @@ mod conformance;
 mod demo;
 mod enrolment;
 mod explain;
+mod fleets;
 mod front;
 mod home_assistant;
 mod hostile;

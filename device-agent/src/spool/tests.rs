@@ -1,11 +1,13 @@
 //! The spool keeps, orders, gives up and forgets as it promises.
 
+mod crash;
 mod power;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use protocol::{Limit, Ping, Reason, Receipt, Refused, Timestamp};
+use rand::SeedableRng;
 use tempfile::TempDir;
 
 use super::*;
@@ -20,7 +22,16 @@ struct Bench {
 
 impl Bench {
     fn new(segment_bytes: u64, max_bytes: u64) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self::within(tempfile::tempdir().expect("a temporary directory"), segment_bytes, max_bytes)
+    }
+
+    /// One in memory where there is such a place, for a test that opens it very often: there, syncing costs nothing.
+    fn quick(segment_bytes: u64, max_bytes: u64) -> Self {
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::within(dir.expect("a temporary directory"), segment_bytes, max_bytes)
+    }
+
+    fn within(dir: TempDir, segment_bytes: u64, max_bytes: u64) -> Self {
         let config = SpoolConfig { dir: dir.path().join("spool"), max_bytes, segment_bytes };
         Self { dir, config, starts: 0 }
     }

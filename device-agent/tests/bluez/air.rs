@@ -1,4 +1,4 @@
-//! A D-Bus of the test's own with a BlueZ without a radio on it, and the air that it hears.
+//! A D-Bus of the test's own with a BlueZ without a radio on it, and the air that it hears. The end-to-end tests have it, too.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const MISSING: &str = "dbus-daemon and python3-dbusmock are not installed, and without them Bluetooth is not tested; on \
                        Debian: apt-get install dbus python3-dbusmock";
 
-const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bluez/air.py");
+const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../device-agent/tests/bluez/air.py");
 
 /// What the bus tells when BlueZ comes or goes.
 const NAME_CHANGES: &str =
@@ -41,15 +41,15 @@ pub(crate) struct Air {
 /// One who advertises.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
-    pub(crate) address: &'static str,
+    pub(crate) address: String,
     pub(crate) kind: &'static str,
     pub(crate) adapter: &'static str,
 }
 
 impl Sender {
     /// A sender with a random static address, near `hci0`.
-    pub(crate) fn at(address: &'static str) -> Self {
-        Self { address, kind: "random", adapter: "hci0" }
+    pub(crate) fn at(address: &str) -> Self {
+        Self { address: address.to_owned(), kind: "random", adapter: "hci0" }
     }
 }
 
@@ -113,7 +113,7 @@ impl Air {
             Some(Frame::Eid(frame)) => drop(services.insert(EDDYSTONE, frame.encode())),
             None => {}
         }
-        let arguments = (sender.adapter, sender.address, sender.kind, rssi, manufacturers, services);
+        let arguments = (sender.adapter, sender.address.as_str(), sender.kind, rssi, manufacturers, services);
         let (told,): (bool,) = self.call("Advertise", arguments);
         told
     }

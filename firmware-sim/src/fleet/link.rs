@@ -1,7 +1,7 @@
 //! One device's way to the broker: sends, waits for acknowledgements, comes back and sends again.
 
 use super::session::{Broken, Happened, Session, Version};
-use super::{Credentials, FleetError, FleetOptions};
+use super::{Clock, Credentials, FleetError, FleetOptions, Uplink};
 use protocol::{Batch, DeviceId, Topic};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +15,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A connection on which nothing at all happens for so long while something is awaited is given up.
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// What a device speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Speech {
+    pub(super) version: Version,
+    pub(super) encoding: Encoding,
+}
 
 /// How a device writes its batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +52,18 @@ pub(super) struct Link {
     options: FleetOptions,
     credentials: Credentials,
     topic: String,
-    version: Version,
-    encoding: Encoding,
+    speech: Speech,
     session: Option<Session>,
     rng: ChaCha8Rng,
+    /// What the network does, apart from the pauses, of which there are more or fewer by luck.
+    uplink_rng: ChaCha8Rng,
 }
 
 /// The batches of one delivery: each is waiting, sent or acknowledged.
 struct Delivery {
-    bodies: Vec<Option<Vec<u8>>>,
+    batches: Vec<Batch>,
+    /// How often each is still to be acknowledged.
+    wanted: Vec<u32>,
     waiting: VecDeque<usize>,
     leaving: VecDeque<usize>,
     sent: HashMap<u16, usize>,
@@ -65,12 +75,12 @@ impl Link {
     pub(super) fn new(
         options: FleetOptions,
         credentials: Credentials,
-        version: Version,
-        encoding: Encoding,
+        speech: Speech,
         rng: ChaCha8Rng,
+        uplink_rng: ChaCha8Rng,
     ) -> Self {
         let topic = Topic::Pings(credentials.device).to_string();
-        Self { options, credentials, topic, version, encoding, session: None, rng }
+        Self { options, credentials, topic, speech, session: None, rng, uplink_rng }
     }
 
     /// Whose connection it is.
@@ -84,15 +94,28 @@ impl Link {
     }
 
     /// Delivers batches in their order; answers how many were refused.
-    pub(super) async fn deliver(&mut self, batches: Vec<Batch>) -> Result<u64, FleetError> {
-        let mut delivery = Delivery::new(batches.iter().map(|batch| self.encoding.encode(batch)).collect());
+    pub(super) async fn deliver(
+        &mut self,
+        batches: Vec<Batch>,
+        uplink: Uplink,
+        clock: Clock,
+    ) -> Result<u64, FleetError> {
+        let wanted = |_: &Batch| 1 + u32::from(self.uplink_rng.random_bool(uplink.duplicates));
+        let wanted = batches.iter().map(wanted).collect();
+        let mut delivery = Delivery::new(batches, wanted);
         let (mut progressed, mut pause) = (Instant::now(), FIRST_PAUSE);
         while delivery.left > 0 {
-            match self.drive(&mut delivery).await {
-                Ok(true) => (progressed, pause) = (Instant::now(), FIRST_PAUSE),
+            match self.drive(&mut delivery, uplink, clock).await {
+                Ok(true) => {
+                    (progressed, pause) = (Instant::now(), FIRST_PAUSE);
+                    if self.uplink_rng.random_bool(uplink.cuts) {
+                        self.cut();
+                        delivery.again();
+                    }
+                }
                 Ok(false) => {}
                 Err(broken) => {
-                    self.session = None;
+                    self.cut();
                     delivery.again();
                     self.give_up_or_not(&broken, progressed)?;
                     // Full jitter, so that a fleet does not come back as one.
@@ -105,15 +128,17 @@ impl Link {
     }
 
     /// Fills the window and waits for one thing to happen; true when that was an acknowledgement.
-    async fn drive(&mut self, delivery: &mut Delivery) -> Result<bool, Broken> {
+    async fn drive(&mut self, delivery: &mut Delivery, uplink: Uplink, clock: Clock) -> Result<bool, Broken> {
+        let Speech { version, encoding } = self.speech;
         let session = match &mut self.session {
             Some(session) => session,
-            none => none.insert(Session::new(&self.options, &self.credentials, self.version)),
+            none => none.insert(Session::new(&self.options, &self.credentials, version)),
         };
         while delivery.in_flight() < usize::from(self.options.in_flight)
-            && let Some((number, body)) = delivery.next()
+            && let Some((number, batch)) = delivery.next()
         {
-            session.publish(&self.topic, body, self.encoding.content_type())?;
+            batch.sent = uplink.clock_error_ms.map(|error_ms| clock.now().plus(error_ms));
+            session.publish(&self.topic, encoding.encode(batch), encoding.content_type())?;
             delivery.leaving.push_back(number);
         }
         let silence = |_| Broken { why: "nothing came for too long".to_owned(), is_final: false };
@@ -162,30 +187,27 @@ impl Link {
 }
 
 impl Delivery {
-    fn new(bodies: Vec<Vec<u8>>) -> Self {
-        let left = bodies.len();
-        Self {
-            bodies: bodies.into_iter().map(Some).collect(),
-            waiting: (0..left).collect(),
-            leaving: VecDeque::new(),
-            sent: HashMap::new(),
-            left,
-            refused: 0,
-        }
+    fn new(batches: Vec<Batch>, wanted: Vec<u32>) -> Self {
+        let left = wanted.iter().sum::<u32>() as usize;
+        let (leaving, sent) = (VecDeque::new(), HashMap::new());
+        let mut delivery =
+            Self { batches, wanted, waiting: leaving.clone(), leaving, sent, left, refused: 0 };
+        delivery.again();
+        delivery
     }
 
     fn in_flight(&self) -> usize {
         self.leaving.len() + self.sent.len()
     }
 
-    fn next(&mut self) -> Option<(usize, Vec<u8>)> {
+    fn next(&mut self) -> Option<(usize, &mut Batch)> {
         let number = self.waiting.pop_front()?;
-        Some((number, self.bodies[number].clone()?))
+        Some((number, &mut self.batches[number]))
     }
 
     fn acknowledge(&mut self, packet: u16, taken: bool) -> bool {
         let Some(number) = self.sent.remove(&packet) else { return false };
-        self.bodies[number] = None;
+        self.wanted[number] -= 1;
         self.left -= 1;
         self.refused += u64::from(!taken);
         true
@@ -195,7 +217,8 @@ impl Delivery {
     fn again(&mut self) {
         self.leaving.clear();
         self.sent.clear();
-        self.waiting = (0..self.bodies.len()).filter(|number| self.bodies[*number].is_some()).collect();
+        let wanted = self.wanted.iter().enumerate();
+        self.waiting = wanted.flat_map(|(number, times)| (0..*times).map(move |_| number)).collect();
     }
 }
 
@@ -205,18 +228,24 @@ mod tests {
 
     #[test]
     fn what_is_not_acknowledged_is_sent_again_in_order() {
-        let mut delivery = Delivery::new(vec![vec![0], vec![1], vec![2], vec![3]]);
+        let batch =
+            |seq| Batch { boot: "b".parse().unwrap(), seq, first: None, sent: None, pings: Vec::new() };
+        // The third is wanted twice.
+        let mut delivery = Delivery::new((0..4).map(batch).collect(), vec![1, 1, 2, 1]);
         for packet in 1..=3 {
-            let (number, body) = delivery.next().unwrap();
-            assert_eq!(body, [number as u8]);
+            let (number, batch) = delivery.next().unwrap();
+            assert_eq!(batch.seq, number as u64);
             delivery.sent.insert(packet, number);
         }
         assert!(delivery.acknowledge(2, true));
         assert!(!delivery.acknowledge(2, true), "a second acknowledgement counts nothing");
         delivery.again();
-        assert_eq!((delivery.left, delivery.in_flight()), (3, 0));
-        let rest: Vec<usize> = std::iter::from_fn(|| delivery.next()).map(|(number, _)| number).collect();
-        assert_eq!(rest, [0, 2, 3]);
+        assert_eq!((delivery.left, delivery.in_flight()), (4, 0));
+        let mut rest = Vec::new();
+        while let Some((number, _)) = delivery.next() {
+            rest.push(number);
+        }
+        assert_eq!(rest, [0, 2, 2, 3]);
         assert_eq!(delivery.refused, 0);
     }
 }

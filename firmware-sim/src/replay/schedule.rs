@@ -92,7 +92,7 @@ impl Schedule {
                 };
                 batches.extend(gateway.flush(name).into_iter().map(|batch| (number, batch)));
             }
-            steps.push(Step { to, batches, offline: Vec::new() });
+            steps.push(Step { to, batches, uplinks: Vec::new() });
             at = to;
         }
         steps

@@ -1,5 +1,7 @@
 //! What a scenario must hold beyond its shape: names that exist, numbers in range, everything on the floor.
 
+mod fault;
+
 use super::{AppliancePlan, Crowd, CrowdKind, Scenario, ScenarioError};
 use crate::chance::Span;
 use crate::floor::{Point, Polygon};
@@ -24,7 +26,7 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     }
     identifiers(scenario)?;
     radio(scenario)?;
-    faults(scenario)
+    fault::check(scenario)
 }
 
 fn names(scenario: &Scenario) -> Checked {
@@ -221,29 +223,6 @@ fn radio(scenario: &Scenario) -> Checked {
     in_range("walking.speed_mps", walking.speed_mps, 0.3..=3.0)?;
     in_range("walking.speed_sigma", walking.speed_sigma, 0.0..=1.0)?;
     in_range("walking.drift_m", walking.drift_m, 0.0..=10.0)
-}
-
-fn faults(scenario: &Scenario) -> Checked {
-    in_range("clock.offset_sigma_ms", scenario.clock.offset_sigma_ms, 0.0..=5_000.0)?;
-    let known = |place: &str, name: &str| match scenario.gateway(name) {
-        Some(_) => Ok(()),
-        None => senseless(place, format!("no gateway is called {name:?}")),
-    };
-    for step in &scenario.clock.steps {
-        known("clock.steps", &step.gateway)?;
-        in_range("clock.steps.by_ms", step.by_ms, -10_000..=10_000)?;
-    }
-    for outage in &scenario.outages {
-        for name in &outage.gateways {
-            known("outages", name)?;
-        }
-        let starts = scenario.venue.day_starts_at;
-        let same_day = (outage.from < starts) == (outage.to < starts);
-        if outage.gateways.is_empty() || outage.from >= outage.to || !same_day {
-            return senseless("outages", "an outage has gateways and ends after it begins, on the same day");
-        }
-    }
-    Ok(())
 }
 
 fn sound(place: &str, span: &Span) -> Checked {

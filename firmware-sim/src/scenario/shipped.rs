@@ -7,6 +7,9 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("quiet", include_str!("../../scenarios/quiet.toml")),
     ("outage", include_str!("../../scenarios/outage.toml")),
     ("showroom", include_str!("../../scenarios/showroom.toml")),
+    ("bad-network", include_str!("../../scenarios/bad-network.toml")),
+    ("bad-clocks", include_str!("../../scenarios/bad-clocks.toml")),
+    ("dying-adapters", include_str!("../../scenarios/dying-adapters.toml")),
 ];
 
 /// The names in that order.

@@ -1,9 +1,11 @@
 //! The day in steps: everyone advertises, gateways hear, gather and hand over their batches.
 
 use super::Simulation;
-use crate::chance::{Purpose, normal, stream};
+use super::receiver::Receiver;
+use crate::chance::{Purpose, stream};
+use crate::fleet::Uplink;
 use crate::floor::Point;
-use crate::gateway::{Gateway, Heading};
+use crate::gateway::Heading;
 use crate::radio::{Origin, Shadowing};
 use crate::walker::FloorPlan;
 use protocol::{Batch, Timestamp, ZoneKind};
@@ -27,8 +29,8 @@ pub struct Step {
     pub to: Timestamp,
     /// Gateway numbers and their batches, in the order of their numbers.
     pub batches: Vec<(usize, Batch)>,
-    /// Which gateways have no connection in this step. They hold their batches back.
-    pub offline: Vec<bool>,
+    /// How each gateway is connected in this step. One that is offline holds its batches back.
+    pub uplinks: Vec<Uplink>,
 }
 
 /// The steps of a day; made anew, it gives the same.
@@ -58,26 +60,6 @@ enum Carrier {
     Beacon { number: usize, origin: Origin },
 }
 
-#[derive(Debug)]
-struct Receiver {
-    gateway: Gateway,
-    offset_ms: i64,
-    clock_steps: Vec<(Timestamp, i64)>,
-    outages: Vec<(Timestamp, Timestamp)>,
-    held: Vec<Batch>,
-}
-
-impl Receiver {
-    fn clock(&self, at: Timestamp) -> Timestamp {
-        let stepped = self.clock_steps.iter().filter(|(when, _)| *when <= at).map(|(_, by)| by);
-        at.plus(self.offset_ms + stepped.sum::<i64>())
-    }
-
-    fn is_offline(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.outages.iter().any(|(begins, ends)| *begins < to && from < *ends)
-    }
-}
-
 impl<'a> Steps<'a> {
     pub(super) fn new(simulation: &'a Simulation) -> Self {
         let mut outings: Vec<(Timestamp, usize, usize)> = Vec::new();
@@ -95,7 +77,7 @@ impl<'a> Steps<'a> {
             next_outing: 0,
             transmitters: beacons(simulation),
             receivers: (0..simulation.scenario.gateways.len())
-                .map(|number| receiver(simulation, number))
+                .map(|number| Receiver::new(simulation, number))
                 .collect(),
         }
     }
@@ -122,17 +104,16 @@ impl<'a> Steps<'a> {
         Transmitter { carrier, next_ms: start.0 + phase, shadowing: Shadowing::default(), rng }
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, at: Timestamp) {
         let simulation = self.simulation;
         for receiver in &mut self.receivers {
-            let batches = receiver.gateway.flush(|who| {
+            receiver.flush(at, |who| {
                 let shopper = simulation.shoppers.get(who.transmitter as usize);
                 match shopper {
                     Some(shopper) => &shopper.identifiers[who.rotation as usize],
                     None => &simulation.beacons[who.transmitter as usize - simulation.shoppers.len()],
                 }
             });
-            receiver.held.extend(batches);
         }
     }
 }
@@ -150,17 +131,21 @@ impl Iterator for Steps<'_> {
         while self.at < to {
             let next = Timestamp(to.0.min(self.at.0 + batch_ms));
             self.air(self.at, next);
-            self.flush();
+            self.flush(next);
             self.at = next;
         }
-        let offline: Vec<bool> = self.receivers.iter().map(|it| it.is_offline(from, to)).collect();
+        let mut uplinks: Vec<Uplink> = self.receivers.iter().map(|it| it.uplink(from, to)).collect();
         let mut batches = Vec::new();
-        for (number, receiver) in self.receivers.iter_mut().enumerate() {
-            if !offline[number] {
-                batches.extend(receiver.held.drain(..).map(|batch| (number, batch)));
+        // Whatever is still under way or held back when the day is over arrives at last.
+        let is_last = self.at >= self.end;
+        let by = if is_last { Timestamp(i64::MAX) } else { to };
+        for ((number, receiver), uplink) in self.receivers.iter_mut().enumerate().zip(&mut uplinks) {
+            uplink.offline &= !is_last;
+            if !uplink.offline {
+                batches.extend(receiver.arrived(by).map(|batch| (number, batch)));
             }
         }
-        Some(Step { to, batches, offline })
+        Some(Step { to, batches, uplinks })
     }
 }
 
@@ -173,8 +158,7 @@ impl Transmitter {
             let who = self.carrier.heading(simulation, at);
             let origin = self.carrier.origin(simulation, at);
             simulation.radio.advertise(origin, at.0, &mut self.shadowing, &mut self.rng, |number, rssi| {
-                let clock = receivers[number].clock(at);
-                receivers[number].gateway.hear(who, clock, rssi);
+                receivers[number].hear(who, at, rssi, simulation.radio.sensitivity_dbm());
             });
             self.next_ms += self.carrier.interval(simulation, at, &mut self.rng);
         }
@@ -248,21 +232,4 @@ fn beacons(simulation: &Simulation) -> Vec<Transmitter> {
         }
     };
     simulation.scenario.beacons.iter().enumerate().map(beacon).collect()
-}
-
-fn receiver(simulation: &Simulation, number: usize) -> Receiver {
-    let mut rng = stream(simulation.seed, Purpose::Gateway, number as u64);
-    let (scenario, day) = (&simulation.scenario, &simulation.day);
-    let name = &scenario.gateways[number].name;
-    let offset_ms = (scenario.clock.offset_sigma_ms * normal(&mut rng)) as i64;
-    let clock_steps = scenario.clock.steps.iter().filter(|step| step.gateway == *name);
-    let outages = scenario.outages.iter().filter(|outage| outage.gateways.contains(name));
-    let boot = format!("{:08x}", rng.random::<u32>()).parse().expect("eight hex digits are a boot name");
-    Receiver {
-        gateway: Gateway::new(boot),
-        offset_ms,
-        clock_steps: clock_steps.map(|step| (day.at(step.at), step.by_ms)).collect(),
-        outages: outages.map(|outage| (day.at(outage.from), day.at(outage.to))).collect(),
-        held: Vec::new(),
-    }
 }

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// The venue's zones as shapes.
 #[derive(Clone, Debug)]
-pub struct FloorPlan {
+pub(crate) struct FloorPlan {
     zones: Vec<Zone>,
 }
 
@@ -23,7 +23,7 @@ struct Zone {
 
 impl FloorPlan {
     /// The floor of a checked scenario.
-    pub fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let zone = |plan: &crate::scenario::ZonePlan| {
             let shape = plan.shape().expect("a checked scenario has shapes");
             Zone { kind: plan.kind, shape, attraction: plan.attraction }
@@ -32,7 +32,7 @@ impl FloorPlan {
     }
 
     /// The number of the zone a place is in; `hint` is tried first.
-    pub fn zone_at(&self, place: Point, hint: Option<usize>) -> Option<usize> {
+    pub(crate) fn zone_at(&self, place: Point, hint: Option<usize>) -> Option<usize> {
         if let Some(hint) = hint
             && self.zones[hint].shape.contains(place)
         {
@@ -42,7 +42,7 @@ impl FloorPlan {
     }
 
     /// The kind of a zone.
-    pub fn kind(&self, zone: usize) -> ZoneKind {
+    pub(crate) fn kind(&self, zone: usize) -> ZoneKind {
         self.zones[zone].kind
     }
 

@@ -48,7 +48,7 @@ fn batches_are_numbered_without_gaps_and_in_the_order_of_time() {
             let expected = next.entry(*gateway).or_default();
             assert_eq!(batch.seq, *expected);
             *expected += 1;
-            assert!(!step.offline[*gateway], "an offline gateway delivers");
+            assert!(!step.uplinks[*gateway].offline, "an offline gateway delivers");
             assert!((1..=protocol::MAX_PINGS).contains(&batch.pings.len()));
         }
     }

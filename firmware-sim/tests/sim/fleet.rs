@@ -2,11 +2,13 @@
 
 use crate::broker::{Manners, start};
 use firmware_sim::{Credentials, Fleet, FleetError, FleetOptions, Scenario, Simulation};
-use protocol::{Batch, DeviceId, Topic};
+use protocol::{Batch, DeviceId, Timestamp, Topic};
 use std::collections::{BTreeMap, HashSet};
 
 /// With it both versions and both encodings occur among four devices.
 const SEED: u64 = 4;
+
+const NOW: Timestamp = Timestamp(1_795_400_000_000);
 
 fn devices(count: u32) -> Vec<Credentials> {
     let device = |number: u32| Credentials {
@@ -28,7 +30,7 @@ async fn everything_arrives_though_connections_drop() {
         Simulation::new(Scenario::shipped("quiet").unwrap(), 3, "2026-11-21".parse().unwrap()).unwrap();
     let count = simulation.scenario().gateways.len();
     let (address, taken) = start(Manners { hang_up_every: 150, ..Manners::default() }).await;
-    let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(count as u32), SEED);
+    let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(count as u32), NOW, SEED);
     let mut steps = 0;
     let sent = simulation.run(&mut fleet, |_| steps += 1).await.unwrap();
     assert_eq!((steps, sent.refused), (simulation.steps().count(), 0));
@@ -62,7 +64,7 @@ async fn a_device_that_is_not_let_in_ends_the_run() {
     let (address, taken) = start(Manners { connack: 5, ..Manners::default() }).await;
     let batch = simulation.steps().flat_map(|step| step.batches).next().unwrap().1;
     for seed in 0..8 {
-        let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(1), seed);
+        let mut fleet = Fleet::new(&FleetOptions::to(&address).unwrap(), devices(1), NOW, seed);
         let error = fleet.deliver(vec![(0, batch.clone())], &[]).await.unwrap_err();
         assert!(matches!(error, FleetError::Refused { .. }), "seed {seed}: {error}");
     }
@@ -73,7 +75,7 @@ async fn a_device_that_is_not_let_in_ends_the_run() {
 #[tokio::test]
 async fn a_device_the_fleet_does_not_have_is_an_error() {
     let batch = Batch { boot: "b".parse().unwrap(), seq: 0, first: None, sent: None, pings: Vec::new() };
-    let mut fleet = Fleet::new(&FleetOptions::to("127.0.0.1:1").unwrap(), devices(1), 1);
+    let mut fleet = Fleet::new(&FleetOptions::to("127.0.0.1:1").unwrap(), devices(1), NOW, 1);
     let error = fleet.deliver(vec![(1, batch)], &[]).await.unwrap_err();
     assert!(matches!(error, FleetError::NoSuchDevice(1)), "{error}");
 }

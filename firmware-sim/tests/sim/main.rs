@@ -4,6 +4,7 @@ mod appliances;
 mod broker;
 mod commands;
 mod day;
+mod faults;
 mod fleet;
 mod load;
 mod pattern;

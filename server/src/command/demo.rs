@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct Demo {
     #[command(flatten)]
     serving: Serving,
-    /// A shipped scenario: demo, mall, quiet, outage or showroom.
+    /// A shipped scenario, as demo, mall or quiet; a wrong name is answered with all.
     #[arg(long, default_value = "demo")]
     scenario: String,
     /// At most so many simulated seconds in a real one; as fast as it goes if left out.
@@ -123,7 +123,7 @@ impl Demo {
         let registered = simulation.register(&registrar).await.context("registering the venue")?;
         let options = FleetOptions::to(mqtt)?;
         let appliances = Appliances::start(&options, registered.appliances, now, self.seed);
-        let mut fleet = Fleet::new(&options, registered.gateways, self.seed);
+        let mut fleet = Fleet::new(&options, registered.gateways, now, self.seed);
         let day = simulation.day().clone();
         let mut line = ProgressLine::default();
         let sent = simulation.run(&mut fleet, |progress| line.show(&day, progress)).await?;

@@ -76,7 +76,8 @@ impl Ear {
         let Some(rssi) = newcomer.rssi.and_then(level) else { return };
         entry.rssi = Some(rssi);
         self.frames(address, newcomer.frames, now, catch);
-        if self.book.hear(address, now.elapsed).manner == Manner::Unknown {
+        // BlueZ forgets whom it did not hear for a while, and shows them anew: that, too, is one advertisement.
+        if self.book.hear(address, now.elapsed).manner != Manner::Beacon {
             self.plain(address, now, catch);
         }
     }

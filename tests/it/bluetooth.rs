@@ -1,0 +1,242 @@
+//! From the air to the number of visits: a BlueZ without a radio, the real agent and the real server.
+
+#[expect(dead_code, reason = "shared with the tests of the agent, which use all of it")]
+#[path = "../../device-agent/tests/bluez/air.rs"]
+mod air;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use firmware_sim::{Registrar, rfc3339};
+use protocol::beacon::{AltBeacon, Eid, Frame, IBeacon, Uid, Url};
+use protocol::{Subject, Timestamp};
+use serde_json::json;
+use store::segment::SegmentReader;
+use store::{Clock, Store, VenuePatch};
+use tokio::process::Child;
+
+use crate::world::{Shop, World, eventually, program};
+use air::{Air, Sender};
+
+/// Advertisements of each format.
+const EACH: usize = 2_000;
+/// Who sends them.
+const SENDERS: u8 = 40;
+/// So many in a round, one of each sender and format.
+const ROUNDS: usize = EACH / SENDERS as usize;
+/// After so many rounds, 960 advertisements, it is waited until they are heard: the agent drops what is more than 1,024
+/// ahead of its disk, and this air is faster than any real one.
+const AT_ONCE: usize = 4;
+/// Formats with an identifier that is counted, of six.
+const COUNTED: usize = 5;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// A visit takes two minutes; here it takes three seconds, which is a parameter of the venue, so that its air need not be
+/// real for so long.
+const SHORTEST_VISIT_MS: i64 = 3_000;
+
+/// Two thousand of each format are counted as visits of their senders. While the adapter is gone only what is on the air
+/// then is lost, and a scan that goes silent costs nothing but the silence.
+#[tokio::test]
+async fn what_is_on_the_air_is_counted_as_visits() -> anyhow::Result<()> {
+    let mut world = World::new().await?;
+    let shop = Shop::open(&world).await?;
+    let hall = Hall::open(&mut world, &shop).await?;
+    let folder = tempfile::tempdir()?;
+    let air = Air::start();
+    air.plug_in("hci0", true);
+    let mut agent = start_agent(&world, &shop, &air, folder.path())?;
+    air.await_scan_after(0);
+    let from = Clock::System.now();
+    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+    for round in 0..ROUNDS {
+        if round % AT_ONCE == 0 {
+            barrier(&world, &air).await?;
+        }
+        if round == 4 * AT_ONCE {
+            lose_adapter(&air)?;
+        }
+        if round == 8 * AT_ONCE {
+            let scans = air.scans();
+            air.sleep();
+            air.await_scan_after(scans);
+        }
+        for (sender, frame) in crowd() {
+            ensure!(air.advertise(&sender, frame.as_ref(), -60), "no scan is on");
+            *told.entry(sender.address).or_default() += 1;
+        }
+    }
+    barrier(&world, &air).await?;
+    let to = Clock::System.now();
+    ensure!(told.len() == usize::from(SENDERS) * (COUNTED + 1) && told.values().all(|n| *n == ROUNDS as u64));
+
+    // Event time is a minute behind.
+    let hours = (hour(from), hour(to).plus(HOUR_MS));
+    let registrar = Registrar::new(&format!("http://{}", world.http()), world.token(), "bluetooth");
+    registrar.settled(shop.venue, hours, to, Duration::from_mins(3)).await?;
+    let path = format!(
+        "/venues/{}/footfall?from={}&to={}&bucket=hour",
+        shop.venue,
+        rfc3339(hours.0),
+        rfc3339(hours.1)
+    );
+    let footfall = world.api().get(&path).await?;
+    let series = footfall["series"].as_array().context("series")?;
+    let visits: u64 = series.iter().filter_map(|bucket| bucket["visits"].as_u64()).sum();
+    assert_eq!(visits, (usize::from(SENDERS) * COUNTED) as u64, "{footfall}");
+    // An EID that nobody can resolve is delivered, and not counted.
+    ensure!(world.metric(NOT_ADMITTED).await? >= f64::from(SENDERS));
+    agent.kill().await?;
+    world.stop().await?;
+    let heard = hall.heard(&world, &shop).await?;
+    let expected = vec![ROUNDS as u64; usize::from(SENDERS) * COUNTED];
+    assert_eq!(heard.into_values().collect::<Vec<_>>(), expected, "advertisements of each subject");
+    Ok(())
+}
+
+const NOT_ADMITTED: &str = "promenade_pings_ignored_total{cause=\"not_admitted\"}";
+const INFRASTRUCTURE: &str = "promenade_pings_ignored_total{cause=\"infrastructure\"}";
+
+const UUID: [u8; 16] = [0xf7; 16];
+const NAMESPACE: [u8; 10] = [0x8b; 10];
+
+/// A beacon of the house, which is not counted.
+fn marker() -> Frame {
+    Frame::IBeacon(IBeacon { uuid: UUID, major: 0, minor: 0, power: -59 })
+}
+
+/// Everyone who advertises, with what they send.
+fn crowd() -> impl Iterator<Item = (Sender, Option<Frame>)> {
+    let sender = |kind: &'static str, first: &str, format: u8, n: u8| Sender {
+        address: format!("{first}:00:00:00:{format:02X}:{n:02X}"),
+        kind,
+        adapter: "hci0",
+    };
+    (0..SENDERS).flat_map(move |n| {
+        let mut id = [0xa1; 20];
+        id[19] = n;
+        let uid = Uid { power: -18, namespace: NAMESPACE, instance: [0, 0, 0, 0, 0, n] };
+        [
+            (
+                sender("random", "C0", 1, n),
+                Some(Frame::IBeacon(IBeacon { uuid: UUID, major: 1, minor: n.into(), power: -59 })),
+            ),
+            (sender("random", "C0", 2, n), Some(Frame::Uid(uid))),
+            (
+                sender("random", "C0", 3, n),
+                Some(Frame::AltBeacon(AltBeacon { company: 0x0118, id, power: -60, reserved: 0 })),
+            ),
+            // Without an identifier of its own it is its sender's address.
+            (sender("public", "00", 4, n), Url::new(-18, "https://example.com/").ok().map(Frame::Url)),
+            (sender("public", "00", 5, n), None),
+            (
+                sender("random", "4A", 6, n),
+                Some(Frame::Eid(Eid { power: -18, eid: [0x30, 0, 0, 0, 0, 0, 0, n] })),
+            ),
+        ]
+    })
+}
+
+/// The venue that hears the crowd.
+struct Hall;
+
+impl Hall {
+    /// Lets the shop count beacons, and have short visits.
+    async fn open(world: &mut World, shop: &Shop) -> anyhow::Result<Self> {
+        let admits = [
+            format!("ibeacon:{}:1", "f7f7f7f7-f7f7-f7f7-f7f7-f7f7f7f7f7f7"),
+            format!("eddystone:{}", "8b".repeat(10)),
+            format!("altbeacon:{}", "a1".repeat(16)),
+        ];
+        world.api().patch(&format!("/venues/{}", shop.venue), json!({"admits": admits})).await?;
+        let beacon = json!({
+            "kind": "beacon",
+            "name": "marker",
+            "venue": shop.venue,
+            "zone": shop.entrance,
+            "identifier": marker().identifier().context("an identifier")?,
+        });
+        world.api().post("/devices", beacon).await?;
+        world.stop().await?;
+        let store = Store::open(&world.database_url()).await?;
+        let now = Clock::System.now();
+        let organization = store.default_organization(now).await?.id;
+        let mut settings = presence::Settings::default();
+        settings.visit.shortest_ms = SHORTEST_VISIT_MS;
+        let patch = VenuePatch { settings: Some(Some(settings)), ..VenuePatch::default() };
+        store.patch_venue(organization, shop.venue, &patch, now).await?;
+        store.close().await;
+        world.restart().await?;
+        Ok(Self)
+    }
+
+    /// How many advertisements the raw log has of each subject.
+    async fn heard(&self, world: &World, shop: &Shop) -> anyhow::Result<BTreeMap<Subject, u64>> {
+        let store = Store::open(&world.database_url()).await?;
+        let organization = store.default_organization(Clock::System.now()).await?.id;
+        let (mut heard, mut after) = (BTreeMap::new(), 0);
+        loop {
+            let page = store.segments(organization, shop.venue, after, 100).await?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            for segment in &page {
+                for batch in SegmentReader::new(&segment.body)?.batches() {
+                    for ping in batch?.pings() {
+                        let ping = ping?;
+                        *heard.entry(ping.subject).or_default() += u64::from(ping.n.unwrap_or(0));
+                    }
+                }
+            }
+        }
+        store.close().await;
+        Ok(heard)
+    }
+}
+
+/// The adapter goes and comes back; what is on the air meanwhile is told to nobody.
+fn lose_adapter(air: &Air) -> anyhow::Result<()> {
+    let scans = air.scans();
+    air.pull_out("hci0");
+    for (sender, frame) in crowd() {
+        ensure!(!air.advertise(&sender, frame.as_ref(), -60), "a scan is on without an adapter");
+    }
+    air.plug_in("hci0", true);
+    air.await_scan_after(scans);
+    Ok(())
+}
+
+/// Waits until everything that was told so far is heard: a beacon of the house that comes after it is known to the server.
+async fn barrier(world: &World, air: &Air) -> anyhow::Result<()> {
+    let before = world.metric(INFRASTRUCTURE).await?;
+    ensure!(air.advertise(&Sender::at("C0:FF:EE:00:00:01"), Some(&marker()), -60), "no scan is on");
+    eventually("the marker", async || Ok((world.metric(INFRASTRUCTURE).await? > before).then_some(()))).await
+}
+
+fn start_agent(world: &World, shop: &Shop, air: &Air, folder: &Path) -> anyhow::Result<Child> {
+    let config = folder.join("agent.toml");
+    let formats =
+        "\"ibeacon\", \"eddystone_uid\", \"eddystone_url\", \"eddystone_eid\", \"altbeacon\", \"ble\"";
+    let text = format!(
+        "[device]\nid = \"{}\"\nsecret = \"{}\"\n\
+         [link]\nhost = \"{}\"\nport = {}\nbackoff_min_ms = 50\nbackoff_max_ms = 500\n\
+         [scanner]\nkind = \"bluetooth\"\nformats = [{formats}]\n\
+         silence_ms = 6000\nprobe_ms = 100\nretry_min_ms = 1\nretry_max_ms = 100\n\
+         [batches]\ninterval_ms = 100\n[spool]\ndir = \"{}\"\n",
+        shop.gateway.device,
+        shop.gateway.secret,
+        world.mqtt().ip(),
+        world.mqtt().port(),
+        folder.join("spool").display(),
+    );
+    std::fs::write(&config, text)?;
+    let mut agent = program("promenade-agent");
+    agent.arg("--config").arg(&config).env("DBUS_SYSTEM_BUS_ADDRESS", air.address());
+    agent.spawn().context("promenade-agent")
+}
+
+fn hour(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.div_euclid(HOUR_MS) * HOUR_MS)
+}
