@@ -99,9 +99,10 @@ fn eddystone(text: &str) -> Option<Identifier> {
     let (namespace, instance) = text.split_once('-')?;
     let instance = value::bytes(instance)?;
     let namespace = match value::bytes::<11>(namespace) {
-        Some([a, b, c, d, e, again, rest @ ..]) if e == again => {
-            let mut namespace = [a, b, c, d, e, 0, 0, 0, 0, 0];
-            namespace[5..].copy_from_slice(&rest);
+        Some(written) if written[4] == written[5] => {
+            let mut namespace = [0; 10];
+            namespace[..5].copy_from_slice(&written[..5]);
+            namespace[5..].copy_from_slice(&written[6..]);
             namespace
         }
         _ => value::bytes(namespace)?,
