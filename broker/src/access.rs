@@ -81,6 +81,10 @@ pub(crate) enum Route {
     Control(Subject),
     /// What a service orders of a device.
     Order(DeviceId, Author),
+    /// What a scanner heard, in a format of its own.
+    Sightings,
+    /// What else a scanner says, which nobody is told.
+    Aside,
     /// A free topic.
     Free,
 }

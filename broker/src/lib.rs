@@ -30,6 +30,7 @@ mod message;
 mod metrics;
 mod namespace;
 mod registry;
+mod reporters;
 mod retained;
 mod session;
 mod sessions;
