@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use protocol::{DeviceId, Identifier, OrganizationId, Profile, VenueId, ZoneId};
+use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Profile, VenueId, ZoneId};
 use store::{Change, DeviceFilter, DevicePatch, NewDevice, StoreError};
 
 use crate::App;
@@ -51,7 +51,7 @@ pub(crate) async fn create(
     let name = mistakes.check("/name", fields::name(body.name));
     let identifier = mistakes.optional("/identifier", body.identifier, |text| identifier(&text));
     let position = mistakes.optional("/position", body.position, |metres| fields::position(&metres));
-    let profile = check_profile(&mut mistakes, body.profile);
+    let profile = check_profile(&mut mistakes, body.kind, body.profile);
     if position.is_some() && body.venue.is_none() && body.zone.is_none() {
         mistakes.push("/position", "needs a venue");
     }
@@ -143,11 +143,12 @@ pub(crate) async fn change(
     Ids(id): Ids<DeviceId>,
     Body(body): Body<DeviceChange>,
 ) -> Result<Json<Device>, Problem> {
+    let before = app.store.device(caller.organization(), id).await?;
     let mut mistakes = Mistakes::default();
     let patch = DevicePatch {
         name: mistakes.optional("/name", body.name, fields::name),
         identifier: mistakes.nullable("/identifier", body.identifier, |text| identifier(&text)),
-        profile: body.profile.map(|profile| check_profile(&mut mistakes, profile)),
+        profile: body.profile.map(|profile| check_profile(&mut mistakes, before.kind, profile)),
         venue: body.venue,
         zone: body.zone,
         position: mistakes.nullable("/position", body.position, |metres| fields::position(&metres)),
@@ -156,7 +157,6 @@ pub(crate) async fn change(
     let (venue, zone) = (patch.venue.flatten(), patch.zone.flatten());
     check_place(&app, caller.organization(), venue, zone, &mut mistakes).await?;
     mistakes.finish()?;
-    let before = app.store.device(caller.organization(), id).await?;
     let device = app.store.patch_device(caller.organization(), id, &patch, app.clock.now()).await?;
     tell(&app, id, [place_of(&before), place_of(&device)]);
     Ok(Json(shape::device(&app.live, device)))
@@ -203,10 +203,10 @@ fn identifier(text: &str) -> Result<Identifier, String> {
     text.parse().map_err(|error: protocol::IdentifierError| error.to_string())
 }
 
-/// A profile that describes a device.
-fn check_profile(mistakes: &mut Mistakes, profile: Option<Profile>) -> Option<Profile> {
+/// A profile that describes a device of that kind.
+fn check_profile(mistakes: &mut Mistakes, kind: DeviceKind, profile: Option<Profile>) -> Option<Profile> {
     let profile = profile?;
-    match profile.check() {
+    match profile.check_of(kind) {
         Ok(()) => Some(profile),
         Err(fault) => {
             mistakes.push(&format!("/profile{}", fault.path), fault.what);

@@ -30,7 +30,7 @@ use crate::scopes;
 
 pub use crate::devices::certificates::CertificateState;
 pub use claim_key::ClaimKeyExplanation;
-pub use facts::{Disconnected, Facts, RefusedSignIn, SignIn, Tally};
+pub use facts::{Disconnected, Facts, RefusedSignIn, Scanned, SignIn, Tally, Unread};
 pub use finding::{Code, Finding};
 use judge::{Evidence, Ordered, Place};
 
@@ -95,6 +95,11 @@ pub struct Explanation {
     pub limits: BTreeMap<String, Count>,
     /// What it was refused, by cause.
     pub refusals: BTreeMap<String, Count>,
+    /// What came of the messages of a scanner that reports in a format of its own: `read`, `empty` (no signal strength in it),
+    /// `unreadable`, or `aside` (on others of its topics).
+    pub reported: BTreeMap<String, Count>,
+    /// The last of them that could not be read.
+    pub unread: Option<LastUnread>,
     /// Its certificates in the order they were signed.
     pub certificates: Vec<Certificate>,
     /// What was refused and may still be sent again, the newest first, 20 at most.
@@ -163,6 +168,20 @@ pub struct LastEnd {
     pub cause: String,
 }
 
+/// A message of a scanner that could not be read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LastUnread {
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// The filter of the topics that it came on.
+    pub filter: String,
+    /// Where in it: a JSON pointer; empty for the whole.
+    pub pointer: String,
+    /// What should be there.
+    pub expected: String,
+}
+
 /// How often, and when the last time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Count {
@@ -194,6 +213,7 @@ impl Explanation {
         let open_losses = losses.into_iter().map(Loss::from).filter(|loss| loss.open).collect();
         let evidence = Evidence {
             kind: registered.device.kind,
+            has_format: registered.device.profile.as_ref().is_some_and(|profile| profile.reporter.is_some()),
             place: Place::of(&registered, now),
             connected_since: connection.since(&facts),
             is_stopped: connection == Connection::Stopped,
@@ -240,6 +260,8 @@ impl Explanation {
             clock_offset_ms: facts.clock_offset_ms,
             limits: counts(facts.limits),
             refusals: counts(facts.refusals),
+            reported: counts(facts.scanned.messages),
+            unread: facts.scanned.unread.map(LastUnread::from),
             certificates,
             open_losses,
         }
@@ -266,6 +288,13 @@ impl From<SignIn> for LastSignIn {
 impl From<RefusedSignIn> for LastRefusal {
     fn from(refused: RefusedSignIn) -> LastRefusal {
         LastRefusal { at: refused.at.into(), address: refused.address, cause: refused.cause }
+    }
+}
+
+impl From<Unread> for LastUnread {
+    fn from(unread: Unread) -> LastUnread {
+        let Unread { at, filter, pointer, expected } = unread;
+        LastUnread { at: at.into(), filter, pointer, expected }
     }
 }
 

@@ -83,6 +83,10 @@ pub(crate) enum Route {
     Renewal,
     /// What a service orders of a device.
     Order(DeviceId, Author),
+    /// What a scanner heard, in a format of its own.
+    Sightings,
+    /// What else a scanner says, which nobody is told.
+    Aside,
     /// A free topic.
     Free,
 }

@@ -9,6 +9,7 @@ mod handshake;
 mod link;
 mod publish;
 mod retained;
+mod sightings;
 mod subscribe;
 mod wire;
 
@@ -28,6 +29,7 @@ use crate::control::Backlog;
 use crate::facts::Observed;
 use crate::front::{Front, Peer};
 use crate::limits::{Allowance, Counted};
+use crate::reporters::Numbering;
 use crate::session::{Session, Will};
 
 use aliases::{Aliases, Named};
@@ -118,6 +120,8 @@ struct Connection<'a> {
     observed: Option<Arc<Observed>>,
     /// What it may send.
     allowance: Allowance,
+    /// What a scanner reports in a format of its own is numbered here, in a box because few are scanners.
+    numbering: Option<Box<Numbering>>,
     /// Whether a device was handed the commands that wait for it.
     backlog: Backlog,
     /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
@@ -150,6 +154,7 @@ impl<'a> Connection<'a> {
             answers: Answers::default(),
             observed: welcome.observed,
             allowance: welcome.allowance,
+            numbering: None,
             backlog: Backlog::Due,
             settled: false,
             more: false,

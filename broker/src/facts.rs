@@ -4,6 +4,7 @@
 //! document for each device, so a crash loses the last few seconds of it and nothing that was promised.
 
 mod book;
+mod scanned;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -13,6 +14,7 @@ use protocol::{OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use book::Book;
+use scanned::Scanned;
 
 /// The document of one device; times are Unix milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub(crate) struct Facts {
     limits: BTreeMap<String, Tally>,
     /// Other refusals, by their cause.
     refusals: BTreeMap<String, Tally>,
+    /// What a scanner reported in a format of its own.
+    scanned: Scanned,
 }
 
 /// A sign-in that was let in.
@@ -195,6 +199,7 @@ impl Observed {
             disconnected: new.disconnected.or(before.disconnected),
             limits: sum(before.limits, new.limits),
             refusals: sum(before.refusals, new.refusals),
+            scanned: new.scanned.over(before.scanned),
             ..before
         };
         others.is_whole = true;

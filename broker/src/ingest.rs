@@ -12,7 +12,7 @@ mod receipts;
 
 use std::sync::Arc;
 
-use protocol::{DeviceId, Limit, OrganizationId, Receipt, Timestamp, VenueId};
+use protocol::{BatchError, Decoded, DeviceId, Limit, OrganizationId, Receipt, Timestamp, VenueId};
 use store::Clock;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
@@ -58,9 +58,9 @@ pub(crate) enum Awaited {
 pub(crate) type Asked = oneshot::Sender<Receipt>;
 
 /// A message of pings as it came.
-pub(crate) struct Incoming<'a> {
-    pub(crate) payload: &'a [u8],
-    pub(crate) content_type: Option<&'a str>,
+pub(crate) struct Incoming {
+    /// What was read of it.
+    pub(crate) decoded: Result<Decoded, BatchError>,
     /// Whom to answer.
     pub(crate) reply: Option<Awaited>,
     /// Where it is noted what becomes of it.
@@ -95,16 +95,16 @@ impl Ingest {
 
     /// Takes a batch in; answers what to wait for while the ingest log is full. The answer comes through its reply, after the
     /// commit.
-    pub(crate) fn take(&self, device: DeviceId, incoming: Incoming<'_>, now: Instant) -> Option<Wait> {
+    pub(crate) fn take(&self, device: DeviceId, incoming: Incoming, now: Instant) -> Option<Wait> {
         let clocks =
             Clocks { received: self.clock.now(), acceptance_window_ms: self.acceptance_window_ms, now };
         // Looked up for each batch: the device may have been moved since it signed in.
+        let Incoming { decoded, reply, observed, limit } = incoming;
         let submission = {
             let view = self.registry.view();
             let reporter = view.reporter(device);
-            reporter.map(|reporter| prepare::prepare(&view, &reporter, &incoming, clocks, &self.metrics))
+            reporter.map(|reporter| prepare::prepare(&view, &reporter, decoded, limit, clocks, &self.metrics))
         };
-        let Incoming { reply, observed, .. } = incoming;
         let Some(mut submission) = submission else {
             // Deleted a moment ago: not acknowledged, and the connection ends.
             self.metrics.refuse("device_deleted");

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use protocol::{DeviceId, Receipt};
+use protocol::{Batch, DeviceId, Receipt};
 use store::StoreError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -52,8 +52,7 @@ impl Inlet {
         observed.heard(front.clock.now());
         let (asked, receipt) = oneshot::channel();
         let incoming = Incoming {
-            payload: body,
-            content_type,
+            decoded: Batch::decode(body, content_type),
             reply: Some(Awaited::Receipt(asked)),
             observed: Some(observed),
             limit: None,

@@ -31,6 +31,7 @@ mod metrics;
 mod namespace;
 mod registry;
 mod renewals;
+mod reporters;
 mod retained;
 mod session;
 mod sessions;

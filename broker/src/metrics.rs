@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use store::Answered;
 
 use crate::event_loops::EventLoops;
+use crate::reporters;
 
 /// Labels of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,6 +63,8 @@ pub struct Metrics {
     pub(crate) commands: Counter,
     /// What devices said of commands, by what became of it.
     answers: Family<Outcome, Counter>,
+    /// Messages of scanners that report in a format of their own, by what became of them.
+    scanned: Family<Outcome, Counter>,
     /// Reports of devices that changed their twin.
     pub(crate) reports: Counter,
     /// Checkpoints written.
@@ -97,6 +100,8 @@ impl Metrics {
         registry.register("pings_ignored", "Not counted and not refused, by cause", metrics.ignored.clone());
         let help = "What devices said of commands, by what became of it";
         registry.register("command_answers", help, metrics.answers.clone());
+        let help = "Messages of scanners that report in a format of their own, by what became of them";
+        registry.register("reporter_messages", help, metrics.scanned.clone());
         registry.register("mqtt_connections", "Open connections", metrics.connections.clone());
         registry.register("mqtt_sessions", "Sessions, connected or not", metrics.sessions.clone());
         registry.register_collector(Box::new(metrics.tasks.clone()));
@@ -136,6 +141,11 @@ impl Metrics {
             Answered::Unknown => "unknown",
         };
         self.answers.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a message of a scanner.
+    pub(crate) fn count_scanned(&self, outcome: reporters::Outcome) {
+        self.scanned.get_or_create(&Outcome { outcome: outcome.as_str() }).inc();
     }
 
     /// Counts one refusal.

@@ -74,7 +74,7 @@ impl Fault {
     }
 
     /// The same fault, of a part of something.
-    fn within(mut self, part: &str) -> Self {
+    pub(crate) fn within(mut self, part: &str) -> Self {
         self.path = format!("/{}{}", pointer(part), self.path);
         self
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Fault, Order};
+use crate::{DeviceKind, Reporter};
 
 /// What a device is to people and assistants. In the registry as `profile`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Profile {
     /// Whether assistants that people linked may see and use it; not unless it says so.
     #[serde(default)]
     pub voice: bool,
+    /// The format it reports in, where that is not a batch of pings: only of what stands somewhere and listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<Reporter>,
 }
 
 /// What kind of thing a device is to people.
@@ -70,11 +74,38 @@ impl Profile {
                 return Err(Fault::new(format!("/confirm/{capability}"), "a capability that the device has"));
             }
         }
-        Ok(())
+        self.reporter.as_ref().map_or(Ok(()), Reporter::check).map_err(|fault| fault.within("reporter"))
+    }
+
+    /// Whether a device of that kind can be described so.
+    pub fn check_of(&self, kind: DeviceKind) -> Result<(), Fault> {
+        if self.reporter.is_some() && !matches!(kind, DeviceKind::Gateway | DeviceKind::Kiosk) {
+            return Err(Fault::new("/reporter", "of a gateway or a kiosk only"));
+        }
+        self.check()
     }
 
     /// What must be asked for before the order is given.
     pub fn confirmation(&self, order: &Order) -> Option<Confirmation> {
         self.confirm.get(order.capability()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_and_listens_reports_in_a_format_of_its_own() {
+        let profile: Profile =
+            serde_json::from_str(r#"{"type":"other","reporter":{"format":"espresense"}}"#).unwrap();
+        for kind in DeviceKind::ALL {
+            let may = matches!(kind, DeviceKind::Gateway | DeviceKind::Kiosk);
+            let fault = profile.check_of(*kind).err().map(|fault| fault.path);
+            assert_eq!(fault.as_deref(), (!may).then_some("/reporter"), "{kind}");
+        }
+        let wrong = r##"{"type":"other","reporter":{"format":"theengs","topic":"#"}}"##;
+        let profile: Profile = serde_json::from_str(wrong).unwrap();
+        assert_eq!(profile.check().unwrap_err().path, "/reporter/topic");
     }
 }

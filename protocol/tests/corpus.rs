@@ -35,3 +35,8 @@ fn topic() {
 fn beacon() {
     replay("beacon", targets::beacon);
 }
+
+#[test]
+fn reporter() {
+    replay("reporter", targets::reporter);
+}

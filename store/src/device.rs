@@ -218,7 +218,7 @@ impl Tx {
         now: Timestamp,
     ) -> Result<Device> {
         venue::name(&new.name)?;
-        check_profile(new.profile.as_ref())?;
+        check_profile(new.kind, new.profile.as_ref())?;
         let id = DeviceId::new(now, random::bytes()?);
         let mut place = Place { venue: new.venue, zone: new.zone, position: new.position };
         self.check_place(organization, &mut place).await?;
@@ -260,11 +260,11 @@ impl Tx {
     }
 }
 
-/// Refuses a profile that describes no device.
-fn check_profile(profile: Option<&Profile>) -> Result<()> {
+/// Refuses a profile that describes no device of that kind.
+fn check_profile(kind: DeviceKind, profile: Option<&Profile>) -> Result<()> {
     let Some(profile) = profile else { return Ok(()) };
     text::check_json(&serde_json::to_value(profile).unwrap_or_default())?;
-    profile.check().map_err(|fault| StoreError::Invalid(format!("profile{fault}")))
+    profile.check_of(kind).map_err(|fault| StoreError::Invalid(format!("profile{fault}")))
 }
 
 /// The identifier is taken by another device of the installation.

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::world::{Gateway, Shop, World, batch};
 
 /// Runs `mosquitto_pub` as a device.
-async fn mosquitto_pub(
+pub(crate) async fn mosquitto_pub(
     world: &World,
     gateway: &Gateway,
     version: &str,
@@ -42,7 +42,7 @@ async fn mosquitto_pub(
 }
 
 /// A Python with paho-mqtt and aiomqtt.
-fn python() -> anyhow::Result<String> {
+pub(crate) fn python() -> anyhow::Result<String> {
     std::env::var("PROMENADE_TEST_PYTHON").context(
         "this test needs the Python environment that `cargo xtask test` makes (PROMENADE_TEST_PYTHON)",
     )

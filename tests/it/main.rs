@@ -21,6 +21,7 @@ mod mqtt;
 mod oauth;
 mod openapi;
 mod programs;
+mod reporters;
 mod restart;
 mod soak;
 mod transports;

@@ -162,6 +162,7 @@ impl Voice {
                 capabilities,
                 confirm: BTreeMap::new(),
                 voice: true,
+                reporter: None,
             },
             connected: true,
             reported: self

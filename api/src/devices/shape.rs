@@ -23,7 +23,8 @@ pub(crate) struct Device {
     /// What its radio calls itself; unique in the whole installation.
     #[schema(value_type = Option<String>, example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     identifier: Option<Identifier>,
-    /// What it is to people and assistants, and what it can do: `docs/commands.md` has its shape. Null until somebody says.
+    /// What it is to people and assistants, and what it can do: `docs/commands.md` has its shape. `reporter` in it is the format
+    /// of a gateway or kiosk that does not report in batches of pings: `docs/reporters.md`. Null until somebody says.
     #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
     profile: Option<Profile>,
     /// Where it stands; null for nowhere.
@@ -78,7 +79,7 @@ pub(crate) struct DeviceToCreate {
     /// What its radio calls itself.
     #[schema(example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     pub(super) identifier: Option<String>,
-    /// What it is to people and assistants, and what it can do.
+    /// What it is to people and assistants, what it can do, and the format it reports in.
     #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
     pub(super) profile: Option<Profile>,
 }

@@ -30,6 +30,32 @@ pub struct Facts {
     pub limits: BTreeMap<String, Tally>,
     /// What it was refused, by cause.
     pub refusals: BTreeMap<String, Tally>,
+    /// What a scanner reported in a format of its own.
+    pub scanned: Scanned,
+}
+
+/// What came of the messages of a scanner.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Scanned {
+    /// How many came to what: `read`, `empty`, `unreadable` or `aside`.
+    pub messages: BTreeMap<String, Tally>,
+    /// The last that could not be read.
+    pub unread: Option<Unread>,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Unread {
+    /// When.
+    pub at: Timestamp,
+    /// The filter of the topics that it came on.
+    pub filter: String,
+    /// Where in it: a JSON pointer.
+    pub pointer: String,
+    /// What should be there.
+    pub expected: String,
 }
 
 /// A sign-in that was let in.

@@ -80,6 +80,8 @@ codes! {
     ClockRefused = "clock_refused";
     /// It published or subscribed where it may not, in the last hour.
     NotAuthorized = "not_authorized";
+    /// What it reports in a format of its own could not be read, in the last hour.
+    ReporterUnreadable = "reporter_unreadable";
     /// What it sent was refused for what is in it, in the last hour.
     ContentRefused = "content_refused";
     /// It is connected and says nothing.

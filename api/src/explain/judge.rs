@@ -18,6 +18,8 @@ pub(super) use commands::Ordered;
 /// What is known of a device at a time.
 pub(super) struct Evidence {
     pub(super) kind: DeviceKind,
+    /// Whether it reports in a format of its own.
+    pub(super) has_format: bool,
     pub(super) place: Place,
     /// Since when it is connected; none when it is not.
     pub(super) connected_since: Option<Timestamp>,

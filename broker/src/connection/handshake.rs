@@ -215,9 +215,10 @@ async fn admit(
     let changes = front.sign_in.changes();
     let signed_in = front.sign_in.sign_in(connect.user_name, connect.password, peer).await?;
     let SignedIn { access, expires_at, credential } = signed_in;
-    if let Some(will) = &connect.will {
-        check_will(will, &access)?;
-    }
+    let will = match &connect.will {
+        Some(will) if check_will(will, &access, &front.sign_in.registry)? => Some(will),
+        _ => None,
+    };
     let assigned = connect.client_id.is_empty().then(|| front.assign_client_id());
     let client_id = assigned.as_deref().unwrap_or(connect.client_id).into();
     let key = SessionKey { identity: access.identity, client_id };
@@ -246,7 +247,7 @@ async fn admit(
     if front.shutdown.is_cancelled() {
         link.close(reason::SERVER_SHUTTING_DOWN); // the round that tells everybody may have passed already
     }
-    let will = connect.will.as_ref().map(|will| read_will(will, &access, &attached.session));
+    let will = will.map(|will| read_will(will, &access, &attached.session));
     let back_out = |expiry_s, refused| {
         front.sessions.keep_will(&attached.session, attached.generation, None);
         front.sessions.detach(&attached.session, attached.generation, expiry_s);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{DeviceId, Limit, Topic};
+use protocol::{Batch, DeviceId, Limit, Topic};
 use tokio::time::{Instant, sleep};
 
 use super::answers::Owed;
@@ -13,6 +13,7 @@ use crate::ingest::{Awaited, Incoming};
 use crate::journal::expiry;
 use crate::limits::PATIENCE;
 use crate::message::{Draft, Message};
+use crate::reporters::{self, Outcome};
 
 impl Connection<'_> {
     pub(super) fn publish(&mut self, publish: &Publish<'_>) -> Result<Step, End> {
@@ -28,15 +29,20 @@ impl Connection<'_> {
                 &named
             }
         };
-        let route = if *self.pings_topic == *topic { Some(Route::Pings) } else { self.access.publish(topic) };
+        let registry = &self.front.sign_in.registry;
+        let route = if *self.pings_topic == *topic {
+            Some(Route::Pings)
+        } else {
+            self.access.publish(topic).or_else(|| reporters::route(registry, &self.access, topic))
+        };
         let Some(route) = route else {
             return self.refuse_publish(publish, reason::NOT_AUTHORIZED, "publish_not_authorized");
         };
         let pings = route == Route::Pings;
         // What came before is answered as before, whatever it would cost now. A batch is known by its number instead, an ack by
         // its command: sent again, it is acknowledged again after its commit.
-        let is_free = route == Route::Free;
-        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && is_free);
+        let is_nameless = matches!(route, Route::Free | Route::Sightings | Route::Aside);
+        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && is_nameless);
         if let Some(id) = exactly_once.filter(|id| self.session.holds(*id)) {
             self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
             return Ok(Step::Done);
@@ -52,6 +58,9 @@ impl Connection<'_> {
                     // Entered among the losses of the device and in its receipt, so that it can be sent again.
                     Identity::Device(device) if pings && is_refused => {
                         self.take_batch(device, publish, None, over.of_messages())
+                    }
+                    Identity::Device(device) if route == Route::Sightings && is_refused => {
+                        self.take_sightings(device, publish, None, over.of_messages())
                     }
                     _ => None,
                 };
@@ -69,6 +78,15 @@ impl Connection<'_> {
             (Identity::Device(device), Route::Pings) => {
                 let reply = self.promise(publish);
                 Ok(after(self.take_batch(device, publish, reply, None), pause))
+            }
+            (Identity::Device(device), Route::Sightings) => {
+                let reply = self.promise(publish);
+                Ok(after(self.take_sightings(device, publish, reply, None), pause))
+            }
+            (_, Route::Aside) => {
+                let reply = self.promise(publish);
+                self.scanned(Outcome::Aside, reply);
+                Ok(after(None, pause))
             }
             (Identity::Device(device), Route::Control(subject)) => {
                 let reply = self.promise(publish);
@@ -114,8 +132,7 @@ impl Connection<'_> {
         limit: Option<Limit>,
     ) -> Option<Wait> {
         let incoming = Incoming {
-            payload: publish.payload,
-            content_type: publish.properties.content_type(),
+            decoded: Batch::decode(publish.payload, publish.properties.content_type()),
             reply: reply.map(Awaited::Acknowledgement),
             observed: self.observed.clone(),
             limit,

@@ -10,10 +10,14 @@ use crate::access::Identity;
 use crate::codec::{self, DecodeError, Detail, Filter, Filters, Version, reason};
 use crate::control::Backlog;
 use crate::filter;
+use crate::reporters;
 use crate::session::Subscribed;
 
 /// Neither of one session, nor in one packet.
 const TOO_MANY: (u8, &str) = (reason::QUOTA_EXCEEDED, "subscriptions");
+
+/// Scanners ask for settings on their own topics, where nothing ever comes, and go on without: no mistake of theirs.
+const OF_A_SCANNER: &str = "reporter_subscription";
 
 impl Connection<'_> {
     /// Grants or refuses each filter; a refusal is 0x80 in 3.1.1 and says why in 5.
@@ -51,7 +55,9 @@ impl Connection<'_> {
                 }
                 Err((code, cause)) => {
                     let is_limit = code == reason::QUOTA_EXCEEDED;
-                    if is_limit {
+                    if cause == OF_A_SCANNER {
+                        self.front.metrics.refuse(cause);
+                    } else if is_limit {
                         self.limited(cause);
                     } else {
                         self.refuse(cause);
@@ -113,7 +119,8 @@ impl Connection<'_> {
             // Strangers are not told why.
             let stranger = self.access.identity == Identity::Anonymous;
             let code = if stranger { reason::UNSPECIFIED } else { reason::NOT_AUTHORIZED };
-            return Err((code, "subscribe_not_authorized"));
+            let is_own = reporters::is_own(&self.front.sign_in.registry, &self.access, asked.path);
+            return Err((code, if is_own { OF_A_SCANNER } else { "subscribe_not_authorized" }));
         }
         let state = self.session.state();
         let known = state.subscriptions.iter().any(|known| *known.filter == *asked.path);

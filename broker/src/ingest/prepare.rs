@@ -13,7 +13,7 @@ use store::segment::PackedPing;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::{Awaited, Incoming};
+use super::Awaited;
 use crate::facts::Observed;
 use crate::metrics::Metrics;
 use crate::registry::{Heard, Rate, Reporter, View, content};
@@ -119,19 +119,20 @@ pub(super) struct Place {
     pub(super) pings: Vec<PackedPing>,
 }
 
-/// Reads and resolves one message of pings.
+/// Resolves one message of pings, as far as it could be read.
 pub(super) fn prepare(
     view: &View,
     reporter: &Reporter,
-    incoming: &Incoming<'_>,
+    decoded: Result<Decoded, BatchError>,
+    limit: Option<Limit>,
     clocks: Clocks,
     metrics: &Metrics,
 ) -> Submission {
     let mut offset_ms = None;
-    let (content, pause) = match Batch::decode(incoming.payload, incoming.content_type) {
+    let (content, pause) = match decoded {
         Ok(decoded) => {
             offset_ms = decoded.batch.sent.map(|sent| clocks.received.since(sent));
-            numbered(view, reporter, decoded, incoming.limit, clocks, metrics)
+            numbered(view, reporter, decoded, limit, clocks, metrics)
         }
         Err(error) => (unusable(&error), charge(&reporter.rate, 1, clocks.now).1),
     };

@@ -26,6 +26,11 @@ impl Reporter {
         self.registered.placement_at(at).map(|placement| placement.venue)
     }
 
+    /// The format that it reports in, where that is one of its own.
+    pub(crate) fn format(&self) -> Option<&protocol::Reporter> {
+        self.registered.device.profile.as_ref()?.reporter.as_ref()
+    }
+
     fn identifier(&self) -> Option<&Identifier> {
         self.registered.device.identifier.as_ref()
     }
@@ -83,8 +88,10 @@ impl View {
             return Heard::Infrastructure;
         }
         let tag = owner.is_some_and(|o| o.kind == DeviceKind::Tag && o.organization == venue.organization);
+        if identifier.is_transient() {
+            return Heard::Subject { transient: true };
+        }
         let by_default = match identifier {
-            Identifier::Ble { random, .. } if *random => return Heard::Subject { transient: true },
             Identifier::Ble { .. } | Identifier::App(_) => true,
             _ => tag,
         };
@@ -144,5 +151,29 @@ impl View {
         at: Timestamp,
     ) -> Option<Subject> {
         Some(self.pseudonyms.get(&organization)?.of_phone(phone, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A static random address stays for the life of its device, as a public one does.
+    #[test]
+    fn only_addresses_that_change_are_transient() {
+        let organization = OrganizationId::new(Timestamp(1), [1; 10]);
+        let (view, venue) = (View::default(), Venue { organization, admits: Vec::new() });
+        for (text, transient) in [
+            ("ble:00:11:22:33:44:55", false),
+            ("ble:~c0:11:22:33:44:55", false),
+            ("ble:~40:11:22:33:44:55", true),
+            ("ble:~00:11:22:33:44:55", true),
+            ("app:anna", false),
+        ] {
+            let identifier = text.parse().expect("an identifier");
+            assert_eq!(view.heard(&venue, &identifier), Heard::Subject { transient }, "{text}");
+        }
+        let beacon = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7".parse().expect("an identifier");
+        assert_eq!(view.heard(&venue, &beacon), Heard::NotAdmitted);
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold for any input; run by the fuzz targets, and by `protocol/tests/corpus.rs` for the corpus.
 
 use protocol::beacon::Frame;
-use protocol::{Batch, Identifier, MAX_PINGS, MAX_SEQ, Receipt, Topic};
+use protocol::{Batch, Identifier, MAX_PINGS, MAX_SEQ, Receipt, Reporter, Timestamp, Topic};
 
 /// Whatever is read as a batch can be written in both encodings and read again.
 pub fn batch(data: &[u8]) {
@@ -48,5 +48,37 @@ pub fn beacon(data: &[u8]) {
         if let Some(tx) = frame.tx() {
             assert!((-127..=20).contains(&tx));
         }
+    }
+}
+
+/// Scanners, each of which may send anything. A mapping may read from everywhere.
+const REPORTERS: &[&str] = &[
+    r#"{"format":"espresense"}"#,
+    r#"{"format":"theengs"}"#,
+    r#"{"format":"json","topic":"a/+","items":"/x","id":{"as":"ble","mac":"/m","random":"/t"},"rssi":"/r"}"#,
+    r#"{"format":"json","topic":"a/+","id":{"as":"advertising","hex":"/h","mac":"/m"},"rssi":"/r",
+        "at":{"pointer":"/a","unit":"rfc3339"},"tx":"/p"}"#,
+    r#"{"format":"json","topic":"a/+","id":{"as":"text","value":"/i"},"rssi":"/r","at":{"pointer":"/a","unit":"s"}}"#,
+];
+
+/// Whatever a scanner says, what is read of it is a batch; and a scanner that can be declared is declared the same again.
+pub fn reporter(data: &[u8]) {
+    if let Ok(declared) = serde_json::from_slice::<Reporter>(data)
+        && declared.check().is_ok()
+    {
+        let json = serde_json::to_string(&declared).expect("has no map with other keys than texts");
+        assert_eq!(serde_json::from_str::<Reporter>(&json).expect("written by ourselves"), declared);
+        assert!(!declared.filter().contains('#') && !declared.filter().starts_with(['+', '$']));
+    }
+    for declared in REPORTERS {
+        let reporter: Reporter = serde_json::from_str(declared).expect("as above");
+        let Ok(report) = reporter.read(data, Timestamp(1_790_000_000_000)) else { continue };
+        assert!(report.pings.len() + report.refused.len() <= MAX_PINGS);
+        assert!(report.telemetry.len() <= report.pings.len());
+        assert_eq!(report.fault.is_some(), !report.refused.is_empty());
+        let boot = "a".parse().expect("a boot");
+        let batch = Batch { boot, seq: 0, first: None, sent: None, pings: report.pings };
+        let again = Batch::decode(&batch.to_json(), None).expect("written by ourselves");
+        assert_eq!((again.batch, again.refused), (batch, Vec::new()));
     }
 }

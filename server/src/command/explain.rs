@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use api::explain::{
-    CertificateState, ClaimKeyExplanation, Connection, Count, Explanation, Finding, LastSignIn,
+    CertificateState, ClaimKeyExplanation, Connection, Count, Explanation, Finding, LastSignIn, LastUnread,
 };
 use clap::Args;
 use protocol::{ClaimKeyId, DeviceId};
@@ -112,6 +112,9 @@ fn describe(explanation: &Explanation) -> Result<String, fmt::Error> {
         line(&mut text, "clock", format!("server minus device: {offset} ms"))?;
     }
     write_counts(&mut text, explanation)?;
+    if let Some(LastUnread { at, filter, pointer, expected }) = &explanation.unread {
+        line(&mut text, "not read", format!("{at} on {filter}: `{pointer}` should be {expected}"))?;
+    }
     for certificate in &explanation.certificates {
         let state = match certificate.state {
             CertificateState::Valid => "valid until",
@@ -137,7 +140,12 @@ fn describe(explanation: &Explanation) -> Result<String, fmt::Error> {
 }
 
 fn write_counts(text: &mut String, explanation: &Explanation) -> fmt::Result {
-    for (what, counts) in [("limit", &explanation.limits), ("refusal", &explanation.refusals)] {
+    let all = [
+        ("limit", &explanation.limits),
+        ("refusal", &explanation.refusals),
+        ("reported", &explanation.reported),
+    ];
+    for (what, counts) in all {
         for (name, Count { count, last_at }) in counts {
             line(text, what, format!("{name}: {count}, the last on {last_at}"))?;
         }

@@ -68,7 +68,8 @@ impl Store {
         let mut identifiers = HashMap::new();
         for (row, device) in new.iter().enumerate() {
             let mut fault = |what, why: String| faults.push(ImportFault { row, what, why });
-            match venue::name(&device.name).and_then(|()| check_profile(device.profile.as_ref())) {
+            match venue::name(&device.name).and_then(|()| check_profile(device.kind, device.profile.as_ref()))
+            {
                 Err(StoreError::Invalid(why)) => fault(ImportField::Name, why),
                 checked => checked?,
             }

@@ -24,10 +24,10 @@ impl Store {
         if let Some(name) = &patch.name {
             venue::name(name)?;
         }
-        check_profile(patch.profile.as_ref().and_then(Option::as_ref))?;
         let mut tx = self.change(organization).await?;
         tx.touch_device(organization, id, now).await?;
         let device = tx.device(organization, id).await?;
+        check_profile(device.kind, patch.profile.as_ref().and_then(Option::as_ref))?;
         tx.update_device(organization, &device, patch).await?;
         if patch.moves() {
             tx.move_device(organization, &device, patch, now).await?;

@@ -24,6 +24,7 @@ const DAY: i64 = 24 * HOUR;
 struct Case {
     name: &'static str,
     kind: DeviceKind,
+    has_format: bool,
     place: Place,
     is_connected: bool,
     is_stopped: bool,
@@ -38,8 +39,20 @@ impl Case {
     fn online(name: &'static str, facts: Value, codes: &'static [&'static str]) -> Case {
         let (kind, place) = (DeviceKind::Gateway, Place::Somewhere);
         let (certificates, losses, ordered) = (Vec::new(), Vec::new(), Ordered::default());
-        let (is_connected, is_stopped) = (true, false);
-        Case { name, kind, place, is_connected, is_stopped, facts, certificates, losses, ordered, codes }
+        let (is_connected, is_stopped, has_format) = (true, false, false);
+        Case {
+            name,
+            kind,
+            has_format,
+            place,
+            is_connected,
+            is_stopped,
+            facts,
+            certificates,
+            losses,
+            ordered,
+            codes,
+        }
     }
 
     fn offline(name: &'static str, facts: Value, codes: &'static [&'static str]) -> Case {
@@ -52,6 +65,10 @@ impl Case {
 
     fn kind(self, kind: DeviceKind) -> Case {
         Case { kind, ..self }
+    }
+
+    fn with_format(self) -> Case {
+        Case { has_format: true, ..self }
     }
 
     fn place(self, place: Place) -> Case {
@@ -145,6 +162,7 @@ fn evidence(case: &Case) -> Evidence {
     let facts = Facts::read(&case.facts.to_string()).unwrap();
     Evidence {
         kind: case.kind,
+        has_format: case.has_format,
         place: case.place,
         connected_since: case.is_connected.then(|| facts.connected_since.unwrap_or(Timestamp(NOW - MINUTE))),
         is_stopped: case.is_stopped,

@@ -19,6 +19,19 @@ const SILENT_MS: i64 = 15 * 60_000;
 const SKEW_MS: i64 = 10 * 60_000;
 const TOLERATED_MS: i64 = 5_000;
 
+/// Why something that a scanner reported is no ping.
+fn is_unread(cause: &str) -> bool {
+    let causes = [
+        Reason::Unreadable,
+        Reason::TooLarge,
+        Reason::TooManyPings,
+        Reason::BadIdentifier,
+        Reason::BadRssi,
+        Reason::BadField,
+    ];
+    causes.iter().any(|reason| reason.as_str() == cause)
+}
+
 impl Evidence {
     /// What is wrong with what it sends.
     pub(super) fn of_work(&self) -> Vec<Finding> {
@@ -28,6 +41,7 @@ impl Evidence {
             self.throttled(),
             self.clock(),
             self.not_authorized(),
+            self.reporter_unreadable(),
             self.content_refused(),
             self.silent(),
             self.no_pings(),
@@ -92,14 +106,28 @@ impl Evidence {
     fn not_authorized(&self) -> Option<Finding> {
         let refused = self.recent(&self.facts.refusals, |cause| cause.ends_with("_not_authorized"))?;
         let what = format!("It used topics that it may not: {refused}.");
-        let remedy = "Check its topics: a device has `v1/{its id}/…` and nothing else.";
+        let remedy = "Check its topics: a device has `v1/{its id}/…` and, where its profile has a `reporter`, the topics of that \
+                      format.";
         Some(Finding::problem(Code::NotAuthorized, what, remedy))
+    }
+
+    fn reporter_unreadable(&self) -> Option<Finding> {
+        let unread = self.facts.scanned.unread.as_ref()?;
+        let refused = self.recent(&self.facts.refusals, is_unread)?;
+        let pointer = if unread.pointer.is_empty() { "the whole" } else { &unread.pointer };
+        let what = format!(
+            "What it reports on `{}` cannot all be read; the last time `{pointer}` should have been: {}. Refused: {refused}.",
+            unread.filter, unread.expected
+        );
+        let remedy = "Compare the `reporter` of its profile with what it sends; docs/reporters.md describes the formats.";
+        Some(Finding::problem(Code::ReporterUnreadable, what, remedy))
     }
 
     fn content_refused(&self) -> Option<Finding> {
         // Those have findings of their own.
         let told = |cause: &str| {
-            cause.starts_with("rate_limited:")
+            (is_unread(cause) && self.facts.scanned.unread.is_some())
+                || cause.starts_with("rate_limited:")
                 || cause.ends_with("_not_authorized")
                 || cause == NO_CONSENT
                 || (cause == "not_placed" && self.kind.is_infrastructure())
@@ -133,11 +161,21 @@ impl Evidence {
             "It sends messages, but for {} no pings that were accepted.",
             length(self.now.since(last))
         );
-        let remedy = "Check its scanner, and the refusals listed here.";
+        let empty = self.recent(&self.facts.scanned.messages, |outcome| outcome == "empty");
+        let remedy = match empty {
+            Some(_) if self.has_format => {
+                "Its messages hold no signal strength where the `reporter` of its profile looks for it: compare the two."
+            }
+            _ => "Check its scanner, and the refusals listed here.",
+        };
         Some(Finding::problem(Code::NoPings, what, remedy))
     }
 
     fn losses_open(&self) -> Option<Finding> {
+        // Such a scanner keeps nothing that it could send again.
+        if self.has_format {
+            return None;
+        }
         let newest = self.open_losses.first()?;
         let batches: u64 =
             self.open_losses.iter().map(|loss| loss.batches.saturating_sub(loss.recovered)).sum();

@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::access::{Access, Route};
 use crate::codec::{self, Connect, DecodeError, Detail, Version, reason};
 use crate::connection::wire::Wire;
+use crate::registry::Registry;
+use crate::reporters;
 use crate::sign_in::Refusal;
 
 /// The longest client id taken; the standard asks for 23 bytes at least and leaves the rest to the server.
@@ -51,14 +53,22 @@ pub(super) fn check_client_id(connect: &Connect<'_>, version: Version) -> Result
     Ok(())
 }
 
-pub(super) fn check_will(will: &codec::Will<'_>, access: &Access) -> Result<(), Refused> {
-    if access.publish(will.topic) != Some(Route::Free) {
-        return Err(Refused::new(reason::NOT_AUTHORIZED, 5, "will_not_authorized"));
-    }
+/// Whether the will is to be published one day: what a scanner says beside what it hears goes nowhere.
+pub(super) fn check_will(
+    will: &codec::Will<'_>,
+    access: &Access,
+    registry: &Registry,
+) -> Result<bool, Refused> {
+    let is_kept = match access.publish(will.topic).or_else(|| reporters::route(registry, access, will.topic))
+    {
+        Some(Route::Free) => true,
+        Some(Route::Sightings | Route::Aside) => false,
+        _ => return Err(Refused::new(reason::NOT_AUTHORIZED, 5, "will_not_authorized")),
+    };
     if will.properties.claims_text() && std::str::from_utf8(will.payload).is_err() {
         return Err(Refused::new(reason::PAYLOAD_FORMAT_INVALID, 0, DecodeError::PayloadFormat.cause()));
     }
-    Ok(())
+    Ok(is_kept)
 }
 
 /// Tells the code; beside it the limit that was hit, as far as the client takes packets of that size.

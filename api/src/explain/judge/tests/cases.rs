@@ -218,5 +218,28 @@ fn content() -> Vec<Case> {
         Case::online("an appliance is silent", seen! { "last_message_at": NOW - DAY }, &["healthy"])
             .kind(Appliance),
         Case::online("messages without pings", seen! { "last_batch_at": NOW - DAY }, &["no_pings"]),
+        Case::online(
+            "a scanner whose messages hold nothing",
+            seen! { "last_batch_at": NOW - DAY, "scanned": {"messages": {"empty": tally}} },
+            &["no_pings"],
+        )
+        .with_format(),
+        Case::online(
+            "a scanner that cannot be read",
+            seen! {
+                "refusals": {"bad_rssi": tally, "unreadable": tally},
+                "scanned": {"messages": {"unreadable": tally}, "unread": {"at": NOW - MINUTE, "filter": "gw/+/status",
+                    "pointer": "/rssi", "expected": "a number of dBm from -127 to 20"}}
+            },
+            &["reporter_unreadable"],
+        )
+        .with_format(),
+        Case::online(
+            "a scanner that was not read long ago",
+            seen! { "scanned": {"unread": {"at": NOW - DAY, "filter": "gw/+/status", "pointer": "", "expected": "JSON"}} },
+            &["healthy"],
+        )
+        .with_format()
+        .losses(&[loss(0, 4, "rate_limited:pings_per_minute", 5, 1)]),
     ]
 }
