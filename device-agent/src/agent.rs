@@ -10,7 +10,9 @@ use crate::Clock;
 use crate::aggregate::Aggregator;
 use crate::commands::{self, Commands, CommandsError};
 use crate::config::{BatchesConfig, Config, ConfigError};
+use crate::enrolment::{self, EnrolmentError};
 use crate::health::{self, Facts, Health};
+use crate::identity::{Identity, IdentityError, IdentityFile};
 use crate::link::{self, Link, TlsError};
 use crate::notify::Notifier;
 use crate::privacy::{self, Privacy};
@@ -26,6 +28,12 @@ pub enum AgentError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Who this device is.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// It could not come in.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
     /// The scanner.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -81,9 +89,12 @@ pub async fn run_notifying(
 ) -> Result<Summary, AgentError> {
     config.validate()?;
     let spool = Spool::open(&config.spool, seed)?;
+    let identity = tokio::select! {
+        identity = identity(&config, &clock, seed, &notifier) => identity?,
+        () = shutdown.cancelled() => return Ok(Summary::default()),
+    };
     let dir = config.commands_dir();
-    let commands =
-        Commands::open(config.device.id, config.commands, config.appliance.as_ref(), &dir, &clock)?;
+    let commands = Commands::open(identity.device, config.commands, config.appliance.as_ref(), &dir, &clock)?;
     let privacy = Privacy::open(config.privacy, &config.spool.dir).map_err(AgentError::Privacy)?;
     let scanner = Scanner::open(&config.scanner, &clock, seed)?;
     let exit_at_end = config.scanner.exit_at_end();
@@ -93,7 +104,7 @@ pub async fn run_notifying(
         commands,
         privacy,
         scanner,
-        link: Link::new(config.device, config.link, seed)?,
+        link: Link::new(identity, config.link, seed)?,
         aggregator: Aggregator::new(),
         pings: Vec::new(),
         flush_at: clock.elapsed() + config.batches.interval(),
@@ -147,6 +158,24 @@ pub async fn run_notifying(
     Ok(summary)
 }
 
+/// Who this device is; it comes in first if it is to do that by itself.
+async fn identity(
+    config: &Config,
+    clock: &Clock,
+    seed: u64,
+    notifier: &Notifier,
+) -> Result<Identity, AgentError> {
+    let Some(enrolment) = &config.enrolment else { return Ok(Identity::require(config)?) };
+    if let Some(identity) = Identity::open(config)? {
+        return Ok(identity);
+    }
+    if enrolment.certificate && !config.link.tls {
+        return Err(IdentityError::NeedsTls.into());
+    }
+    let file = IdentityFile::new(config.identity_file());
+    Ok(enrolment::come_in(enrolment, &file, clock, seed, notifier).await?)
+}
+
 #[derive(Debug)]
 struct Agent {
     spool: Spool,
@@ -195,6 +224,7 @@ impl Agent {
         let due = [
             unheard,
             self.link.work(&mut self.spool, &self.clock),
+            self.link.renew(self.commands.reckoning().now(&self.clock), &self.clock),
             self.commands.work(&self.clock),
             self.link.tell(&mut self.commands, &self.clock),
         ];
@@ -221,6 +251,9 @@ impl Agent {
         self.look_at = now + LOOK;
         if self.privacy.has_changed() {
             self.commands.report(privacy::PART, self.privacy.report());
+        }
+        if let Some(certificate) = self.link.certificate_report() {
+            self.commands.report(link::CERTIFICATE_PART, certificate);
         }
         let facts = self.facts();
         if let Some(health) = self.health.look(&facts, now) {

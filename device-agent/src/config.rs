@@ -6,6 +6,7 @@
 
 mod bluetooth;
 mod commands;
+mod enrolment;
 mod link;
 mod overrides;
 mod privacy;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use bluetooth::{BluetoothConfig, Format};
 pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
+pub use enrolment::EnrolmentConfig;
 pub use link::LinkConfig;
 pub use privacy::{PrivacyConfig, Pseudonyms};
 pub use scanner::{ReplayConfig, ScannerConfig, Shift, SimulatedConfig};
@@ -30,7 +32,11 @@ pub use secret::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Who this device is.
+    #[serde(default)]
     pub device: DeviceConfig,
+    /// How it comes in when it does not know; without it, somebody has to.
+    #[serde(default)]
+    pub enrolment: Option<EnrolmentConfig>,
     /// The way to the platform.
     #[serde(default)]
     pub link: LinkConfig,
@@ -56,18 +62,18 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// `[device]`: the identity, as `POST /devices` answered it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// `[device]`: the identity, as `POST /devices` answered it, or where the agent keeps the one that it fetched itself.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct DeviceConfig {
-    /// The device's id, which is also its user name.
-    pub id: DeviceId,
+    /// The device's id, which is also its user name. Without it, the identity is the one that was fetched.
+    pub id: Option<DeviceId>,
     /// The device's secret. Either this or `secret_file`, or neither beside a certificate of the link.
-    #[serde(default)]
     pub secret: Option<Secret>,
     /// A file that holds the secret and nothing else.
-    #[serde(default)]
     pub secret_file: Option<PathBuf>,
+    /// Where the identity is kept that was fetched; without it, `identity.json` in the spool's directory.
+    pub identity: Option<PathBuf>,
 }
 
 /// `[batches]`: how pings are grouped.
@@ -163,6 +169,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = |holds: bool, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) };
         self.device.validate(&self.link, check)?;
+        self.enrolment.as_ref().map_or(Ok(()), |enrolment| enrolment.validate(check))?;
         self.link.validate(check)?;
         self.scanner.validate(check)?;
         self.batches.validate(check)?;
@@ -173,6 +180,11 @@ impl Config {
             "`pseudonyms = \"required\"` takes its key from the desired twin, which `require_signature` does not follow",
         )?;
         self.appliance.as_ref().map_or(Ok(()), |appliance| appliance.validate(check))
+    }
+
+    /// Where the identity is kept that the agent fetched itself.
+    pub fn identity_file(&self) -> PathBuf {
+        self.device.identity.clone().unwrap_or_else(|| self.spool.dir.join("identity.json"))
     }
 
     /// Where the journal is.
@@ -187,6 +199,13 @@ impl DeviceConfig {
         link: &LinkConfig,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
+        if self.id.is_none() {
+            return check(
+                self.secret.is_none() && self.secret_file.is_none() && link.certificate.is_none(),
+                "without `id` in [device] the identity is the one that was fetched, which has its own secret or certificate",
+            );
+        }
+        check(self.identity.is_none(), "[device] needs either `id` or `identity`, and not both")?;
         // A certificate that names the device is enough.
         let is_certified = link.certificate.is_some() && self.secret.is_none() && self.secret_file.is_none();
         check(

@@ -77,7 +77,12 @@ impl World {
     /// An agent on this world's spool, set up to be quick in everything and told the rest by `change`.
     pub(crate) fn agent(&self, change: impl FnOnce(&mut Config)) -> Running {
         let mut config = Config {
-            device: DeviceConfig { id: self.device, secret: Some(Secret::new(SECRET)), secret_file: None },
+            device: DeviceConfig {
+                id: Some(self.device),
+                secret: Some(Secret::new(SECRET)),
+                ..DeviceConfig::default()
+            },
+            enrolment: None,
             link: LinkConfig {
                 host: "127.0.0.1".into(),
                 port: self.broker.port,
