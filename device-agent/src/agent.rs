@@ -7,17 +7,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::Clock;
+use crate::advertise::Advertising;
 use crate::aggregate::Aggregator;
 use crate::commands::{self, Commands, CommandsError};
 use crate::config::{BatchesConfig, Config, ConfigError};
-use crate::enrolment::{self, EnrolmentError};
+use crate::enrolment::{EnrolmentError, come_in};
 use crate::health::{self, Facts, Health};
-use crate::identity::{Identity, IdentityError, IdentityFile};
 use crate::link::{self, Link, TlsError};
 use crate::notify::Notifier;
 use crate::privacy::{self, Privacy};
 use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
+use crate::telemetry::Passing;
 
 /// How often it is seen what changed of the device itself, at most: not for each advertisement.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,13 +31,13 @@ pub enum AgentError {
     Config(#[from] ConfigError),
     /// Who this device is.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// It could not come in.
-    #[error(transparent)]
     Enrolment(#[from] EnrolmentError),
     /// The scanner.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The system gives no thread for advertising.
+    #[error("there can be no thread for advertising")]
+    Advertising(#[source] std::io::Error),
     /// The spool could not be opened.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -90,9 +91,11 @@ pub async fn run_notifying(
     config.validate()?;
     let spool = Spool::open(&config.spool, seed)?;
     let identity = tokio::select! {
-        identity = identity(&config, &clock, seed, &notifier) => identity?,
+        // Boxed, as the agent at work has nothing of it.
+        identity = Box::pin(come_in(&config, &clock, seed, &notifier)) => identity?,
         () = shutdown.cancelled() => return Ok(Summary::default()),
     };
+    let advertising = Advertising::begin(&config, seed).map_err(AgentError::Advertising)?;
     let dir = config.commands_dir();
     let commands = Commands::open(identity.device, config.commands, config.appliance.as_ref(), &dir, &clock)?;
     let privacy = Privacy::open(config.privacy, &config.spool.dir).map_err(AgentError::Privacy)?;
@@ -105,6 +108,8 @@ pub async fn run_notifying(
         privacy,
         scanner,
         link: Link::new(identity, config.link, seed)?,
+        passing: Passing::default(),
+        advertising,
         aggregator: Aggregator::new(),
         pings: Vec::new(),
         flush_at: clock.elapsed() + config.batches.interval(),
@@ -158,24 +163,6 @@ pub async fn run_notifying(
     Ok(summary)
 }
 
-/// Who this device is; it comes in first if it is to do that by itself.
-async fn identity(
-    config: &Config,
-    clock: &Clock,
-    seed: u64,
-    notifier: &Notifier,
-) -> Result<Identity, AgentError> {
-    let Some(enrolment) = &config.enrolment else { return Ok(Identity::require(config)?) };
-    if let Some(identity) = Identity::open(config)? {
-        return Ok(identity);
-    }
-    if enrolment.certificate && !config.link.tls {
-        return Err(IdentityError::NeedsTls.into());
-    }
-    let file = IdentityFile::new(config.identity_file());
-    Ok(enrolment::come_in(enrolment, &file, clock, seed, notifier).await?)
-}
-
 #[derive(Debug)]
 struct Agent {
     spool: Spool,
@@ -184,6 +171,8 @@ struct Agent {
     health: Health,
     scanner: Scanner,
     link: Link,
+    passing: Passing,
+    advertising: Option<Advertising>,
     notifier: Notifier,
     aggregator: Aggregator,
     /// Closed and not yet in the spool.
@@ -259,8 +248,13 @@ impl Agent {
         if let Some(health) = self.health.look(&facts, now) {
             self.commands.report(health::PART, health);
         }
-        for telemetry in self.scanner.telemetry() {
-            debug!(id = %telemetry.id, tlm = ?telemetry.tlm, "a beacon tells how it is");
+        // What beacons said stays with the scanner while nobody can be told.
+        if self.link.is_joined()
+            && let Some(message) = self.passing.message(|| self.scanner.telemetry(), &self.privacy, now)
+            && self.link.pass_on(&message)
+        {
+            debug!(beacons = message.beacons.len(), "what beacons say of themselves is passed on");
+            self.passing.sent(now);
         }
     }
 
@@ -276,6 +270,7 @@ impl Agent {
             clock_known: reckoning.now(&self.clock).is_some(),
             clock_behind_ms: reckoning.behind_ms(&self.clock),
             adapter,
+            advertising: self.advertising.as_ref().map(Advertising::state),
         }
     }
 

@@ -4,6 +4,7 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod advertise;
 mod bluetooth;
 mod commands;
 mod enrolment;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use advertise::{AdvertiseConfig, IBeaconConfig};
 pub use bluetooth::{BluetoothConfig, Format};
 pub use commands::{ApplianceConfig, ClockSetting, CommandsConfig};
 pub use enrolment::EnrolmentConfig;
@@ -42,6 +44,9 @@ pub struct Config {
     pub link: LinkConfig,
     /// Where advertisements come from.
     pub scanner: ScannerConfig,
+    /// What this device sends itself; without it, nothing.
+    #[serde(default)]
+    pub advertise: Option<AdvertiseConfig>,
     /// How pings are grouped.
     #[serde(default)]
     pub batches: BatchesConfig,
@@ -172,6 +177,7 @@ impl Config {
         self.enrolment.as_ref().map_or(Ok(()), |enrolment| enrolment.validate(check))?;
         self.link.validate(check)?;
         self.scanner.validate(check)?;
+        self.advertise.as_ref().map_or(Ok(()), |advertise| advertise.validate(check))?;
         self.batches.validate(check)?;
         self.spool.validate(check)?;
         self.commands.validate(check)?;

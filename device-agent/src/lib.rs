@@ -12,13 +12,14 @@
 //! ```
 //!
 //! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread, the Bluetooth
-//! adapter on another, and nothing needs a database. Invariants:
+//! adapter and advertising on others, and nothing needs a database. Invariants:
 //!
 //! - nothing is sent that is not on disk first, and nothing is deleted without a receipt, unless room runs out;
 //! - each command is run once at most, and nothing is told of one that is not on disk first;
 //! - whatever waits counts elapsed time, so a jump of the wall clock changes stamps and nothing else;
 //! - the secret is shown to the broker and to nobody else, and the key of pseudonyms to nobody at all.
 
+pub mod advertise;
 pub mod aggregate;
 pub mod appliance;
 pub mod check;
@@ -36,6 +37,7 @@ pub mod reckoning;
 pub mod scan;
 pub mod signature;
 pub mod spool;
+pub mod telemetry;
 
 mod agent;
 mod backoff;

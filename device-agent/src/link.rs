@@ -9,6 +9,7 @@ mod certificate;
 mod connection;
 mod receipt;
 mod renewal;
+mod telling;
 mod tls;
 mod trial;
 mod window;
@@ -16,13 +17,13 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Batch, Desired, DeviceId, Receipt, Topic};
+use protocol::{Batch, Desired, DeviceId, Receipt};
 use rustls::ClientConfig;
 use tracing::{debug, info, warn};
 
 use crate::Clock;
 use crate::backoff::Backoff;
-use crate::commands::{Commands, Message};
+use crate::commands::Commands;
 use crate::config::LinkConfig;
 use crate::identity::{Identity, Validity};
 use crate::spool::{Held, Spool, SpoolError};
@@ -143,31 +144,6 @@ impl Link {
             State::Apart(_) => std::future::pending().await,
             State::Joining(connection) | State::Joined(connection, _) => Event(connection.news().await),
         }
-    }
-
-    /// Hands over what is to be told of commands and of the state, as far as the connection takes it.
-    ///
-    /// Returns the elapsed time at which to try again if it took less.
-    pub fn tell(&mut self, commands: &mut Commands, clock: &Clock) -> Option<Duration> {
-        let State::Joined(connection, _) = &self.state else { return None };
-        while let Some(message) = commands.next_message() {
-            let (topic, body) = match &message {
-                Message::Ack(command, ack) => {
-                    let topic = Topic::CommandAck { device: self.identity.device, command: *command };
-                    (topic, serde_json::to_vec(ack))
-                }
-                Message::Reported(patch) => {
-                    (Topic::TwinReported(self.identity.device), serde_json::to_vec(patch))
-                }
-            };
-            let tag = message.receipt().map_or(Tag::Notice, Tag::Answer);
-            if !connection.tell(&topic, body.unwrap_or_default(), tag) {
-                return Some(clock.elapsed() + REST);
-            }
-            self.counters.answers += 1;
-            commands.handed_over();
-        }
-        None
     }
 
     /// Takes in an event. Returns the desired twin that came with it, if it is to be followed.

@@ -49,7 +49,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Enrol {
-    /// The platform's own address, as https://id.example.org; without it, that of the configuration.
+    /// The platform's own address, as `https://id.example.org`; without it, that of the configuration.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// The configuration; without it, everything is as it is by default.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use protocol::{Identifier, Timestamp};
 
+pub(crate) use bluetooth::explain_words;
 pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, explain, try_adapter};
 pub use replay::Replay;
 pub use simulated::Simulated;

@@ -15,10 +15,9 @@ const LETTER: usize = 8;
 pub(super) fn large(text: &str) -> String {
     let letters: Vec<[u8; LETTER]> =
         text.chars().map(|letter| BASIC_FONTS.get(letter).unwrap_or_default()).collect();
-    halves(letters.len() * LETTER, LETTER, |x, y| letters[x / LETTER][y] >> (x % LETTER) & 1 == 1)
-        .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    let lines =
+        halves(letters.len() * LETTER, LETTER, |x, y| letters[x / LETTER][y] >> (x % LETTER) & 1 == 1);
+    lines.iter().fold(String::new(), |text, line| text + line.trim_end() + "\n")
 }
 
 /// The text as a QR code, black on white whatever the colours of the terminal are (ECMA-48, section 8.3.117). Nothing
@@ -31,22 +30,19 @@ pub(super) fn qr(text: &str) -> Option<String> {
         let (x, y) = (x.checked_sub(QUIET), y.checked_sub(QUIET));
         matches!((x, y), (Some(x), Some(y)) if x < width && y < width && colours[y * width + x] == Color::Dark)
     };
-    Some(halves(side, side, is_dark).lines().map(|line| format!("\x1b[30;107m{line}\x1b[0m\n")).collect())
+    let lines = halves(side, side, is_dark);
+    Some(lines.iter().fold(String::new(), |text, line| text + "\x1b[30;107m" + line + "\x1b[0m\n"))
 }
 
 /// Points as lines of half blocks.
-fn halves(width: usize, height: usize, is_set: impl Fn(usize, usize) -> bool) -> String {
-    let mut lines = String::new();
-    for y in (0..height).step_by(2) {
-        lines.extend((0..width).map(|x| match (is_set(x, y), y + 1 < height && is_set(x, y + 1)) {
-            (true, true) => '█',
-            (true, false) => '▀',
-            (false, true) => '▄',
-            (false, false) => ' ',
-        }));
-        lines.push('\n');
-    }
-    lines
+fn halves(width: usize, height: usize, is_set: impl Fn(usize, usize) -> bool) -> Vec<String> {
+    let half = |x, y| match (is_set(x, y), y + 1 < height && is_set(x, y + 1)) {
+        (true, true) => '█',
+        (true, false) => '▀',
+        (false, true) => '▄',
+        (false, false) => ' ',
+    };
+    (0..height).step_by(2).map(|y| (0..width).map(|x| half(x, y)).collect()).collect()
 }
 
 #[cfg(test)]

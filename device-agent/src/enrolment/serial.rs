@@ -18,9 +18,8 @@ pub(super) fn serial_number(root: &Path) -> Option<String> {
         let id = fs::read_to_string(root.join("etc/machine-id")).ok()?;
         let id = id.trim();
         let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_id.then(|| {
-            blake3::derive_key(PURPOSE, id.as_bytes())[..8].iter().map(|b| format!("{b:02x}")).collect()
-        })
+        let hash = blake3::derive_key(PURPOSE, id.as_bytes());
+        is_id.then_some(format!("{:016x}", u64::from_be_bytes(*hash.first_chunk()?)))
     })
 }
 

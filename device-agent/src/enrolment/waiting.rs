@@ -8,28 +8,36 @@ use tracing::{info, warn};
 use super::{EnrolmentError, Progress, enrol};
 use crate::Clock;
 use crate::backoff::Backoff;
-use crate::config::EnrolmentConfig;
-use crate::identity::{Identity, IdentityFile};
+use crate::config::Config;
+use crate::identity::{Identity, IdentityError, IdentityFile};
 use crate::notify::Notifier;
 
 /// How long to wait after the platform decided against this device, at least: somebody has to do something first.
 const REFUSED: Duration = Duration::from_hours(1);
 
-/// Asks to come in until the device is, and keeps its identity in the file. May be dropped at any moment.
+/// Who this device is. One that has no identity yet, and is to come in by itself, asks until it is in.
 ///
-/// A decision against the device is asked for again, rarely; only what cannot heal by itself is an error.
+/// A decision against the device is asked for again, rarely; only what cannot heal by itself is an error. May be dropped at
+/// any moment.
 pub async fn come_in(
-    config: &EnrolmentConfig,
-    file: &IdentityFile,
+    config: &Config,
     clock: &Clock,
     seed: u64,
     notifier: &Notifier,
 ) -> Result<Identity, EnrolmentError> {
-    let mut patience = Backoff::new(1, 1, seed);
-    info!(server = config.server, "this device has no identity yet and asks for one");
+    let Some(enrolment) = &config.enrolment else { return Ok(Identity::require(config)?) };
+    if let Some(identity) = Identity::open(config)? {
+        return Ok(identity);
+    }
+    if enrolment.certificate && !config.link.tls {
+        return Err(IdentityError::NeedsTls.into());
+    }
+    info!(server = enrolment.server, "this device has no identity yet and asks for one");
+    let file = IdentityFile::new(config.identity_file());
     file.prepare(false)?;
+    let mut patience = Backoff::new(1, 1, seed);
     loop {
-        match enrol(config, clock, seed, &mut |progress| tell(&progress, notifier)).await {
+        match enrol(enrolment, clock, seed, &mut |progress| tell(&progress, notifier)).await {
             Ok((device, credentials)) => {
                 let identity = file.create(device, credentials)?;
                 info!(%device, file = %file.path().display(), "this device has come in");

@@ -21,8 +21,8 @@ pub struct IdentityFile(PathBuf);
 #[serde(deny_unknown_fields)]
 struct Stored {
     device: DeviceId,
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "reveal_if_any")]
-    secret: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     certificates: Vec<Pair>,
 }
@@ -50,7 +50,9 @@ impl IdentityFile {
         let Stored { device, secret, certificates } =
             serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
         match (secret, certificates.len()) {
-            (Some(secret), 0) => Ok(Some(Identity { device, secret: Some(secret), keyring: None })),
+            (Some(secret), 0) => {
+                Ok(Some(Identity { device, secret: Some(Secret::new(&secret)), keyring: None }))
+            }
             (None, 1 | 2) => {
                 let keyring = Keyring::new(device, certificates, self.clone());
                 Ok(Some(Identity { device, secret: None, keyring: Some(keyring) }))
@@ -78,8 +80,12 @@ impl IdentityFile {
             Credentials::Secret(secret) => (Some(secret), Vec::new()),
             Credentials::Certificate(pair) => (None, vec![pair]),
         };
-        self.write(&Stored { device, secret: secret.clone(), certificates: certificates.clone() })
-            .map_err(IdentityError::of(&self.0))?;
+        self.write(&Stored {
+            device,
+            secret: secret.as_ref().map(|secret| secret.reveal().to_owned()),
+            certificates: certificates.clone(),
+        })
+        .map_err(IdentityError::of(&self.0))?;
         let keyring = (!certificates.is_empty()).then(|| Keyring::new(device, certificates, self.clone()));
         Ok(Identity { device, secret, keyring })
     }
@@ -104,10 +110,6 @@ impl IdentityFile {
 /// For this file and nothing else.
 pub(super) fn reveal<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.reveal())
-}
-
-fn reveal_if_any<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(Secret::reveal).serialize(serializer)
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Link {
             None | Some(Settled::Nothing) => return,
             Some(Settled::Renewed) => {
                 info!("the certificate is renewed");
-                self.renewal.renewed();
+                self.renewal.renewed(clock.elapsed());
             }
             Some(Settled::GivenUp) => self.renewal.failed(Failure::SignIn, clock.elapsed()),
         }

@@ -126,9 +126,11 @@ impl Renewal {
         }
     }
 
-    /// The next certificate has signed in.
-    pub(super) fn renewed(&mut self) {
+    /// The next certificate has signed in. If it is old already, as the two clocks see it, it is not renewed at once all
+    /// the same.
+    pub(super) fn renewed(&mut self, elapsed: Duration) {
         (self.failures, self.outcome, self.is_over) = (0, None, false);
+        self.rest_until = elapsed + self.jitter.around(REST.0);
     }
 
     /// Something came between. It is tried again after a rest that grows.

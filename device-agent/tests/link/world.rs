@@ -95,6 +95,7 @@ impl World {
                 identifiers: 20,
                 per_second: 500.0,
             }),
+            advertise: None,
             // Batches are cut by their number of pings alone, so that a test knows what is in them.
             batches: BatchesConfig { interval_ms: 3_600_000, max_pings: 100 },
             privacy: PrivacyConfig::default(),

@@ -48,17 +48,14 @@ impl Registrar {
             while let Ok(event) = eventloop.poll().await {
                 let Event::Incoming(Packet::Publish(publish)) = event else { continue };
                 let topic = str::from_utf8(&publish.topic).expect("a text").parse().expect("a topic");
-                let is_heard = match topic {
-                    Topic::CertificateRequest(_) => {
-                        let request: RenewalRequest =
-                            serde_json::from_slice(&publish.payload).expect("a request");
-                        asked.send(request.csr).is_ok()
-                    }
-                    _ => {
-                        let mut patch: Value = serde_json::from_slice(&publish.payload).expect("JSON");
-                        let part = patch["certificate"].take();
-                        part.is_null() || told.send(part).is_ok()
-                    }
+                let is_heard = if let Topic::CertificateRequest(_) = topic {
+                    let request: RenewalRequest =
+                        serde_json::from_slice(&publish.payload).expect("a request");
+                    asked.send(request.csr).is_ok()
+                } else {
+                    let mut patch: Value = serde_json::from_slice(&publish.payload).expect("JSON");
+                    let certificate = patch["certificate"].take();
+                    certificate.is_null() || told.send(certificate).is_ok()
                 };
                 if !is_heard {
                     return;
