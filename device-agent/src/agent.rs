@@ -69,8 +69,9 @@ pub struct Summary {
 
 /// Runs an agent until `shutdown`, or until its recording is over and receipted if it is told to stop then.
 ///
-/// `seed` is the source of all its randomness (names of boots, jitter) and must be another at each start. Failures of
-/// the network and of the disk are waited out; only what cannot heal is an error.
+/// `seed` is the source of all its randomness (names of boots, jitter) but for the keys of certificates, which are the
+/// system's, and must be another at each start. Failures of the network and of the disk are waited out; only what cannot
+/// heal is an error.
 pub async fn run(
     config: Config,
     clock: Clock,

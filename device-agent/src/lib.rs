@@ -17,7 +17,8 @@
 //! - nothing is sent that is not on disk first, and nothing is deleted without a receipt, unless room runs out;
 //! - each command is run once at most, and nothing is told of one that is not on disk first;
 //! - whatever waits counts elapsed time, so a jump of the wall clock changes stamps and nothing else;
-//! - the secret is shown to the broker and to nobody else, and the key of pseudonyms to nobody at all.
+//! - the secret is shown to the broker and to nobody else, the key of pseudonyms and that of a certificate to nobody at all;
+//! - a certificate never stands beside the key of another, and the one before stays until the next has signed in.
 
 pub mod advertise;
 pub mod aggregate;

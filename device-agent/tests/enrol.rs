@@ -219,13 +219,13 @@ fn an_agent_without_an_identity_comes_in_before_it_works() {
     let device = Device::new();
     let platform = Platform::answering([codes(), problem(400, "enrolment-pending"), secret()]);
     std::fs::write(device.file("claim"), CLAIM_KEY).expect("a file");
-    let mut config = std::fs::read_to_string(device.file("agent.toml")).expect("a configuration");
-    config.push_str(&format!(
+    let config = std::fs::read_to_string(device.file("agent.toml")).expect("a configuration");
+    let enrolment = format!(
         "[enrolment]\nserver = \"{}\"\nclaim_key_file = \"{}\"\n[link]\nport = 1\n[log]\nlevel = \"trace\"\n",
         platform.address,
         device.file("claim").display()
-    ));
-    std::fs::write(device.file("agent.toml"), config).expect("a configuration");
+    );
+    std::fs::write(device.file("agent.toml"), config + &enrolment).expect("a configuration");
     let socket = device.file("notify");
     let manager = std::os::unix::net::UnixDatagram::bind(&socket).expect("a socket");
     manager.set_read_timeout(Some(std::time::Duration::from_mins(1))).expect("a timeout");
