@@ -7,9 +7,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::Clock;
+use crate::advertise::Advertising;
 use crate::aggregate::Aggregator;
 use crate::commands::{self, Commands, CommandsError};
 use crate::config::{Config, ConfigError};
+use crate::enrolment::{EnrolmentError, come_in};
 use crate::health::{self, Facts, Health};
 use crate::link::{self, Link, TlsError};
 use crate::log::Log;
@@ -18,6 +20,7 @@ use crate::privacy::{self, Privacy};
 use crate::scan::{Heard, ScanError, Scanner};
 use crate::spool::{self, Spool, SpoolError};
 use crate::status::{MOST_COMMANDS, Snapshot, Status};
+use crate::telemetry::Passing;
 
 /// How often it is seen what changed of the device itself, at most: not for each advertisement.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,9 +31,15 @@ pub enum AgentError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Who this device is.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
     /// The scanner.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The system gives no thread for advertising.
+    #[error("there can be no thread for advertising")]
+    Advertising(#[source] std::io::Error),
     /// The spool could not be opened.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -62,8 +71,9 @@ pub struct Summary {
 
 /// Runs an agent until `shutdown`, or until its recording is over and receipted if it is told to stop then.
 ///
-/// `seed` is the source of all its randomness (names of boots, jitter) and must be another at each start. Failures of
-/// the network and of the disk are waited out; only what cannot heal is an error.
+/// `seed` is the source of all its randomness (names of boots, jitter) but for the keys of certificates, which are the
+/// system's, and must be another at each start. Failures of the network and of the disk are waited out; only what cannot
+/// heal is an error.
 pub async fn run(
     config: Config,
     clock: Clock,
@@ -85,12 +95,18 @@ pub async fn run_notifying(
 ) -> Result<Summary, AgentError> {
     config.validate()?;
     let spool = Spool::open(&config.spool, seed)?;
-    let commands = Commands::open(&config, log, &clock)?;
+    let identity = tokio::select! {
+        // Boxed, as the agent at work has nothing of it.
+        identity = Box::pin(come_in(&config, &clock, seed, &notifier)) => identity?,
+        () = shutdown.cancelled() => return Ok(Summary::default()),
+    };
+    let advertising = Advertising::begin(&config, seed).map_err(AgentError::Advertising)?;
+    let commands = Commands::open(identity.device, &config, log, &clock)?;
     let privacy = Privacy::open(config.privacy, &config.spool.dir).map_err(AgentError::Privacy)?;
     let scanner = Scanner::open(&config.scanner, commands.tuning().interest(), &clock, seed)?;
     let exit_at_end = config.scanner.exit_at_end();
     let mut agent = Agent {
-        device: config.device.id,
+        device: identity.device,
         status: Status::open(config.status, &clock).await,
         health: Health::new(&config.spool.dir),
         spool,
@@ -98,7 +114,9 @@ pub async fn run_notifying(
         commands,
         privacy,
         scanner,
-        link: Link::new(config.device, config.link, seed)?,
+        link: Link::new(identity, config.link, seed)?,
+        passing: Passing::default(),
+        advertising,
         aggregator: Aggregator::new(),
         pings: Vec::new(),
         look_at: clock.elapsed(),
@@ -168,6 +186,8 @@ struct Agent {
     health: Health,
     scanner: Scanner,
     link: Link,
+    passing: Passing,
+    advertising: Option<Advertising>,
     notifier: Notifier,
     status: Status,
     aggregator: Aggregator,
@@ -214,6 +234,7 @@ impl Agent {
         let due = [
             unheard,
             self.link.work(&mut self.spool, &self.clock),
+            self.link.renew(self.commands.reckoning().now(&self.clock), &self.clock),
             self.commands.work(&self.clock),
             self.link.tell(&mut self.commands, &self.clock),
         ];
@@ -241,12 +262,20 @@ impl Agent {
         if self.privacy.has_changed() {
             self.commands.report(privacy::PART, self.privacy.report());
         }
+        if let Some(certificate) = self.link.certificate_report() {
+            self.commands.report(link::CERTIFICATE_PART, certificate);
+        }
         let facts = self.facts();
         if let Some(health) = self.health.look(&facts, now) {
             self.commands.report(health::PART, health);
         }
-        for telemetry in self.scanner.telemetry() {
-            debug!(id = %telemetry.id, tlm = ?telemetry.tlm, "a beacon tells how it is");
+        // What beacons said stays with the scanner while nobody can be told.
+        if self.link.is_joined()
+            && let Some(message) = self.passing.message(|| self.scanner.telemetry(), &self.privacy, now)
+            && self.link.pass_on(&message)
+        {
+            debug!(beacons = message.beacons.len(), "what beacons say of themselves is passed on");
+            self.passing.sent(now);
         }
     }
 
@@ -262,6 +291,7 @@ impl Agent {
             clock_known: reckoning.now(&self.clock).is_some(),
             clock_behind_ms: reckoning.behind_ms(&self.clock),
             adapter,
+            advertising: self.advertising.as_ref().map(Advertising::state),
         }
     }
 

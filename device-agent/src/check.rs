@@ -10,14 +10,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Clock;
-use crate::config::{ApplianceConfig, Config, ScannerConfig};
+use crate::config::{ApplianceConfig, Config, DeviceConfig, ScannerConfig};
 use crate::health::Machine;
+use crate::identity::{Identity, IdentityError, Validity};
 use crate::link::{TrialError, try_sign_in};
 use crate::reckoning::Reckoning;
 use crate::scan::try_adapter;
 
 /// How long to listen for a first advertisement.
 const LISTENING: Duration = Duration::from_secs(10);
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// When somebody should see to a certificate that the agent does not renew.
+const FEW_DAYS: u64 = 10;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,16 +62,32 @@ pub async fn check(path: &Path, variables: Vec<(String, String)>, clock: &Clock)
     findings.push(time(&config, clock));
     findings.extend(programs(&config));
     findings.push(adapter(&config.scanner).await);
-    findings.push(server(&config).await);
+    match Identity::require(&config) {
+        Ok(identity) => {
+            findings.extend(certificate(&config, &identity, clock));
+            findings.push(server(&config, &identity).await);
+        }
+        Err(IdentityError::Missing(_)) if config.enrolment.is_some() => {
+            findings.push(doubtful(
+                "identity",
+                "there is none yet: the agent asks for one when it starts".into(),
+            ));
+        }
+        Err(error) => findings.push(wrong("identity", error.to_string())),
+    }
     findings
 }
 
 /// Whether somebody else can read the secret.
 fn secret(path: &Path, variables: Vec<(String, String)>) -> Option<Finding> {
     let text = fs::read_to_string(path).ok()?;
-    let device = Config::parse(&text, variables).ok()?.device;
+    let config = Config::parse(&text, variables).ok()?;
     // The secret is in the configuration itself, or in a file of its own.
-    let file = device.secret_file.unwrap_or_else(|| path.to_owned());
+    let file = match config.device {
+        DeviceConfig { id: None, .. } => config.identity_file(),
+        DeviceConfig { secret_file: Some(file), .. } => file,
+        DeviceConfig { .. } => path.to_owned(),
+    };
     let mode = fs::metadata(&file).ok()?.permissions().mode();
     (mode & 0o007 != 0).then(|| {
         doubtful("secret", format!("everybody on this machine can read it: chmod o-rwx {}", file.display()))
@@ -139,9 +161,36 @@ async fn adapter(scanner: &ScannerConfig) -> Finding {
     }
 }
 
-async fn server(config: &Config) -> Finding {
+/// How long the certificate is still good, if the device has one.
+fn certificate(config: &Config, identity: &Identity, clock: &Clock) -> Option<Finding> {
+    let pem = match (identity.pair(), &config.link.certificate) {
+        (Some(own), _) => own.certificate.clone(),
+        // What is wrong with the file is told beside the server.
+        (None, file) => fs::read_to_string(file.as_ref()?).ok()?,
+    };
+    let left_ms = Validity::of(&pem).ok()?.not_after.since(clock.now());
+    let days = left_ms.unsigned_abs() / DAY_MS;
+    Some(match (left_ms < 0, identity.pair().is_some()) {
+        (true, true) => wrong(
+            "certificate",
+            format!(
+                "it is over since {days} days: let the device in anew with `promenade-agent enrol --replace`"
+            ),
+        ),
+        (true, false) => {
+            wrong("certificate", format!("it is over since {days} days: put another in its place"))
+        }
+        (false, true) => good("certificate", format!("it is good for {days} days, and renewed before")),
+        (false, false) if days < FEW_DAYS => {
+            doubtful("certificate", format!("it is good for {days} days, and nobody renews it but you"))
+        }
+        (false, false) => good("certificate", format!("it is good for {days} days")),
+    })
+}
+
+async fn server(config: &Config, identity: &Identity) -> Finding {
     let (host, port) = (&config.link.host, config.link.port);
-    match try_sign_in(&config.device, &config.link).await {
+    match try_sign_in(identity, &config.link).await {
         Ok(()) if config.link.tls => good("server", format!("{host}:{port} lets this device in, over TLS")),
         Ok(()) => {
             good("server", format!("{host}:{port} lets this device in; the way to it is not encrypted"))

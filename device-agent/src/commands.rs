@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use protocol::{CommandId, Desired};
+use protocol::{CommandId, Desired, DeviceId};
 use serde_json::{Map, Value, json};
 
 use crate::Clock;
@@ -101,13 +101,13 @@ pub enum CommandsError {
 impl Commands {
     /// Opens the journal in its directory, and takes up the appliance and the scan where they were left. The log is what
     /// is asked for lines.
-    pub fn open(config: &Config, log: Log, clock: &Clock) -> Result<Self, CommandsError> {
+    pub fn open(device: DeviceId, config: &Config, log: Log, clock: &Clock) -> Result<Self, CommandsError> {
         let dir = config.commands_dir();
         Ok(Self {
             journal: Journal::open(&dir)?,
             abilities: Abilities::open(config, &dir, log, clock)?,
             reckoning: Reckoning::new(config.commands.clock),
-            admission: Admission::new(config.device.id, config.commands.clone()),
+            admission: Admission::new(device, config.commands.clone()),
             job: None,
             desired: None,
             passed_over: false,

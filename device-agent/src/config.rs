@@ -4,9 +4,11 @@
 //! table, the rest its key. A value that reads as a TOML number, truth value or quoted string is that, anything else is
 //! plain text.
 
+mod advertise;
 mod appliance;
 mod bluetooth;
 mod commands;
+mod enrolment;
 mod link;
 mod overrides;
 mod privacy;
@@ -21,9 +23,11 @@ use std::path::{Path, PathBuf};
 use protocol::{DeviceId, MAX_PINGS};
 use serde::Deserialize;
 
+pub use advertise::{AdvertiseConfig, IBeaconConfig};
 pub use appliance::{ApplianceConfig, SimulatedApplianceConfig};
 pub use bluetooth::{BluetoothConfig, Format};
 pub use commands::{ClockSetting, CommandsConfig};
+pub use enrolment::EnrolmentConfig;
 pub use link::LinkConfig;
 pub use privacy::{PrivacyConfig, Pseudonyms};
 pub use programs::{CommandLine, Programs, ProgramsConfig};
@@ -37,12 +41,19 @@ pub use status::StatusConfig;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Who this device is.
+    #[serde(default)]
     pub device: DeviceConfig,
+    /// How it comes in when it does not know; without it, somebody has to.
+    #[serde(default)]
+    pub enrolment: Option<EnrolmentConfig>,
     /// The way to the platform.
     #[serde(default)]
     pub link: LinkConfig,
     /// Where advertisements come from.
     pub scanner: ScannerConfig,
+    /// What this device sends itself; without it, nothing.
+    #[serde(default)]
+    pub advertise: Option<AdvertiseConfig>,
     /// How pings are grouped.
     #[serde(default)]
     pub batches: BatchesConfig,
@@ -66,18 +77,18 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// `[device]`: the identity, as `POST /devices` answered it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// `[device]`: the identity, as `POST /devices` answered it, or where the agent keeps the one that it fetched itself.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct DeviceConfig {
-    /// The device's id, which is also its user name.
-    pub id: DeviceId,
+    /// The device's id, which is also its user name. Without it, the identity is the one that was fetched.
+    pub id: Option<DeviceId>,
     /// The device's secret. Either this or `secret_file`, or neither beside a certificate of the link.
-    #[serde(default)]
     pub secret: Option<Secret>,
     /// A file that holds the secret and nothing else.
-    #[serde(default)]
     pub secret_file: Option<PathBuf>,
+    /// Where the identity is kept that was fetched; without it, `identity.json` in the spool's directory.
+    pub identity: Option<PathBuf>,
 }
 
 /// `[batches]`: how pings are grouped.
@@ -173,8 +184,10 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = |holds: bool, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) };
         self.device.validate(&self.link, check)?;
+        self.enrolment.as_ref().map_or(Ok(()), |enrolment| enrolment.validate(check))?;
         self.link.validate(check)?;
         self.scanner.validate(check)?;
+        self.advertise.as_ref().map_or(Ok(()), |advertise| advertise.validate(check))?;
         self.batches.validate(check)?;
         self.spool.validate(check)?;
         self.commands.validate(check)?;
@@ -184,6 +197,11 @@ impl Config {
             "`pseudonyms = \"required\"` takes its key from the desired twin, which `require_signature` does not follow",
         )?;
         self.appliance.as_ref().map_or(Ok(()), |appliance| appliance.validate(check))
+    }
+
+    /// Where the identity is kept that the agent fetched itself.
+    pub fn identity_file(&self) -> PathBuf {
+        self.device.identity.clone().unwrap_or_else(|| self.spool.dir.join("identity.json"))
     }
 
     /// Where the journal is.
@@ -198,6 +216,13 @@ impl DeviceConfig {
         link: &LinkConfig,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
+        if self.id.is_none() {
+            return check(
+                self.secret.is_none() && self.secret_file.is_none() && link.certificate.is_none(),
+                "without `id` in [device] the identity is the one that was fetched, which has its own secret or certificate",
+            );
+        }
+        check(self.identity.is_none(), "[device] needs either `id` or `identity`, and not both")?;
         // A certificate that names the device is enough.
         let is_certified = link.certificate.is_some() && self.secret.is_none() && self.secret_file.is_none();
         check(

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use machine::Machine;
 
+use crate::advertise::AdvertisingState;
 use crate::scan::{AdapterState, AdapterStatus};
 
 /// The name of the part of the twin.
@@ -40,6 +41,8 @@ pub struct Facts {
     pub clock_behind_ms: Option<i64>,
     /// The adapter, where there is one.
     pub adapter: Option<AdapterStatus>,
+    /// What becomes of the own advertisement, where there is one.
+    pub advertising: Option<AdvertisingState>,
 }
 
 /// Looks after the device.
@@ -64,6 +67,7 @@ struct Reading {
 #[derive(Clone, Debug, PartialEq)]
 struct Meaning {
     adapter: Option<(Option<String>, bool)>,
+    advertising: Option<AdvertisingState>,
     lost: bool,
     withheld: bool,
     clock_known: bool,
@@ -92,6 +96,7 @@ impl Health {
                 // Before it scans for the first time it is neither well nor ill.
                 (adapter.name.clone(), adapter.state == AdapterState::Failing)
             }),
+            advertising: facts.advertising,
             lost: facts.lost > 0,
             withheld: facts.withheld > 0,
             clock_known: facts.clock_known,
@@ -113,7 +118,7 @@ impl Health {
             let seconds = elapsed.saturating_sub(last.at).as_secs_f64();
             (seconds > 0.0).then(|| two_digits((facts.heard - last.heard) as f64 / seconds))
         });
-        let adapter = facts.adapter.as_ref().map(|adapter| {
+        let mut adapter = facts.adapter.as_ref().map(|adapter| {
             json!({
                 "name": adapter.name,
                 "state": adapter.state.as_str(),
@@ -121,6 +126,14 @@ impl Health {
                 "failures": adapter.failures,
             })
         });
+        if let Some(advertising) = facts.advertising {
+            // A device may send without listening.
+            adapter.get_or_insert_with(|| json!({}))["advertising"] = match advertising {
+                AdvertisingState::Off => false.into(),
+                AdvertisingState::On => true.into(),
+                AdvertisingState::Unsupported => "unsupported".into(),
+            };
+        }
         json!({
             "cpu_percent": self.machine.cpu_percent(),
             "temperature_c": self.machine.celsius(),

@@ -12,20 +12,24 @@
 //! ```
 //!
 //! What is in the spool survives a power cut and leaves it only by a receipt. Everything runs on one thread, the Bluetooth
-//! adapter on another, and nothing needs a database. Invariants:
+//! adapter and advertising on others, and nothing needs a database. Invariants:
 //!
 //! - nothing is sent that is not on disk first, and nothing is deleted without a receipt, unless room runs out;
 //! - each command is run once at most, and nothing is told of one that is not on disk first;
 //! - whatever waits counts elapsed time, so a jump of the wall clock changes stamps and nothing else;
-//! - the secret is shown to the broker and to nobody else, and the key of pseudonyms to nobody at all.
+//! - the secret is shown to the broker and to nobody else, the key of pseudonyms and that of a certificate to nobody at all;
+//! - a certificate never stands beside the key of another, and the one before stays until the next has signed in.
 
+pub mod advertise;
 pub mod aggregate;
 pub mod appliance;
 pub mod check;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod enrolment;
 pub mod health;
+pub mod identity;
 pub mod journal;
 pub mod link;
 pub mod log;
@@ -36,6 +40,7 @@ pub mod scan;
 pub mod signature;
 pub mod spool;
 pub mod status;
+pub mod telemetry;
 pub mod tuning;
 
 mod agent;

@@ -5,9 +5,12 @@
 //! nothing of the old connection is carried over. A PUBACK is not a receipt: only a receipt takes a batch out of the
 //! spool, whichever broker stands between.
 
+mod certificate;
 mod connection;
 mod receipt;
 mod refusals;
+mod renewal;
+mod telling;
 mod tls;
 mod trial;
 mod window;
@@ -15,21 +18,25 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Batch, Desired, DeviceId, Receipt, Topic};
+use protocol::{Batch, Desired, DeviceId, Receipt};
 use rustls::ClientConfig;
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
 use crate::Clock;
 use crate::backoff::Backoff;
-use crate::commands::{Commands, Message};
-use crate::config::{DeviceConfig, LinkConfig};
+use crate::commands::Commands;
+use crate::config::LinkConfig;
+use crate::identity::{Identity, Validity};
 use crate::spool::{Held, Spool, SpoolError};
 
 use connection::{Connection, News, Tag};
 use refusals::Refusals;
+use renewal::Renewal;
 use window::Window;
 
+pub use renewal::PART as CERTIFICATE_PART;
+pub(crate) use tls::anonymous;
 pub use tls::{TlsError, client_config};
 pub use trial::{TrialError, try_sign_in};
 
@@ -42,9 +49,12 @@ const STEADY: Duration = Duration::from_mins(1);
 /// The link of one device.
 #[derive(Debug)]
 pub struct Link {
-    device: DeviceConfig,
+    identity: Identity,
     config: LinkConfig,
     tls: Option<Arc<ClientConfig>>,
+    /// Of the own certificate that is shown, if it is one that the agent renews.
+    validity: Option<Validity>,
+    renewal: Renewal,
     state: State,
     window: Window,
     backoff: Backoff,
@@ -101,9 +111,12 @@ pub struct Event(News);
 impl Link {
     /// A link that connects when it is first [worked](Link::work). The seed spreads the waits of a fleet. Files of
     /// certificates are read now, and what is wrong with them is the only error.
-    pub fn new(device: DeviceConfig, config: LinkConfig, seed: u64) -> Result<Self, TlsError> {
+    pub fn new(identity: Identity, config: LinkConfig, seed: u64) -> Result<Self, TlsError> {
+        let validity = identity.pair().map(|own| Validity::of(&own.certificate)).transpose()?;
         Ok(Self {
-            tls: client_config(&config)?,
+            tls: client_config(&config, identity.pair())?,
+            validity,
+            renewal: Renewal::new(seed),
             window: Window::new(&config),
             backoff: Backoff::new(config.backoff_min_ms, config.backoff_max_ms, seed),
             state: State::Apart(Duration::ZERO),
@@ -111,7 +124,7 @@ impl Link {
             refusals: Refusals::default(),
             trouble: None,
             counters: Counters::default(),
-            device,
+            identity,
             config,
         })
     }
@@ -124,7 +137,7 @@ impl Link {
         match self.state {
             State::Apart(until) if now < until => Some(until),
             State::Apart(_) => {
-                self.state = State::Joining(Connection::open(&self.device, &self.config, self.tls.clone()));
+                self.state = State::Joining(Connection::open(&self.identity, &self.config, self.tls.clone()));
                 None
             }
             State::Joining(_) => None,
@@ -152,29 +165,6 @@ impl Link {
         }
     }
 
-    /// Hands over what is to be told of commands and of the state, as far as the connection takes it.
-    ///
-    /// Returns the elapsed time at which to try again if it took less.
-    pub fn tell(&mut self, commands: &mut Commands, clock: &Clock) -> Option<Duration> {
-        let State::Joined(connection, _) = &self.state else { return None };
-        while let Some(message) = commands.next_message() {
-            let (topic, body) = match &message {
-                Message::Ack(command, ack) => {
-                    let topic = Topic::CommandAck { device: self.device.id, command: *command };
-                    (topic, serde_json::to_vec(ack))
-                }
-                Message::Reported(patch) => (Topic::TwinReported(self.device.id), serde_json::to_vec(patch)),
-            };
-            let tag = message.receipt().map_or(Tag::State, Tag::Answer);
-            if !connection.tell(&topic, body.unwrap_or_default(), tag) {
-                return Some(clock.elapsed() + REST);
-            }
-            self.counters.answers += 1;
-            commands.handed_over();
-        }
-        None
-    }
-
     /// Takes in an event. Returns the desired twin that came with it, if it is to be followed.
     pub fn take(
         &mut self,
@@ -190,12 +180,18 @@ impl Link {
             }
             News::Receipt(receipt) => self.receipt(&receipt, spool, clock),
             News::Acknowledged(Tag::Answer(receipt)) => commands.acknowledged(receipt),
-            News::Acknowledged(Tag::Batch | Tag::State) => {}
+            News::Acknowledged(Tag::Batch | Tag::Notice) => {}
             News::Command(command, body) => {
                 self.counters.commands += 1;
                 commands.take(command, &body, clock);
             }
             News::Desired(body) => return commands.desire(&body),
+            News::Certificate(body) => {
+                if self.answered(&body, commands.reckoning().now(clock), clock) {
+                    self.reconnect(clock);
+                    commands.parted();
+                }
+            }
             News::Lost(why) => {
                 self.lost(&why, clock);
                 commands.parted();
@@ -238,13 +234,26 @@ impl Link {
         info!(host = self.config.host, "connected");
         self.counters.connected += 1;
         self.state = State::Joined(connection, clock.elapsed());
+        self.settle(clock);
+    }
+
+    /// Says goodbye, and signs in anew at once.
+    fn reconnect(&mut self, clock: &Clock) {
+        let before = std::mem::replace(&mut self.state, State::Apart(clock.elapsed()));
+        if let State::Joining(connection) | State::Joined(connection, _) = before {
+            tokio::spawn(connection.close());
+        }
+        self.window.clear();
     }
 
     fn lost(&mut self, why: &str, clock: &Clock) {
         let now = clock.elapsed();
-        if matches!(self.state, State::Joined(_, since) if now.saturating_sub(since) >= STEADY) {
-            self.backoff.reset();
+        match self.state {
+            State::Joined(_, since) if now.saturating_sub(since) >= STEADY => self.backoff.reset(),
+            State::Joining(_) => self.alternate(),
+            State::Joined(..) | State::Apart(_) => {}
         }
+        self.renewal.parted(now);
         let wait = self.backoff.next();
         warn!(why, wait_ms = wait.as_millis() as u64, "the connection is lost");
         self.trouble = Some(why.to_owned());

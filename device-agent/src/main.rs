@@ -1,15 +1,19 @@
-//! `promenade-agent --config FILE` and `promenade-agent check --config FILE`: parses, builds and calls.
+//! `promenade-agent --config FILE`, `promenade-agent check` and `promenade-agent enrol`: parses, builds and calls.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use device_agent::check::Verdict;
+use device_agent::config::{ConfigError, EnrolmentConfig};
+use device_agent::enrolment::{Progress, enrol};
+use device_agent::identity::{Credentials, IdentityFile};
 use device_agent::log::Log;
 use device_agent::notify::Notifier;
 use device_agent::{Clock, Config};
+use protocol::DeviceKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::Targets;
@@ -40,12 +44,46 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Asks the platform to let this device in: shows a code, and keeps what the device signs in with.
+    Enrol(Enrol),
+}
+
+#[derive(Debug, Args)]
+struct Enrol {
+    /// The platform's own address, as `https://id.example.org`; without it, that of the configuration.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The configuration; without it, everything is as it is by default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A file with the claim key of the fleet.
+    #[arg(long, value_name = "FILE")]
+    claim_key_file: Option<PathBuf>,
+    /// The serial number, instead of that of the machine.
+    #[arg(long)]
+    serial: Option<String>,
+    /// What the device is.
+    #[arg(long)]
+    kind: Option<DeviceKind>,
+    /// The authorities that may vouch for the platform, instead of those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Asks for a certificate instead of a secret.
+    #[arg(long)]
+    certificate: bool,
+    /// Allows http to others than this machine, where everybody on the way reads what the device gets.
+    #[arg(long)]
+    insecure_http: bool,
+    /// Gives up the identity that the device has.
+    #[arg(long)]
+    replace: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let ended = match Arguments::parse() {
         Arguments { command: Some(Command::Check { config }), .. } => Ok(check(&config).await),
+        Arguments { command: Some(Command::Enrol(enrol)), .. } => come_in(enrol).await,
         Arguments { config: Some(config), .. } => run(&config).await.map(|()| ExitCode::SUCCESS),
         Arguments { config: None, .. } => Err(anyhow::anyhow!("--config FILE is missing")),
     };
@@ -65,6 +103,59 @@ async fn check(config: &Path) -> ExitCode {
         }
     }
     status
+}
+
+async fn come_in(arguments: Enrol) -> anyhow::Result<ExitCode> {
+    let told = match &arguments.config {
+        Some(path) => Config::load(path, variables())
+            .with_context(|| format!("the configuration {} does not do", path.display()))?,
+        None => Config::parse("scanner.kind = \"bluetooth\"", [])?,
+    };
+    if let Some(id) = told.device.id {
+        anyhow::bail!(
+            "the configuration says already that this device is {id}: take that out of [device] first"
+        );
+    }
+    let file = IdentityFile::new(told.identity_file());
+    let enrolment = arguments.lay_over(told.enrolment)?;
+    file.prepare(arguments.replace)?;
+
+    let is_terminal = std::io::stdout().is_terminal();
+    let mut show = |progress: Progress<'_>| match progress {
+        Progress::Code(codes) => println!("{}", codes.show(is_terminal)),
+        Progress::Wait(wait, Some(why)) => println!("{why}; it goes on in {} s", wait.as_secs()),
+        Progress::Wait(_, None) => {}
+    };
+    let (device, credentials) = enrol(&enrolment, &Clock::system(), seed()?, &mut show).await?;
+    let is_certified = matches!(credentials, Credentials::Certificate(_));
+    file.create(device, credentials)?;
+    println!("This device is {device} from now on. What it signs in with is in {}.", file.path().display());
+    if is_certified && !told.link.tls {
+        println!("It signs in with a certificate, which needs `tls = true` in [link].");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Enrol {
+    /// What is asked, by the arguments first and then by the configuration.
+    fn lay_over(&self, told: Option<EnrolmentConfig>) -> anyhow::Result<EnrolmentConfig> {
+        let server = self.server.clone().or_else(|| told.as_ref().map(|told| told.server.clone()));
+        let server = server.context("--server URL is missing")?;
+        let mut config = told.unwrap_or_else(|| EnrolmentConfig::at(server.clone()));
+        config.server = server;
+        config.claim_key_file = self.claim_key_file.clone().or(config.claim_key_file);
+        config.serial = self.serial.clone().or(config.serial);
+        config.ca = self.ca.clone().or(config.ca);
+        config.kind = self.kind.unwrap_or(config.kind);
+        config.certificate |= self.certificate;
+        config.insecure_http |= self.insecure_http;
+        config.validate(|holds, sentence| if holds { Ok(()) } else { Err(ConfigError::Value(sentence)) })?;
+        Ok(config)
+    }
+}
+
+fn seed() -> anyhow::Result<u64> {
+    getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))
 }
 
 fn variables() -> impl Iterator<Item = (String, String)> {
@@ -96,8 +187,7 @@ async fn run(config: &Path) -> anyhow::Result<()> {
         }
         stop.cancel();
     });
-    let seed =
-        getrandom::u64().map_err(|error| anyhow::anyhow!("the system gives no randomness: {error}"))?;
+    let seed = seed()?;
     let notifier = Notifier::from_variables(|name| std::env::var_os(name))
         .context("the service manager in NOTIFY_SOCKET cannot be told")?;
     device_agent::run_notifying(config, clock, seed, notifier, log, shutdown).await?;

@@ -5,6 +5,9 @@ use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+/// What may pass between the end of a wait and the next word, as an answer of the platform may take half a minute.
+const ALLOWANCE: Duration = Duration::from_mins(2);
+
 /// Tells the service manager, if there is one.
 #[derive(Debug, Default)]
 pub struct Notifier {
@@ -33,6 +36,16 @@ impl Notifier {
     /// The agent works.
     pub fn ready(&self) {
         self.tell("READY=1");
+    }
+
+    /// The agent has not started yet, is not stuck either, and says so again after this long.
+    pub fn starts_later(&self, wait: Duration) {
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={}", (wait + ALLOWANCE).as_micros()));
+    }
+
+    /// What it does, in a line.
+    pub fn status(&self, line: &str) {
+        self.tell(&format!("STATUS={line}"));
     }
 
     /// The agent still works.

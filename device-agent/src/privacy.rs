@@ -133,6 +133,14 @@ impl Privacy {
         }
     }
 
+    /// Whether this identifier is reported as it is.
+    pub fn is_clear(&self, id: &Identifier) -> bool {
+        match &self.order.wanted {
+            Some(wanted) => wanted.replace(id.clone()) == *id,
+            None => self.config.pseudonyms != Pseudonyms::Required,
+        }
+    }
+
     /// How many advertisements were forgotten as there is no key.
     pub fn withheld(&self) -> u64 {
         self.withheld

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use protocol::{Identifier, Timestamp};
 use tokio::sync::watch;
 
+pub(crate) use bluetooth::explain_words;
 pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, explain, try_adapter};
 pub use interest::Interest;
 pub use replay::Replay;

@@ -4,6 +4,10 @@
 #[path = "link/mosquitto.rs"]
 mod mosquitto;
 
+#[expect(dead_code, reason = "shared with the tests of renewal, which use all of it")]
+#[path = "tls/authority.rs"]
+mod authority;
+
 mod world {
     use std::time::Duration;
 
@@ -13,68 +17,21 @@ mod world {
     }
 }
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use device_agent::config::{DeviceConfig, LinkConfig, Secret};
+use device_agent::config::{LinkConfig, Secret};
+use device_agent::identity::Identity;
 use device_agent::link::{TlsError, TrialError, client_config, try_sign_in};
 use device_agent::{Clock, Config};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use mosquitto::Mosquitto;
+use authority::{Authority, CERTIFIED};
 
 const DEVICE: &str = "019c5a8e-7d3f-7c4a-9b21-5f3e8d2a6c10";
 const SECRET: &str = "dk_devicesecret";
 
-/// An authority, and what it gave out.
-struct Authority {
-    dir: TempDir,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(vec![]).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        let key = KeyPair::generate().expect("a key");
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
-        let authority = Self { dir: tempfile::tempdir().expect("a temporary directory"), issuer };
-        std::fs::write(authority.file("ca.pem"), authority.issuer.pem()).expect("a file");
-        authority
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Gives a certificate for this host, or for nobody's.
-    fn issue(&self, name: &str, hosts: &[&str]) {
-        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).expect("parameters");
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        std::fs::write(self.file(&format!("{name}.pem")), certificate.pem()).expect("a file");
-        std::fs::write(self.file(&format!("{name}.key")), key.serialize_pem()).expect("a file");
-    }
-
-    /// A broker with TLS that is called `localhost`.
-    async fn broker(&self, more: &str) -> Mosquitto {
-        self.issue("server", &["localhost"]);
-        let lines = format!(
-            "cafile {}\ncertfile {}\nkeyfile {}\n{more}",
-            self.file("ca.pem").display(),
-            self.file("server.pem").display(),
-            self.file("server.key").display()
-        );
-        Mosquitto::with(self.dir.path(), &[(DEVICE, SECRET)], lines).await
-    }
-}
-
-fn device(secret: Option<&str>) -> DeviceConfig {
-    DeviceConfig { id: DEVICE.parse().expect("an id"), secret: secret.map(Secret::new), secret_file: None }
+fn device(secret: Option<&str>) -> Identity {
+    Identity { device: DEVICE.parse().expect("an id"), secret: secret.map(Secret::new), keyring: None }
 }
 
 fn link(port: u16, ca: &Path) -> LinkConfig {
@@ -84,7 +41,7 @@ fn link(port: u16, ca: &Path) -> LinkConfig {
 #[tokio::test]
 async fn only_the_platform_is_believed_to_be_it() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let broker = authority.broker("").await;
+    let broker = authority.broker(&[(DEVICE, SECRET)], "").await;
     let right = link(broker.port, &authority.file("ca.pem"));
     try_sign_in(&device(Some(SECRET)), &right).await.expect("a platform that lets it in");
 
@@ -103,7 +60,7 @@ async fn only_the_platform_is_believed_to_be_it() {
 #[tokio::test]
 async fn a_certificate_signs_in_without_a_secret() {
     let authority = Authority::new();
-    let broker = authority.broker("require_certificate true\nuse_identity_as_username true\n").await;
+    let broker = authority.broker(&[], CERTIFIED).await;
     authority.issue(DEVICE, &[]);
     let without = link(broker.port, &authority.file("ca.pem"));
     let with = LinkConfig {
@@ -119,7 +76,7 @@ async fn a_certificate_signs_in_without_a_secret() {
 #[tokio::test]
 async fn the_agent_itself_speaks_tls() {
     let authority = Authority::new();
-    let broker = authority.broker("").await;
+    let broker = authority.broker(&[(DEVICE, SECRET)], "").await;
     let text = format!(
         "[device]\nid = \"{DEVICE}\"\nsecret = \"{SECRET}\"\n[link]\nhost = \"localhost\"\nport = {}\ntls = true\n\
          ca = \"{}\"\n[scanner]\nkind = \"simulated\"\n[spool]\ndir = \"{}\"\n",
@@ -142,7 +99,7 @@ fn files_that_do_not_do_are_named() {
     let wrong = |change: &dyn Fn(&mut LinkConfig)| {
         let mut link = link(8_883, &authority.file("ca.pem"));
         change(&mut link);
-        client_config(&link).expect_err("something wrong").to_string()
+        client_config(&link, None).expect_err("something wrong").to_string()
     };
     let missing = wrong(&|link| link.ca = Some("/nowhere.pem".into()));
     assert!(missing.starts_with("/nowhere.pem: "), "{missing}");
@@ -154,5 +111,5 @@ fn files_that_do_not_do_are_named() {
     });
     assert!(swapped.contains("device.pem"), "{swapped}");
     let link = LinkConfig { tls: false, ..LinkConfig::default() };
-    assert!(matches!(client_config(&link), Ok::<_, TlsError>(None)));
+    assert!(matches!(client_config(&link, None), Ok::<_, TlsError>(None)));
 }

@@ -55,7 +55,8 @@ impl Bench {
     /// The device as it starts, connected.
     pub(super) fn start(&self) -> Commands {
         let mut commands =
-            Commands::open(&self.configured(), self.log.clone(), &self.clock).expect("a device");
+            Commands::open(DEVICE.parse().expect("an id"), &self.configured(), self.log.clone(), &self.clock)
+                .expect("a device");
         commands.joined();
         commands
     }

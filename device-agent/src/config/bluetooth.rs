@@ -74,11 +74,10 @@ impl BluetoothConfig {
         &self,
         check: impl Fn(bool, &'static str) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        let is_name = |name: &String| {
-            name.strip_prefix("hci")
-                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        check(self.adapter.as_ref().is_none_or(is_name), "`adapter` is `hci` and a number, as in `hci0`")?;
+        check(
+            self.adapter.as_deref().is_none_or(is_adapter),
+            "`adapter` is `hci` and a number, as in `hci0`",
+        )?;
         check(!self.formats.is_empty(), "`formats` names at least one")?;
         check(Self::MIN_RSSI.contains(&self.min_rssi), "`min_rssi` is -127 to 20 dBm")?;
         check((100..=86_400_000).contains(&self.silence_ms), "`silence_ms` is 100 to 86400000")?;
@@ -91,6 +90,12 @@ impl BluetoothConfig {
             "`retry_min_ms` is at least 1 and not above `retry_max_ms`, which is at most 3600000",
         )
     }
+}
+
+/// Whether BlueZ names an adapter like this.
+pub(super) fn is_adapter(name: &str) -> bool {
+    name.strip_prefix("hci")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Default for BluetoothConfig {

@@ -15,13 +15,13 @@ impl Secret {
         Self(text.to_owned())
     }
 
-    /// The text itself, for signing in and nothing else.
+    /// The text itself, for signing in, and for the file that it is kept in.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Whether it can be one: visible ASCII without a space, as a secret never holds the rest of a file.
-    pub(super) fn is_presentable(&self) -> bool {
+    pub(crate) fn is_presentable(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| byte.is_ascii_graphic())
     }
 }

@@ -22,6 +22,67 @@ fn the_shipped_example_says_the_defaults() {
     assert_eq!((config.log, config.privacy), (LogConfig::default(), PrivacyConfig::default()));
     assert_eq!((config.commands, config.appliance), (CommandsConfig::default(), None));
     assert_eq!(config.device.secret_file.as_deref(), Some(Path::new("/etc/promenade-agent/secret")));
+    assert_eq!((config.enrolment, config.advertise), (None, None));
+}
+
+/// What is commented out in the example, read.
+#[test]
+fn the_examples_of_coming_in_and_of_advertising_say_the_defaults() {
+    let table = |name: &str| {
+        let (_, rest) = EXAMPLE.split_once(&format!("# [{name}]")).unwrap();
+        let (lines, _) = rest.split_once("\n\n").unwrap();
+        lines.replace("\n# ", "\n")
+    };
+    let enrolment: EnrolmentConfig = toml::from_str(&table("enrolment")).unwrap();
+    let bare = EnrolmentConfig {
+        ca: enrolment.ca.clone(),
+        claim_key_file: enrolment.claim_key_file.clone(),
+        serial: enrolment.serial.clone(),
+        ..EnrolmentConfig::at("https://promenade.example".into())
+    };
+    assert_eq!(enrolment, bare);
+    let advertise: AdvertiseConfig = toml::from_str(&table("advertise")).unwrap();
+    assert_eq!((advertise.interval_ms, advertise.ibeacon.frame().power), (1_000, -59));
+    let id = advertise.ibeacon.frame().identifier().to_string();
+    assert_eq!(id, "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7");
+}
+
+#[test]
+fn without_an_id_the_identity_is_the_one_that_was_fetched() {
+    let without = |lines: &str| {
+        let config = Config::parse(&format!("scanner.kind = \"simulated\"\n{lines}"), []).unwrap();
+        config.validate().map(|()| config.identity_file()).map_err(|error| error.to_string())
+    };
+    assert_eq!(without(""), Ok("/var/lib/promenade-agent/identity.json".into()));
+    assert_eq!(without("device.identity = \"/srv/identity\""), Ok("/srv/identity".into()));
+    for (lines, sentence) in [
+        ("device.secret = \"dk_x\"", "without `id` in [device]"),
+        ("link = { tls = true, certificate = \"c\", key = \"k\" }", "without `id` in [device]"),
+        ("enrolment.server = \"http://id.example.org\"", "`server` is https"),
+        ("enrolment = { server = \"https://a\", serial = \"\" }", "`serial` has 1 to 100 characters"),
+    ] {
+        assert!(without(lines).unwrap_err().contains(sentence), "{lines}");
+    }
+    let both = with(&[("DEVICE_IDENTITY", "/srv/identity")]).unwrap_err().to_string();
+    assert!(both.contains("either `id` or `identity`"), "{both}");
+}
+
+#[test]
+fn what_is_advertised_is_checked() {
+    let advertise = |lines: &str| {
+        let frame = "ibeacon = { uuid = \"f7826da6-4fa2-4e98-8024-bc5b71e0893e\", major = 1, minor = 7, power = -59 }";
+        let text = format!("scanner.kind = \"simulated\"\n[advertise]\n{}", lines.replace("FRAME", frame));
+        Config::parse(&text, []).and_then(|config| config.validate()).map_err(|error| error.to_string())
+    };
+    assert_eq!(advertise("FRAME"), Ok(()));
+    for (lines, sentence) in [
+        ("FRAME\ninterval_ms = 19", "`interval_ms` is 20 to 10240"),
+        ("FRAME\nadapter = \"left\"", "`adapter` is `hci` and a number"),
+        ("ibeacon = { uuid = \"f7826da6\", major = 1, minor = 7, power = -59 }", "is no UUID"),
+        ("", "missing field `ibeacon`"),
+    ] {
+        assert!(advertise(lines).unwrap_err().contains(sentence), "{lines}");
+    }
 }
 
 /// What is commented out in the example, read.

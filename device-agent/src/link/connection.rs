@@ -18,7 +18,8 @@ use tracing::{debug, warn};
 
 use super::{client_id, receipt};
 use crate::commands;
-use crate::config::{DeviceConfig, LinkConfig};
+use crate::config::LinkConfig;
+use crate::identity::Identity;
 
 /// Most bytes of a packet from the platform: a receipt that lists every ping of a full window fits.
 const MAX_INCOMING: u32 = 1024 * 1024;
@@ -49,8 +50,8 @@ pub(super) enum Tag {
     Batch,
     /// The platform has this answer.
     Answer(commands::Receipt),
-    /// Nothing: the next connection begins with the whole state.
-    State,
+    /// Nothing: what it told is told anew on the next connection, or is of no use then.
+    Notice,
 }
 
 /// What happens on a connection.
@@ -66,26 +67,30 @@ pub(super) enum News {
     Command(CommandId, Vec<u8>),
     /// The body of a desired twin.
     Desired(Vec<u8>),
+    /// The body of an answer about the next certificate.
+    Certificate(Vec<u8>),
     /// It is over, for this reason. Nothing comes after it.
     Lost(String),
 }
 
 impl Connection {
     /// Begins to connect, sign in and subscribe.
-    pub(super) fn open(device: &DeviceConfig, link: &LinkConfig, tls: Option<Arc<ClientConfig>>) -> Self {
-        let options = options(client_id(device.id), device, link, tls);
+    pub(super) fn open(identity: &Identity, link: &LinkConfig, tls: Option<Arc<ClientConfig>>) -> Self {
+        let device = identity.device;
+        let options = options(client_id(device), identity, link, tls);
         // Room for the window, its repeats, answers, the subscription and the goodbye.
         let (client, eventloop) = AsyncClient::new(options, 2 * usize::from(link.window) + ANSWERS + 2);
         let (sender, news) = mpsc::channel(16);
         let leaving = Leaving::default();
         let inbox = Inbox {
-            device: device.id,
+            device,
+            is_renewing: identity.keyring.is_some(),
             client: client.clone(),
             leaving: Arc::clone(&leaving),
             under_way: BTreeMap::new(),
         };
         let task = tokio::spawn(drive(inbox, eventloop, sender));
-        Self { client, topic: Topic::Pings(device.id).to_string(), leaving, news, task }
+        Self { client, topic: Topic::Pings(device).to_string(), leaving, news, task }
     }
 
     /// Hands over a batch in CBOR; false when the queue is full.
@@ -138,13 +143,13 @@ impl Drop for Connection {
 /// How a device signs in: with its id and secret, or without a secret by its certificate alone.
 pub(super) fn options(
     client_id: String,
-    device: &DeviceConfig,
+    identity: &Identity,
     link: &LinkConfig,
     tls: Option<Arc<ClientConfig>>,
 ) -> MqttOptions {
     let mut options = MqttOptions::new(client_id, link.host.as_str(), link.port);
-    if let Some(secret) = &device.secret {
-        options.set_credentials(device.id.to_string(), secret.reveal());
+    if let Some(secret) = &identity.secret {
+        options.set_credentials(identity.device.to_string(), secret.reveal());
     }
     if let Some(tls) = tls {
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
@@ -172,6 +177,8 @@ fn empty_properties() -> ConnectProperties {
 #[derive(Debug)]
 struct Inbox {
     device: DeviceId,
+    /// Whether the device asks for its next certificate here.
+    is_renewing: bool,
     client: AsyncClient,
     leaving: Leaving,
     /// What has left, by its packet id.
@@ -218,14 +225,15 @@ impl Inbox {
         }
     }
 
-    /// Receipts, commands and the desired twin, in one packet: what answers it answers all.
+    /// Receipts, commands, the desired twin and certificates, in one packet: what answers it answers all.
     fn subscribe(&self) -> Option<News> {
         let topics = [
             Topic::Receipts(self.device).to_string(),
             Topic::commands_filter(self.device),
             Topic::TwinDesired(self.device).to_string(),
         ];
-        let filters = topics.into_iter().map(|topic| Filter::new(topic, QoS::AtLeastOnce));
+        let certificate = self.is_renewing.then(|| Topic::Certificate(self.device).to_string());
+        let filters = topics.into_iter().chain(certificate).map(|topic| Filter::new(topic, QoS::AtLeastOnce));
         let subscribed = self.client.try_subscribe_many(filters);
         subscribed.err().map(|error| News::Lost(error.to_string()))
     }
@@ -243,6 +251,7 @@ impl Inbox {
                 Some(News::Command(command, body.to_vec()))
             }
             Topic::TwinDesired(device) if device == self.device => Some(News::Desired(body.to_vec())),
+            Topic::Certificate(device) if device == self.device => Some(News::Certificate(body.to_vec())),
             _ => None,
         }
     }
@@ -261,7 +270,7 @@ fn subscribed(suback: &SubAck) -> News {
     match suback.return_codes.split_first() {
         Some((receipts, others)) if is_granted(receipts) => {
             if !others.iter().all(is_granted) {
-                warn!(answers = ?others, "commands or the desired twin are refused");
+                warn!(answers = ?others, "commands, the desired twin or certificates are refused");
             }
             News::Joined
         }

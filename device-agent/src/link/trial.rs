@@ -9,7 +9,8 @@ use rumqttc::v5::{AsyncClient, ConnectionError, Event};
 
 use super::connection::options;
 use super::tls::{TlsError, client_config};
-use crate::config::{DeviceConfig, LinkConfig};
+use crate::config::LinkConfig;
+use crate::identity::Identity;
 
 /// How long the platform may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +39,9 @@ pub enum TrialError {
 }
 
 /// Signs in, under a client id of its own so that an agent at work is not thrown out, and says goodbye.
-pub async fn try_sign_in(device: &DeviceConfig, link: &LinkConfig) -> Result<(), TrialError> {
-    let client_id = format!("{}-check", device.id);
-    let options = options(client_id, device, link, client_config(link)?);
+pub async fn try_sign_in(identity: &Identity, link: &LinkConfig) -> Result<(), TrialError> {
+    let client_id = format!("{}-check", identity.device);
+    let options = options(client_id, identity, link, client_config(link, identity.pair())?);
     let (client, mut eventloop) = AsyncClient::new(options, 1);
     let sign_in = async {
         loop {

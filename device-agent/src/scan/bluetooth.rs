@@ -23,6 +23,7 @@ use tracing::error;
 pub use telemetry::Telemetry;
 pub use trial::{AdapterTrial, try_adapter};
 pub use trouble::explain;
+pub(crate) use trouble::explain_words;
 
 use crate::Clock;
 use crate::config::BluetoothConfig;

@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The bus, the mock and what is sent over the air; killed when dropped.
 pub(crate) struct Air {
     dir: TempDir,
+    /// What BlueZ is here, for python3-dbusmock.
+    template: &'static str,
     bus: Child,
     mock: Child,
     /// Goes to the mock. Replaced with the bus.
@@ -56,11 +58,16 @@ impl Sender {
 impl Air {
     /// A BlueZ with no adapter yet.
     pub(crate) fn start() -> Self {
+        Self::of(TEMPLATE)
+    }
+
+    /// The BlueZ of another template.
+    pub(crate) fn of(template: &'static str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let bus = start_bus(dir.path());
         let connection = connect(dir.path());
-        let mock = start_mock(dir.path(), &connection);
-        let mut air = Self { dir, bus, mock, connection, scans: Rc::default() };
+        let mock = start_mock(dir.path(), template, &connection);
+        let mut air = Self { dir, template, bus, mock, connection, scans: Rc::default() };
         air.follow_scans();
         air
     }
@@ -87,7 +94,7 @@ impl Air {
     pub(crate) fn restart_bluez(&mut self) {
         end(&mut self.mock);
         self.scans.borrow_mut().1 = false;
-        self.mock = start_mock(self.dir.path(), &self.connection);
+        self.mock = start_mock(self.dir.path(), self.template, &self.connection);
     }
 
     /// Ends the bus and BlueZ with it, and begins others.
@@ -96,7 +103,7 @@ impl Air {
         end(&mut self.bus);
         self.bus = start_bus(self.dir.path());
         self.connection = connect(self.dir.path());
-        self.mock = start_mock(self.dir.path(), &self.connection);
+        self.mock = start_mock(self.dir.path(), self.template, &self.connection);
         self.scans = Rc::default();
         self.follow_scans();
     }
@@ -143,7 +150,7 @@ impl Air {
         self.connection.add_match(rule, follow).expect("a match");
     }
 
-    fn call<R: ReadAll>(&self, method: &str, arguments: impl AppendAll) -> R {
+    pub(crate) fn call<R: ReadAll>(&self, method: &str, arguments: impl AppendAll) -> R {
         let proxy = self.connection.with_proxy("org.bluez", "/", PATIENCE);
         proxy.method_call("org.promenade.Air", method, arguments).expect("the mock")
     }
@@ -192,11 +199,11 @@ fn connect(dir: &Path) -> Connection {
 }
 
 /// Begins the mock, and waits until it has its name.
-fn start_mock(dir: &Path, connection: &Connection) -> Child {
+fn start_mock(dir: &Path, template: &str, connection: &Connection) -> Child {
     // Debian's own Python, as another one has not its packages.
     let python = if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" };
     let mut mock = Command::new(python)
-        .args(["-m", "dbusmock", "--system", "--template", TEMPLATE])
+        .args(["-m", "dbusmock", "--system", "--template", template])
         .env("DBUS_SYSTEM_BUS_ADDRESS", address(dir))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())

@@ -83,7 +83,12 @@ impl World {
     /// An agent on this world's spool, set up to be quick in everything and told the rest by `change`.
     pub(crate) fn agent(&self, change: impl FnOnce(&mut Config)) -> Running {
         let mut config = Config {
-            device: DeviceConfig { id: self.device, secret: Some(Secret::new(SECRET)), secret_file: None },
+            device: DeviceConfig {
+                id: Some(self.device),
+                secret: Some(Secret::new(SECRET)),
+                ..DeviceConfig::default()
+            },
+            enrolment: None,
             link: LinkConfig {
                 host: "127.0.0.1".into(),
                 port: self.broker.port,
@@ -96,6 +101,7 @@ impl World {
                 identifiers: 20,
                 per_second: 500.0,
             }),
+            advertise: None,
             // Batches are cut by their number of pings alone, so that a test knows what is in them.
             batches: BatchesConfig { interval_ms: 3_600_000, max_pings: 100 },
             privacy: PrivacyConfig::default(),

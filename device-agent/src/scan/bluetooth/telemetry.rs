@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use protocol::beacon::Tlm;
-use protocol::{Identifier, Timestamp};
+use protocol::{Identifier, MAX_BEACONS, Timestamp};
 
-/// Beacons whose state is kept: more than are heard in one place.
-const MOST: usize = 1_024;
+/// Beacons whose state is kept: what goes into one message to the platform, and more than are heard in one place.
+const MOST: usize = MAX_BEACONS;
 
 /// What a beacon said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,11 @@ const CAUSES: &[(&str, &str)] = &[
 /// What a failure means, if it is one of the usual ones.
 pub fn explain(error: &btleplug::Error) -> Option<&'static str> {
     // The names of D-Bus errors are in the debug form only.
-    let text = format!("{error:?}");
+    explain_words(&format!("{error:?}"))
+}
+
+/// What a failure means in which such words are.
+pub(crate) fn explain_words(text: &str) -> Option<&'static str> {
     CAUSES.iter().find(|(word, _)| text.contains(word)).map(|&(_, sentence)| sentence)
 }
 
