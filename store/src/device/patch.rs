@@ -29,6 +29,12 @@ impl Store {
         tx.touch_device(organization, id, now).await?;
         let device = tx.device(organization, id).await?;
         tx.update_device(organization, &device, patch).await?;
+        if let Some(ephemeral) = &patch.ephemeral {
+            if let Some(ephemeral) = ephemeral {
+                ephemeral.check(device.kind)?;
+            }
+            tx.set_ephemeral(organization, id, ephemeral.as_ref(), now).await?;
+        }
         if patch.moves() {
             tx.move_device(organization, &device, patch, now).await?;
         }
