@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, Identity};
 use crate::announcer::Announcements;
+use crate::beacons::Beacons;
 use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
@@ -52,6 +53,7 @@ pub(crate) struct Front {
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
     pub(crate) control: Control,
+    pub(crate) beacons: Arc<Beacons>,
     pub(crate) births: Arc<Births>,
     pub(crate) facts: Arc<Book>,
     pub(crate) limits: Limits,

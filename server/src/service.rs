@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use api::PingLogError;
-use broker::{InletError, TokenWorth, Tokens};
+use broker::{BeaconKeys, InletError, TokenWorth, Tokens};
 use identity::{Audience, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Orders, Organization, Store, StoreError, Tenure};
@@ -144,6 +144,7 @@ impl Service {
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
             tokens: tokens(Arc::clone(&identity)),
+            beacon_keys: beacon_keys(Arc::clone(&identity)),
             presence: identity.purposes().presence_version().to_owned(),
             tls,
         })
@@ -235,6 +236,11 @@ fn pings(inlet: broker::Inlet) -> api::PingLog {
             })
         }
     })
+}
+
+/// The keys of identifiers that change, opened with the sealing key.
+fn beacon_keys(identity: Arc<Identity>) -> BeaconKeys {
+    BeaconKeys::new(move |organization, sealed| identity.open_beacon_key(organization, sealed).ok())
 }
 
 /// What access tokens are worth as passwords of MQTT.

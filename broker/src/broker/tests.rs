@@ -20,6 +20,7 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
     let (orders, _writing) = Orders::start(store.clone(), live.clone(), Clock::System);
     let parts = Parts {
         tokens: Tokens::none(),
+        beacon_keys: BeaconKeys::none(),
         config,
         store: store.clone(),
         live,
