@@ -3,6 +3,7 @@
 mod access;
 mod agent;
 mod air;
+mod beacons;
 mod clients;
 mod commands;
 mod configuration;
