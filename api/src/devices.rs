@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod credentials;
+mod ephemeral;
 pub(crate) mod label;
 pub(crate) mod losses;
 pub(crate) mod search;
@@ -52,6 +53,7 @@ pub(crate) async fn create(
     let identifier = mistakes.optional("/identifier", body.identifier, |text| identifier(&text));
     let position = mistakes.optional("/position", body.position, |metres| fields::position(&metres));
     let profile = check_profile(&mut mistakes, body.kind, body.profile);
+    let ephemeral = ephemeral::check(&mut mistakes, &app, caller.organization(), body.ephemeral)?;
     if position.is_some() && body.venue.is_none() && body.zone.is_none() {
         mistakes.push("/position", "needs a venue");
     }
@@ -59,7 +61,15 @@ pub(crate) async fn create(
     let Some(name) = name else { return Err(mistakes.refusal()) };
     mistakes.finish()?;
     let (venue, zone) = (body.venue, body.zone);
-    let new = NewDevice { identifier, profile, venue, zone, position, ..NewDevice::new(body.kind, name) };
+    let new = NewDevice {
+        identifier,
+        ephemeral,
+        profile,
+        venue,
+        zone,
+        position,
+        ..NewDevice::new(body.kind, name)
+    };
     let (device, secret) = app.store.create_device(caller.organization(), &new, app.clock.now()).await?;
     tell(&app, device.id, [None, place_of(&device)]);
     let location = format!("/api/v1/devices/{}", device.id);
@@ -145,7 +155,12 @@ pub(crate) async fn change(
 ) -> Result<Json<Device>, Problem> {
     let before = app.store.device(caller.organization(), id).await?;
     let mut mistakes = Mistakes::default();
+    let ephemeral = match body.ephemeral {
+        None => None,
+        Some(ephemeral) => Some(ephemeral::check(&mut mistakes, &app, caller.organization(), ephemeral)?),
+    };
     let patch = DevicePatch {
+        ephemeral,
         name: mistakes.optional("/name", body.name, fields::name),
         identifier: mistakes.nullable("/identifier", body.identifier, |text| identifier(&text)),
         profile: body.profile.map(|profile| check_profile(&mut mistakes, before.kind, profile)),

@@ -3,6 +3,7 @@
 //! [`Explanation::of`] puts together what the registry knows, what the broker saw ([`Facts`]), and what is refused and may
 //! still be sent again; [`finding`] makes sentences of it. `promenade explain` prints the same.
 
+mod air;
 pub(crate) mod claim_key;
 mod facts;
 mod finding;
@@ -29,6 +30,7 @@ use crate::problem::Problem;
 use crate::scopes;
 
 pub use crate::devices::certificates::CertificateState;
+use air::Air;
 pub use claim_key::ClaimKeyExplanation;
 pub use facts::{Disconnected, Facts, RefusedSignIn, Scanned, SignIn, Tally, Unread};
 pub use finding::{Code, Finding};
@@ -71,7 +73,7 @@ pub struct Explanation {
     /// When its last message came, of whatever kind.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_message_at: Option<Instant>,
-    /// Whether nothing keeps it from its work; null for what only transmits, of which nothing is known.
+    /// Whether nothing keeps it from its work; null for what only transmits, where nothing is known of it.
     pub healthy: Option<bool>,
     /// What was found, the most likely cause first.
     pub findings: Vec<Finding>,
@@ -220,6 +222,7 @@ impl Explanation {
             facts,
             certificates: certificates.into_iter().map(|kept| Certificate::at(now, kept)).collect(),
             open_losses,
+            air: Air::of(store, &registered).await?,
             ordered: Ordered::of(store, organization, device).await?,
             now,
         };

@@ -173,6 +173,9 @@ impl From<StoreError> for Problem {
             StoreError::Conflict("identifier") => {
                 Problem::new(Kind::Conflict, "the identifier is another device's already")
             }
+            StoreError::Conflict("ephemeral") => {
+                Problem::new(Kind::Conflict, "the identity key is another device's already")
+            }
             StoreError::Conflict("certificates") => {
                 let detail = format!(
                     "the device has {MAX_CERTIFICATES} certificates that are neither revoked nor over; revoke one first"

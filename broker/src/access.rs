@@ -77,6 +77,8 @@ struct Patterns {
 pub(crate) enum Route {
     /// A ping batch of the device itself.
     Pings,
+    /// What beacons around the device say of themselves.
+    Telemetry,
     /// What the device says of a command or of itself.
     Control(Subject),
     /// A request of the device for its next certificate.
@@ -169,6 +171,7 @@ impl Access {
                 Topic::CommandAck { device: of, command } if of == device => {
                     Some(Route::Control(Subject::Ack(command)))
                 }
+                Topic::Telemetry(of) if of == device => Some(Route::Telemetry),
                 Topic::TwinReported(of) if of == device => Some(Route::Control(Subject::Reported)),
                 Topic::CertificateRequest(of) if of == device => Some(Route::Renewal),
                 _ => None,

@@ -20,6 +20,7 @@ use assembly::{Counting, Messaging, talk};
 use upkeep::keep_registry;
 
 use crate::announcer::Announcer;
+use crate::beacon_keys::BeaconKeys;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::event_loops::{EventLoops, Threads};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// Who signs the next certificates of devices.
     pub certifier: Certifier,
+    /// Who opens the keys of identifiers that change.
+    pub beacon_keys: BeaconKeys,
     /// The version of the text that people must have agreed to ([`store::PRESENCE`]) before their phones are counted.
     pub presence: String,
     /// Where the certificates are; needed where something listens for TLS.
@@ -101,7 +104,8 @@ impl Broker {
     /// Loads what the broker knows by heart.
     pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
         let pings_per_minute = parts.config.pings.per_minute;
-        let terms = Terms { pings_per_minute, presence: parts.presence.clone() };
+        let (presence, beacon_keys) = (parts.presence.clone(), parts.beacon_keys.clone());
+        let terms = Terms { pings_per_minute, presence, beacon_keys };
         let registry = Registry::load(parts.store.clone(), terms).await?;
         let saved = parts.store.load_sessions().await?;
         let tls = parts.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
@@ -140,9 +144,9 @@ impl Broker {
             Messaging::new(bus, &parts.config, &parts.clock, &parts.metrics);
         let wills = sessions.restore(saved);
         let receipts = Arc::new(Receipts::new(Arc::clone(&sessions)));
-        let Counting { ingest, queue, appender, worker, from_appender } =
+        let Counting { ingest, queue, beacons, appender, worker, from_appender } =
             Counting::new(&parts, &registry, &dispatch, &receipts, &shutdown).await?;
-        let (control, births, talks) = talk(&parts, &registry, &dispatch, &sessions, &shutdown);
+        let (control, births, talks) = talk(&parts, &registry, &dispatch, &sessions, &beacons, &shutdown);
         let Parts { config, store, live, clock, metrics, tokens, certifier, .. } = parts;
         let renewals = Renewals::new(certifier, Arc::clone(&sessions), metrics.clone(), Handle::current());
         metrics.tasks.count_on(loops.clone());
@@ -170,6 +174,7 @@ impl Broker {
             journal,
             ingest,
             control,
+            beacons,
             births,
             renewals,
             facts: Arc::clone(&facts),
@@ -220,10 +225,7 @@ impl Broker {
         // The last holder of the way into the ingest log went with the connections: what is queued is committed.
         upkeep.abort();
         sys.await?;
-        talks.telling.await?;
-        talks.announcing.await?;
-        within_reason("what devices say", talks.hearing).await?;
-        within_reason("what services order", talks.placing).await?;
+        talks.end().await?;
         within_reason("the announcer", announcer).await?;
         appender.await?;
         // What it did not get to is in the log, and counted after the next start.

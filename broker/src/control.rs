@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use came::Wanted;
 
 pub(crate) use came::Came;
-pub(crate) use hear::Hearing;
+pub(crate) use hear::{Hearing, pass_on_report};
 pub(crate) use place::{Ordered, Placing};
 pub(crate) use tell::Telling;
 

@@ -137,6 +137,11 @@ impl Observed {
         self.touch();
     }
 
+    /// What it was when the device last told its own.
+    pub(crate) fn clock_offset_ms(&self) -> Option<i64> {
+        Some(self.clock_offset_ms.load(Ordering::Relaxed)).filter(|offset| *offset != NEVER)
+    }
+
     /// Something was refused, other than signing in.
     pub(crate) fn refused(&self, cause: &str, now: Timestamp) {
         self.change(|facts| tally(&mut facts.refusals, cause, now));

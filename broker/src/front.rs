@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{Access, Identity};
 use crate::announcer::Announcements;
+use crate::beacons::Beacons;
 use crate::codec::{Version, reason};
 use crate::config::Config;
 use crate::connection;
@@ -53,6 +54,7 @@ pub(crate) struct Front {
     pub(crate) journal: Arc<Journal>,
     pub(crate) ingest: Ingest,
     pub(crate) control: Control,
+    pub(crate) beacons: Arc<Beacons>,
     pub(crate) births: Arc<Births>,
     pub(crate) renewals: Renewals,
     pub(crate) facts: Arc<Book>,

@@ -5,6 +5,7 @@
 //! acknowledged. The committed segments go on to the worker.
 
 mod append;
+mod clock;
 mod ledger;
 mod marks;
 mod prepare;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 
 pub(crate) use append::Appender;
+pub(crate) use clock::{check_age, correction};
 pub(crate) use prepare::Submission;
 pub(crate) use receipts::Receipts;
 

@@ -3,11 +3,14 @@
 //! A connection (`connection`) signs in (`sign_in`), gets its session (`sessions`) and may do what its access says
 //! (`access`). Pings go from it into the ingest log and are acknowledged once their rows are committed (`ingest`); the
 //! worker makes stays and visits of them (`worker`). What devices say of commands and of themselves, and what services order,
-//! goes into rows too, and what is for a device comes out of them (`control`). Everything else that is published finds its
+//! goes into rows too, and what is for a device comes out of them (`control`). What is
+//! heard of beacons themselves, and what they say of themselves, is watched (`beacons`). Everything else that is published finds its
 //! subscribers in `dispatch`; `home_assistant` speaks to those who want to know of devices by discovery.
 
 mod access;
 mod announcer;
+mod beacon_keys;
+mod beacons;
 mod broker;
 mod bus;
 mod codec;
@@ -42,6 +45,7 @@ mod tokens;
 mod transport;
 mod worker;
 
+pub use beacon_keys::BeaconKeys;
 pub use broker::{Broker, BrokerError, Parts};
 pub use config::{AddressLimits, Anonymous, Config, DeviceLimits, Limits, OrganizationLimits, Pings, Queues};
 pub use inlet::{Inlet, InletError};

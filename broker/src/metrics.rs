@@ -67,6 +67,10 @@ pub struct Metrics {
     scanned: Family<Outcome, Counter>,
     /// Reports of devices that changed their twin.
     pub(crate) reports: Counter,
+    /// What beacons and tags said of themselves.
+    pub(crate) telemetry: Counter,
+    /// The same of what the organization of the reporter does not have.
+    pub(crate) telemetry_unknown: Counter,
     /// Checkpoints written.
     pub(crate) checkpoints: Counter,
     /// Windows recomputed because something arrived late or the configuration changed.
@@ -119,6 +123,12 @@ impl Metrics {
             ("ingest_commit_failures", "Failed transactions of the ingest log", &metrics.commit_failures),
             ("commands_sent", "Commands handed to connections, repeats included", &metrics.commands),
             ("twin_reports", "Reports of devices that changed their twin", &metrics.reports),
+            ("telemetry", "What beacons and tags said of themselves", &metrics.telemetry),
+            (
+                "telemetry_unknown",
+                "The same, and the organization has none of that identifier",
+                &metrics.telemetry_unknown,
+            ),
             ("checkpoints", "Checkpoints written", &metrics.checkpoints),
             ("recomputed_windows", "Windows recomputed", &metrics.recomputed),
         ];

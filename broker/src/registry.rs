@@ -1,8 +1,10 @@
-//! What the broker knows by heart: devices, their places through time, the identifiers they own, and whom venues admit.
+//! What the broker knows by heart: devices, their places through time, the identifiers they own or change through, and whom
+//! venues admit.
 //!
 //! Loaded at the start, kept up by the notices of `Live` and, because those may be lost, by asking the store every few
 //! seconds what changed. That a device does *not* exist is never remembered.
 
+mod ephemerals;
 mod pseudonym;
 mod rate;
 mod view;
@@ -12,6 +14,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use protocol::{DeviceId, GrantId, KeyId, Timestamp};
 use store::{GrantStanding, Registered, Store, StoreError};
 
+use crate::beacon_keys::BeaconKeys;
+
+pub(crate) use ephemerals::Effort;
 pub(crate) use pseudonym::{Pseudonyms, content};
 pub(crate) use rate::Rate;
 pub(crate) use view::{Heard, Reporter, View};
@@ -30,6 +35,8 @@ pub(crate) struct Terms {
     pub(crate) pings_per_minute: u32,
     /// The version of the text that the person of a phone must have agreed to.
     pub(crate) presence: String,
+    /// Who opens the keys of changing identifiers.
+    pub(crate) beacon_keys: BeaconKeys,
 }
 
 /// How far back each look for changes overlaps the last one: clocks and commits are not instant.

@@ -3,7 +3,9 @@
 //! The profile of a device names its format (`protocol::reporter` reads it). What it hears goes to ingest like any batch of
 //! pings; whatever else it says on its topics goes nowhere, since a refused PUBLISH would end its connection.
 
-use protocol::{Batch, BatchError, Boot, Decoded, Fault, Identifier, Ping, Reporter, Timestamp};
+use protocol::{
+    Batch, BatchError, BeaconTelemetry, Boot, Decoded, Fault, Identifier, Ping, Reporter, Timestamp,
+};
 
 use crate::access::{Access, Identity, Route};
 use crate::filter::covers;
@@ -43,6 +45,8 @@ pub(crate) struct Reading {
     pub(crate) outcome: Outcome,
     /// The batch that it makes; none where there is nothing in it.
     pub(crate) decoded: Option<Result<Decoded, BatchError>>,
+    /// What beacons said of themselves.
+    pub(crate) telemetry: Vec<BeaconTelemetry>,
     /// The first thing in it that is wrong.
     pub(crate) fault: Option<Fault>,
 }
@@ -112,27 +116,29 @@ pub(crate) fn read(
 ) -> Reading {
     let mut report = match format.read(payload, now) {
         Ok(report) if report.is_empty() => {
-            return Reading { outcome: Outcome::Empty, decoded: None, fault: None };
+            return Reading { outcome: Outcome::Empty, decoded: None, telemetry: Vec::new(), fault: None };
         }
         Ok(report) => report,
         Err(unreadable) => {
             let decoded = Some(Err(unreadable.error));
-            return Reading { outcome: Outcome::Unreadable, decoded, fault: Some(unreadable.fault) };
+            let (telemetry, fault) = (Vec::new(), Some(unreadable.fault));
+            return Reading { outcome: Outcome::Unreadable, decoded, telemetry, fault };
         }
     };
-    for ping in &mut report.pings {
-        settle_address(view, &mut ping.id);
+    let heard = report.pings.iter_mut().map(|ping| &mut ping.id);
+    for id in heard.chain(report.telemetry.iter_mut().map(|telemetry| &mut telemetry.id)) {
+        settle_address(view, id);
     }
     let batch = numbering.batch(report.pings);
     let decoded = Some(Ok(Decoded { batch, refused: report.refused }));
-    Reading { outcome: Outcome::Read, decoded, fault: report.fault }
+    Reading { outcome: Outcome::Read, decoded, telemetry: report.telemetry, fault: report.fault }
 }
 
 /// Scanners do not always say whether an address is random. The registry may know the address the other way.
 fn settle_address(view: &View, id: &mut Identifier) {
     let Identifier::Ble { address, random } = *id else { return };
     let other = Identifier::Ble { address, random: !random };
-    if view.owner(id).is_none() && view.owner(&other).is_some() {
+    if !view.is_registered(id) && view.is_registered(&other) {
         *id = other;
     }
 }

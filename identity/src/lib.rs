@@ -7,6 +7,7 @@
 mod assistants;
 mod attempts;
 mod audit;
+mod beacons;
 mod bearer;
 mod browser;
 mod config;
@@ -35,6 +36,7 @@ mod uses;
 mod words;
 
 pub use attempts::network;
+pub use beacons::SealedBeaconKey;
 pub use bearer::{Bearer, BearerError};
 pub use config::{Config, MailConfig, ProviderConfig, ProviderKind, SignUp};
 pub use error::IdentityError;

@@ -42,6 +42,8 @@ pub(crate) enum Use {
     Assistant,
     /// The PIN of a device.
     Pin,
+    /// The key that the identifier of a beacon changes with.
+    BeaconKey,
 }
 
 impl Sealer {
@@ -117,6 +119,7 @@ impl Use {
             Self::Verifier => "verifier",
             Self::Assistant => "assistant",
             Self::Pin => "PIN",
+            Self::BeaconKey => "beacon key",
         }
     }
 

@@ -6,13 +6,17 @@
 
 mod altbeacon;
 mod eddystone;
+mod ephemeral;
 mod ibeacon;
+mod state;
 
 use crate::Identifier;
 
 pub use altbeacon::AltBeacon;
 pub use eddystone::{Eid, SERVICE as EDDYSTONE_SERVICE, Tlm, Uid, Url};
+pub use ephemeral::{Eids, IdentityKey, IdentityKeyError, MAX_ROTATION_EXPONENT, Rotation};
 pub use ibeacon::{COMPANY as APPLE, IBeacon};
+pub use state::BeaconState;
 
 /// One frame of any of the formats that are known.
 #[derive(Clone, Debug, PartialEq, Eq)]

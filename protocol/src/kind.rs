@@ -93,6 +93,11 @@ impl DeviceKind {
     pub const fn hears_orders(self) -> bool {
         !matches!(self, Self::Beacon | Self::Tag)
     }
+
+    /// Whether devices of this kind are known by what they transmit: a phone is known by what it hears.
+    pub const fn transmits(self) -> bool {
+        matches!(self, Self::Beacon | Self::Gateway | Self::Kiosk | Self::Tag)
+    }
 }
 
 impl ZoneKind {
@@ -135,6 +140,8 @@ mod tests {
     fn what_only_transmits_hears_no_orders_and_inside_is_behind_the_door() {
         let mute: Vec<_> = DeviceKind::ALL.iter().filter(|kind| !kind.hears_orders()).collect();
         assert_eq!(mute, [&DeviceKind::Beacon, &DeviceKind::Tag]);
+        let silent: Vec<_> = DeviceKind::ALL.iter().filter(|kind| !kind.transmits()).collect();
+        assert_eq!(silent, [&DeviceKind::Phone, &DeviceKind::Appliance]);
         let inside: Vec<_> = ZoneKind::ALL.iter().filter(|kind| kind.is_inside()).collect();
         assert_eq!(inside, [&ZoneKind::Entrance, &ZoneKind::Interior]);
     }

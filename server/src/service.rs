@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use api::PingLogError;
-use broker::{Asked, Certifier, InletError, TokenWorth, Tokens};
+use broker::{Asked, BeaconKeys, Certifier, InletError, TokenWorth, Tokens};
 use identity::{Audience, BearerError, Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Orders, Organization, Store, StoreError, Tenure};
@@ -150,6 +150,7 @@ impl Service {
                 clock: clock.clone(),
                 authority: config.authority(),
             }),
+            beacon_keys: beacon_keys(Arc::clone(&identity)),
             presence: identity.purposes().presence_version().to_owned(),
             tls,
         })
@@ -249,6 +250,11 @@ fn certifier(renewals: api::Renewals) -> Certifier {
         let renewals = renewals.clone();
         async move { renewals.renew(organization, device, with, request).await }
     })
+}
+
+/// The keys of identifiers that change, opened with the sealing key.
+fn beacon_keys(identity: Arc<Identity>) -> BeaconKeys {
+    BeaconKeys::new(move |organization, sealed| identity.open_beacon_key(organization, sealed).ok())
 }
 
 /// What access tokens are worth as passwords of MQTT.

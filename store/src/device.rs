@@ -1,15 +1,18 @@
 //! Devices and their secrets.
 
+mod ephemeral;
 mod import;
 mod patch;
 mod rows;
 
+use protocol::beacon::Rotation;
 use protocol::{
     AccountId, ClientId, DeviceId, DeviceKind, Identifier, OrganizationId, Profile, Timestamp, VenueId,
     ZoneId,
 };
 
 use crate::command::Command;
+use crate::document::{FACTS, WATCH};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::history::EVER;
@@ -20,6 +23,7 @@ use crate::secret::{Purpose, Secret};
 use crate::text;
 use crate::venue;
 
+pub use ephemeral::{NewEphemeral, SealedKey};
 pub use import::{ImportFault, ImportField, Imported, MAX_IMPORT};
 pub(crate) use rows::{DeviceRow, select_devices};
 
@@ -38,6 +42,8 @@ pub struct Device {
     pub name: String,
     /// What its radio calls itself; unique in the whole installation.
     pub identifier: Option<Identifier>,
+    /// How its identifier changes, where it does and the key is known here.
+    pub ephemeral: Option<Rotation>,
     /// What it is to people and assistants; none until somebody says.
     pub profile: Option<Profile>,
     /// Its newest placement, which may still be to come; none when it stands nowhere.
@@ -66,6 +72,8 @@ pub struct NewDevice {
     pub name: String,
     /// See [`Device::identifier`].
     pub identifier: Option<Identifier>,
+    /// See [`Device::ephemeral`]; only what [transmits](DeviceKind::transmits) has one.
+    pub ephemeral: Option<NewEphemeral>,
     /// See [`Device::profile`].
     pub profile: Option<Profile>,
     /// The venue it stands in.
@@ -83,6 +91,8 @@ pub struct DevicePatch {
     pub name: Option<String>,
     /// See [`Device::identifier`].
     pub identifier: Option<Option<Identifier>>,
+    /// See [`NewDevice::ephemeral`].
+    pub ephemeral: Option<Option<NewEphemeral>>,
     /// See [`Device::profile`].
     pub profile: Option<Option<Profile>>,
     /// Another venue takes zone and position away unless they are given too.
@@ -111,6 +121,7 @@ impl NewDevice {
             kind,
             name: name.into(),
             identifier: None,
+            ephemeral: None,
             profile: None,
             venue: None,
             zone: None,
@@ -184,7 +195,9 @@ impl Store {
             }
         }
         tx.revoke_certificates(organization, id, now).await?;
-        tx.delete_facts(organization, id).await?;
+        tx.delete_document(&FACTS, organization, id).await?;
+        tx.delete_document(&WATCH, organization, id).await?;
+        tx.set_ephemeral(organization, id, None, now).await?;
         let ended = tx.end_commands_of(organization, id, now).await?;
         tx.delete_twin(organization, id).await?;
         tx.mark_device_deleted(organization, id, now).await?;

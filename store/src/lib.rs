@@ -14,6 +14,7 @@ mod admission;
 mod analytics;
 mod assistant_link;
 mod audit;
+mod beacon_watch;
 mod browser_session;
 mod certificate;
 mod claim;
@@ -28,6 +29,7 @@ mod derived;
 mod device;
 mod device_grant;
 mod device_pin;
+mod document;
 mod enrolment;
 mod error;
 mod expired;
@@ -87,7 +89,8 @@ pub use command::{
 pub use consent::{Consent, PRESENCE};
 pub use derived::{Checkpoint, SavedTracker};
 pub use device::{
-    Device, DeviceFilter, DevicePatch, ImportFault, ImportField, Imported, MAX_IMPORT, NewDevice, Owner,
+    Device, DeviceFilter, DevicePatch, ImportFault, ImportField, Imported, MAX_IMPORT, NewDevice,
+    NewEphemeral, Owner, SealedKey,
 };
 pub use device_grant::{DeviceCodes, DevicePoll, DeviceRequest};
 pub use device_pin::{PIN_LOCKED_MS, PIN_TRIES, PinTry};

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::admission::Admission;
-use crate::device::{Device, DeviceRow};
+use crate::device::{Device, DeviceRow, SealedKey};
 use crate::engine::{Store, Tx};
 use crate::error::Result;
 use crate::placement::{PlaceRow, Placement};
@@ -21,6 +21,8 @@ pub struct Registered {
     pub device: Device,
     /// What its secret hashes to.
     pub secret_hash: [u8; 32],
+    /// The key that its identifier changes with.
+    pub ephemeral_key: Option<SealedKey>,
     /// Which version of the text its person agreed to, last of all, so that it may be counted; none where nobody has, or has
     /// taken it back, and where it belongs to nobody.
     pub agreed_to_presence: Option<String>,
@@ -63,11 +65,15 @@ impl Store {
         let mut tx = self.snapshot().await?;
         let rows: Vec<DeviceRow> = within!(&mut tx, |db| sqlx::query_as(DEVICES).fetch_all(db).await?);
         let places: Vec<PlaceRow> = within!(&mut tx, |db| sqlx::query_as(PLACES).fetch_all(db).await?);
+        let mut keys: HashMap<Uuid, SealedKey> = tx.sealed_keys(None).await?.into_iter().collect();
         let mut by_device: HashMap<Uuid, Vec<PlaceRow>> = HashMap::new();
         for place in places {
             by_device.entry(place.device).or_default().push(place);
         }
-        rows.iter().map(|row| registered(row, by_device.remove(&row.id).unwrap_or_default())).collect()
+        let registered = |row: &DeviceRow| {
+            registered(row, by_device.remove(&row.id).unwrap_or_default(), keys.remove(&row.id))
+        };
+        rows.iter().map(registered).collect()
     }
 
     /// One device, whatever its organization; none when there is none or it is deleted.
@@ -77,7 +83,7 @@ impl Store {
         let row: Option<DeviceRow> =
             within!(&mut tx, |db| sqlx::query_as(SQL).bind(id.as_uuid()).fetch_optional(db).await?);
         match row {
-            Some(row) => Ok(Some(registered(&row, tx.places(row.id).await?)?)),
+            Some(row) => tx.registered(&row).await.map(Some),
             None => Ok(None),
         }
     }
@@ -101,8 +107,7 @@ impl Store {
             within!(&mut tx, |db| sqlx::query_as(SQL).bind(since.0).fetch_all(db).await?);
         let mut changed = Vec::with_capacity(rows.len());
         for row in rows {
-            let device =
-                if row.is_deleted() { None } else { Some(registered(&row, tx.places(row.id).await?)?) };
+            let device = if row.is_deleted() { None } else { Some(tx.registered(&row).await?) };
             changed.push((DeviceId::from_uuid(row.id), device));
         }
         Ok(changed)
@@ -125,6 +130,11 @@ impl Store {
 }
 
 impl Tx {
+    async fn registered(&mut self, row: &DeviceRow) -> Result<Registered> {
+        let key = self.sealed_keys(Some(row.id)).await?.pop().map(|(_, key)| key);
+        registered(row, self.places(row.id).await?, key)
+    }
+
     async fn places(&mut self, device: Uuid) -> Result<Vec<PlaceRow>> {
         const SQL: &str = "SELECT device, effective_from, venue, zone, position FROM placements
             WHERE device = $1 ORDER BY effective_from";
@@ -132,7 +142,11 @@ impl Tx {
     }
 }
 
-fn registered(row: &DeviceRow, places: Vec<PlaceRow>) -> Result<Registered> {
+fn registered(
+    row: &DeviceRow,
+    places: Vec<PlaceRow>,
+    ephemeral_key: Option<SealedKey>,
+) -> Result<Registered> {
     let placement = |row: PlaceRow| {
         let at = Timestamp(row.effective_from);
         (at, row.place().placement(at))
@@ -140,6 +154,7 @@ fn registered(row: &DeviceRow, places: Vec<PlaceRow>) -> Result<Registered> {
     Ok(Registered {
         device: row.read()?,
         secret_hash: row.secret_hash()?,
+        ephemeral_key,
         agreed_to_presence: row.agreed.clone(),
         placements: places.into_iter().map(placement).collect(),
     })

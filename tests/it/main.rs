@@ -3,6 +3,7 @@
 mod access;
 mod agent;
 mod air;
+mod beacons;
 #[cfg(target_os = "linux")]
 mod bluetooth;
 mod clients;

@@ -6,6 +6,7 @@ use store::{Live, Secret};
 use utoipa::ToSchema;
 
 use crate::body::nullable;
+use crate::devices::ephemeral::{Ephemeral, EphemeralToKeep};
 use crate::instant::Instant;
 
 /// Anything with an identity here.
@@ -23,6 +24,8 @@ pub(crate) struct Device {
     /// What its radio calls itself; unique in the whole installation.
     #[schema(value_type = Option<String>, example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     identifier: Option<Identifier>,
+    /// How its identifier changes, where it does and its key is known here; the key is never shown.
+    ephemeral: Option<Ephemeral>,
     /// What it is to people and assistants, and what it can do: `docs/commands.md` has its shape. `reporter` in it is the format
     /// of a gateway or kiosk that does not report in batches of pings: `docs/reporters.md`. Null until somebody says.
     #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
@@ -79,6 +82,8 @@ pub(crate) struct DeviceToCreate {
     /// What its radio calls itself.
     #[schema(example = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7")]
     pub(super) identifier: Option<String>,
+    /// The key that its identifier changes with: Eddystone-EID.
+    pub(super) ephemeral: Option<EphemeralToKeep>,
     /// What it is to people and assistants, what it can do, and the format it reports in.
     #[schema(value_type = Option<Object>, example = json!({"type": "light", "capabilities": {"on_off": {}, "brightness": {}}, "voice": true}))]
     pub(super) profile: Option<Profile>,
@@ -93,6 +98,10 @@ pub(crate) struct DeviceChange {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub(super) identifier: Option<Option<String>>,
+    /// The whole of it; null takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<EphemeralToKeep>)]
+    pub(super) ephemeral: Option<Option<EphemeralToKeep>>,
     /// The whole of it; null takes it away.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Object>)]
@@ -132,6 +141,7 @@ pub(super) fn device(live: &Live, device: store::Device) -> Device {
         position: placement.and_then(|placement| placement.position),
         effective_from: placement.and_then(|placement| Instant::unless_ever(placement.effective_from)),
         identifier: device.identifier,
+        ephemeral: device.ephemeral.map(Ephemeral::from),
         profile: device.profile,
         connected: connection.is_some(),
         connected_since: connection.map(Instant),

@@ -44,7 +44,7 @@ codes! {
     Deleted = "deleted";
     /// No server is running.
     ServerStopped = "server_stopped";
-    /// It only transmits, so it never signs in.
+    /// It only transmits, so it never signs in, and nobody knows how it would be heard.
     TransmitsOnly = "transmits_only";
     /// It was never seen to sign in, nor to try.
     NeverSignedIn = "never_signed_in";
@@ -72,6 +72,14 @@ codes! {
     Offline = "offline";
     /// It stands in no venue, so what it hears counts nowhere.
     NotPlaced = "not_placed";
+    /// Its battery is nearly empty, as it says itself.
+    BatteryLow = "battery_low";
+    /// Nobody has ever heard it.
+    NeverHeard = "never_heard";
+    /// Those who used to hear it do not any more.
+    NotHeard = "not_heard";
+    /// It is heard otherwise than it used to be.
+    HeardOtherwise = "heard_otherwise";
     /// It is a phone whose person has not agreed to being counted, and what it sent in the last hour was refused.
     NoConsent = "no_consent";
     /// It ran into a limit in the last hour.
@@ -100,6 +108,8 @@ codes! {
     ClaimKeyRefused = "claim_key_refused";
     /// Batches that were refused may still be sent again.
     LossesOpen = "losses_open";
+    /// It is heard as usual.
+    Heard = "heard";
     /// Commands wait for it.
     CommandsWaiting = "commands_waiting";
     /// Its last command did not end well.

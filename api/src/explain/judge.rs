@@ -1,5 +1,6 @@
 //! From what is known of a device to what is wrong with it.
 
+mod air;
 mod commands;
 mod connection;
 mod work;
@@ -7,6 +8,7 @@ mod work;
 use protocol::{DeviceKind, Timestamp};
 use store::Registered;
 
+use super::air::Air;
 use super::facts::Facts;
 use super::finding::{Code, Finding};
 use super::words::ago;
@@ -28,6 +30,8 @@ pub(super) struct Evidence {
     pub(super) facts: Facts,
     pub(super) certificates: Vec<Certificate>,
     pub(super) open_losses: Vec<Loss>,
+    /// Who hears it; none where nobody could.
+    pub(super) air: Option<Air>,
     pub(super) ordered: Ordered,
     pub(super) now: Timestamp,
 }
@@ -53,18 +57,23 @@ impl Place {
 
 /// Whether the device is well, if that can be known, and what was found, the most likely cause first.
 pub(super) fn judge(evidence: &Evidence) -> (Option<bool>, Vec<Finding>) {
-    if !evidence.signs_in() {
+    let signs_in = evidence.signs_in();
+    if !signs_in && evidence.air.is_none() {
         let findings = [Some(evidence.transmits_only()), evidence.not_placed()];
         return (None, findings.into_iter().flatten().collect());
     }
-    let mut findings: Vec<Finding> = [evidence.of_connection(), evidence.of_work(), evidence.of_commands()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut findings = evidence.of_air();
+    if signs_in {
+        findings.extend(evidence.of_connection());
+        findings.extend(evidence.of_work());
+        findings.extend(evidence.of_commands());
+    } else {
+        findings.extend(evidence.not_placed());
+    }
     // What keeps it from its work comes first, and of that what causes the rest.
     findings.sort_by_key(|finding| (!finding.is_problem, finding.code));
     let healthy = !findings.iter().any(|finding| finding.is_problem);
-    if healthy {
+    if healthy && signs_in {
         findings.push(evidence.healthy());
     }
     (Some(healthy), findings)
@@ -92,7 +101,13 @@ impl Evidence {
     fn transmits_only(&self) -> Finding {
         let what =
             format!("A {} only transmits and never signs in, so nothing is known of it here.", self.kind);
-        let remedy = "Look at the gateways and phones around it: they report what they hear of it.";
+        let remedy = match self.kind {
+            DeviceKind::Beacon => {
+                "Give it the identifier that it sends, or the key with which that changes: PATCH /api/v1/devices/{device}. Then it is known \
+                 who hears it."
+            }
+            _ => "Look at the gateways and phones around it: they report what they hear of it.",
+        };
         Finding::note(Code::TransmitsOnly, what, remedy)
     }
 

@@ -20,6 +20,7 @@ fn kiosk() -> (Device, Twin) {
         owner: None,
         name: "Big \"Window\"".into(),
         identifier: None,
+        ephemeral: None,
         profile: Some(serde_json::from_value(profile).unwrap()),
         placement: Some(Placement { effective_from: Timestamp(0), venue, zone: None, position: None }),
         created_at: Timestamp(1_000_250),

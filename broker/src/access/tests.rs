@@ -19,6 +19,7 @@ fn a_device_reaches_its_own_topics_in_their_direction() {
     let (me, other, organization, ..) = ids();
     let access = Access::device(me, organization);
     assert_eq!(access.publish(&format!("v1/{me}/pings")), Some(Route::Pings));
+    assert_eq!(access.publish(&format!("v1/{me}/telemetry")), Some(Route::Telemetry));
     let reported = Some(Route::Control(Subject::Reported));
     assert_eq!(access.publish(&format!("v1/{me}/twin/reported")), reported);
     assert_eq!(access.publish(&format!("v1/{me}/certificate/request")), Some(Route::Renewal));
@@ -27,6 +28,7 @@ fn a_device_reaches_its_own_topics_in_their_direction() {
     assert_eq!(access.publish(&format!("v1/{me}/commands/{command}/ack")), ack);
     for refused in [
         format!("v1/{other}/pings"),
+        format!("v1/{other}/telemetry"),
         format!("v1/{other}/twin/reported"),
         format!("v1/{other}/commands/{command}/ack"),
         format!("v1/{me}/commands/{command}"),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use store::{Clock, StoreError};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Parts;
+use super::{Parts, within_reason};
 use crate::access::Grant;
+use crate::beacons::{Beacons, Keeping};
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::control::{Brought, Control, Hearing, Placing, Telling};
@@ -64,6 +65,7 @@ impl Messaging {
 pub(crate) struct Counting {
     pub(crate) ingest: Ingest,
     pub(crate) queue: mpsc::Receiver<Submission>,
+    pub(crate) beacons: Arc<Beacons>,
     pub(crate) appender: Appender,
     pub(crate) worker: Worker,
     pub(crate) from_appender: mpsc::Receiver<Committed>,
@@ -78,16 +80,24 @@ impl Counting {
         shutdown: &CancellationToken,
     ) -> Result<Self, StoreError> {
         let (to_worker, from_appender) = mpsc::channel(WORKER_QUEUE);
+        let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
+        let beacons = Arc::new(Beacons::new(
+            Arc::clone(registry),
+            clock.clone(),
+            metrics.clone(),
+            acceptance_window_ms,
+            store.beacons_watched().await?,
+        ));
         let appender = Appender::new(
             store.clone(),
             clock.clone(),
             metrics.clone(),
             Arc::clone(receipts),
+            Arc::clone(&beacons),
             to_worker,
             shutdown.clone(),
         )
         .await?;
-        let acceptance_window_ms = i64::from(config.pings.acceptance_window_h) * 3_600_000;
         let (ingest, queue) = Ingest::new(
             Arc::clone(registry),
             clock.clone(),
@@ -104,20 +114,33 @@ impl Counting {
             retention_ms: acceptance_window_ms + BEYOND_ACCEPTANCE_MS,
             venues: HashMap::new(),
         };
-        Ok(Self { ingest, queue, appender, worker, from_appender })
+        Ok(Self { ingest, queue, beacons, appender, worker, from_appender })
     }
 }
 
-/// The tasks that bring what devices say, what is ordered and what they are told.
+/// The tasks that bring what devices say, what is ordered, what they are told, and what is heard of beacons.
 pub(crate) struct Talks {
     /// Ends once no connection can say anything any more.
-    pub(crate) hearing: JoinHandle<()>,
+    hearing: JoinHandle<()>,
     /// Ends once no connection can order anything any more.
-    pub(crate) placing: JoinHandle<()>,
+    placing: JoinHandle<()>,
     /// Ends at shutdown.
-    pub(crate) telling: JoinHandle<()>,
+    telling: JoinHandle<()>,
     /// Ends at shutdown.
-    pub(crate) announcing: JoinHandle<()>,
+    announcing: JoinHandle<()>,
+    /// Ends at shutdown.
+    watching: JoinHandle<()>,
+}
+
+impl Talks {
+    /// Waits for the end of each, once no connection can say anything any more.
+    pub(crate) async fn end(self) -> Result<(), JoinError> {
+        within_reason("the watch over beacons", self.watching).await?;
+        self.telling.await?;
+        self.announcing.await?;
+        within_reason("what devices say", self.hearing).await?;
+        within_reason("what services order", self.placing).await
+    }
 }
 
 /// Begins to talk with devices about commands and twins, and to announce them.
@@ -126,6 +149,7 @@ pub(crate) fn talk(
     registry: &Arc<Registry>,
     dispatch: &Arc<Dispatch>,
     sessions: &Arc<Sessions>,
+    beacons: &Arc<Beacons>,
     shutdown: &CancellationToken,
 ) -> (Control, Arc<Births>, Talks) {
     let (control, Brought { sayings, orders: ordered }) = Control::new(metrics.clone());
@@ -149,11 +173,20 @@ pub(crate) fn talk(
     };
     let births: Arc<Births> = Arc::default();
     let announcing = Announcing::new(store.clone(), live.clone(), dispatch, &births, clock.clone());
+    let watching = Keeping {
+        beacons: Arc::clone(beacons),
+        store: store.clone(),
+        orders: orders.clone(),
+        dispatch: Arc::clone(dispatch),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+    };
     let talks = Talks {
         hearing: tokio::spawn(hearing.run(sayings)),
         placing: tokio::spawn(placing.run(ordered)),
         telling: tokio::spawn(telling.run(shutdown.clone())),
         announcing: tokio::spawn(announcing.run(shutdown.clone())),
+        watching: tokio::spawn(watching.run(shutdown.clone())),
     };
     (control, births, talks)
 }

@@ -21,6 +21,7 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
     let parts = Parts {
         tokens: Tokens::none(),
         certifier: Certifier::none(),
+        beacon_keys: BeaconKeys::none(),
         config,
         store: store.clone(),
         live,

@@ -88,6 +88,7 @@ impl Connection<'_> {
                 self.scanned(Outcome::Aside, reply);
                 Ok(after(None, pause))
             }
+            (Identity::Device(device), Route::Telemetry) => Ok(self.take_telemetry(device, publish, pause)),
             (Identity::Device(device), Route::Control(subject)) => {
                 let reply = self.promise(publish);
                 let who = (self.access.organization, device);
@@ -138,6 +139,16 @@ impl Connection<'_> {
             limit,
         };
         self.front.ingest.take(device, incoming, Instant::now())
+    }
+
+    /// Hands on what beacons say of themselves; it is acknowledged once it is read.
+    fn take_telemetry(&mut self, device: DeviceId, publish: &Publish<'_>, pause: Duration) -> Step {
+        let observed = self.observed.as_deref();
+        let taken = self.front.beacons.take(device, publish.payload, observed, Instant::now());
+        if let Some(id) = publish.id {
+            self.answers.owe(acknowledgement(publish.qos), id, Some(taken.code));
+        }
+        after(None, pause.max(taken.pause))
     }
 
     /// The message would have to wait too long: version 5 is told so. Of whom cannot be told, a QoS 0 message is given up and

@@ -35,7 +35,7 @@ impl Connection<'_> {
             })
         };
         // Its profile was changed a moment ago.
-        let Some(Reading { outcome, decoded, .. }) = reading else {
+        let Some(Reading { outcome, decoded, telemetry, .. }) = reading else {
             self.scanned(Outcome::Aside, reply);
             return None;
         };
@@ -44,6 +44,9 @@ impl Connection<'_> {
             return None;
         };
         self.scanned(outcome, None);
+        if limit.is_none() && !telemetry.is_empty() {
+            front.beacons.pass_on(device, telemetry);
+        }
         let reply = reply.map(Awaited::Acknowledgement);
         let incoming = Incoming { decoded, reply, observed: self.observed.clone(), limit };
         front.ingest.take(device, incoming, Instant::now())

@@ -89,7 +89,7 @@ impl Hearing {
             self.pass_on_ack(organization, device, command, *ack).await;
         }
         if let Some(twin) = heard.twin {
-            self.pass_on_report(&twin).await;
+            pass_on_report(&self.dispatch, &twin).await;
         }
     }
 
@@ -125,13 +125,14 @@ impl Hearing {
         let message = Message::of_platform(organization, &topic, &body, Qos::AtLeastOnce, false);
         self.dispatch.publish_patiently(&message).await;
     }
+}
 
-    async fn pass_on_report(&self, twin: &Twin) {
-        let (organization, device) = (twin.organization, twin.device);
-        let topic = Topic::Reported { organization, device }.to_string();
-        let reported = Reported { version: twin.reported.version, state: twin.reported.state.clone() };
-        let body = serde_json::to_vec(&reported).unwrap_or_default();
-        let message = Message::of_platform(organization, &topic, &body, Qos::AtLeastOnce, false);
-        self.dispatch.publish_patiently(&message).await;
-    }
+/// Tells services what a device is now.
+pub(crate) async fn pass_on_report(dispatch: &Dispatch, twin: &Twin) {
+    let (organization, device) = (twin.organization, twin.device);
+    let topic = Topic::Reported { organization, device }.to_string();
+    let reported = Reported { version: twin.reported.version, state: twin.reported.state.clone() };
+    let body = serde_json::to_vec(&reported).unwrap_or_default();
+    let message = Message::of_platform(organization, &topic, &body, Qos::AtLeastOnce, false);
+    dispatch.publish_patiently(&message).await;
 }

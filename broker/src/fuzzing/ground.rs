@@ -17,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use super::script;
 use crate::access::{Identity, NOBODY};
+use crate::beacon_keys::BeaconKeys;
+use crate::beacons::Beacons;
 use crate::broker::assembly::Messaging;
 use crate::bus::Bus;
 use crate::codec::reason;
@@ -92,7 +94,11 @@ impl Ground {
         let opening = background.spawn(async move {
             let store = Store::open(&url).await.expect("a store");
             let people = people(&store).await;
-            let terms = registry::Terms { pings_per_minute: 1000, presence: String::new() };
+            let terms = registry::Terms {
+                pings_per_minute: 1000,
+                presence: String::new(),
+                beacon_keys: BeaconKeys::none(),
+            };
             let registry = Registry::load(store.clone(), terms).await.expect("a registry");
             (store, people, Arc::new(registry))
         });
@@ -147,6 +153,8 @@ impl Ground {
         let (control, Brought { sayings, orders: _ }) = Control::new(metrics.clone());
         let background = self.loops.all()[0].clone();
         let renewals = Renewals::new(Certifier::none(), Arc::clone(&sessions), metrics.clone(), background);
+        let (registry, saved) = (Arc::clone(&self.registry), Vec::new());
+        let beacons = Beacons::new(registry, clock.clone(), metrics.clone(), i64::MAX, saved);
         let front = Front {
             sign_in: SignIn {
                 store: self.store.clone(),
@@ -164,6 +172,7 @@ impl Ground {
             journal,
             ingest,
             control,
+            beacons: Arc::new(beacons),
             births: Arc::default(),
             renewals,
             facts: Arc::default(),

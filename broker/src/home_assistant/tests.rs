@@ -178,6 +178,7 @@ fn registered(kind: DeviceKind, profile: Option<Value>) -> Device {
         owner: None,
         name: "Thing".into(),
         identifier: None,
+        ephemeral: None,
         profile,
         placement: None,
         created_at: Timestamp(1),

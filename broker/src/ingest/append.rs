@@ -16,6 +16,7 @@ use super::marks::{Marks, Outcome};
 use super::prepare::{Content, Place, Submission, Verdict};
 use super::receipts::{Note, Receipts};
 use super::{Asked, Awaited, Committed};
+use crate::beacons::{Air, Beacons};
 use crate::codec::reason;
 use crate::connection::Reply;
 use crate::facts::Observed;
@@ -34,6 +35,7 @@ pub(crate) struct Appender {
     clock: Clock,
     metrics: Metrics,
     receipts: Arc<Receipts>,
+    beacons: Arc<Beacons>,
     worker: mpsc::Sender<Committed>,
     shutdown: CancellationToken,
     marks: Marks,
@@ -53,6 +55,7 @@ struct Group {
     asked: Vec<(Key, Asked)>,
     rooms: Vec<OwnedSemaphorePermit>,
     notes: HashMap<Key, Vec<Refused>>,
+    airs: Vec<Air>,
     batches: u64,
     pings: u64,
     repeats: u64,
@@ -69,6 +72,7 @@ impl Appender {
         clock: Clock,
         metrics: Metrics,
         receipts: Arc<Receipts>,
+        beacons: Arc<Beacons>,
         worker: mpsc::Sender<Committed>,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -78,6 +82,7 @@ impl Appender {
             clock,
             metrics,
             receipts,
+            beacons,
             worker,
             shutdown,
             marks: Marks::default(),
@@ -179,10 +184,11 @@ impl Appender {
                 if outcome == Outcome::Recovered && self.read_ledger(organization, key).await {
                     self.ledger.recover(key, seq);
                 }
-                let Verdict::Accept { hash, places, refused, nothing_left, .. } = verdict else {
+                let Verdict::Accept { hash, places, refused, air, nothing_left, .. } = verdict else {
                     unreachable!("judged as new")
                 };
                 group.batches += 1;
+                group.airs.push(*air);
                 if let Some(observed) = observed {
                     observed.batch(now, places.iter().map(|place| place.newest).max());
                 }
@@ -203,7 +209,7 @@ impl Appender {
 
     async fn commit(&mut self, group: Group) {
         let now = self.clock.now();
-        let Group { segments, replies, asked, rooms, mut notes, batches, pings, repeats } = group;
+        let Group { segments, replies, asked, rooms, mut notes, airs, batches, pings, repeats } = group;
         let mut rows = Vec::with_capacity(segments.len());
         for (venue, segment) in segments {
             let position = self.positions.entry(venue).or_insert(0);
@@ -224,6 +230,9 @@ impl Appender {
             sleep(RETRY).await;
         }
         drop(rooms);
+        for air in &airs {
+            self.beacons.hear(air);
+        }
         self.metrics.commits.inc();
         self.metrics.batches.inc_by(batches);
         self.metrics.pings.inc_by(pings);

@@ -240,7 +240,14 @@ mod tests {
     use crate::registry::Rate;
 
     fn accept(hash: u64) -> Verdict {
-        Verdict::Accept { hash, places: Vec::new(), refused: Vec::new(), nothing_left: false, over: None }
+        Verdict::Accept {
+            hash,
+            places: Vec::new(),
+            refused: Vec::new(),
+            air: Box::default(),
+            nothing_left: false,
+            over: None,
+        }
     }
 
     /// A batch over the limit; `rate` has the slower lane.
@@ -248,7 +255,14 @@ mod tests {
         let over =
             Over { limit: Limit::PingsPerMinute, rate: Arc::clone(rate), count: 1, now: Instant::now() };
         let (places, refused) = (Vec::new(), Vec::new());
-        Verdict::Accept { hash: 7, places, refused, nothing_left: false, over: Some(over) }
+        Verdict::Accept {
+            hash: 7,
+            places,
+            refused,
+            air: Box::default(),
+            nothing_left: false,
+            over: Some(over),
+        }
     }
 
     fn limited() -> Verdict {

@@ -14,18 +14,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::Awaited;
+use super::clock::{check_age, correction};
+use crate::beacons::{Air, Gathering};
 use crate::facts::Observed;
 use crate::metrics::Metrics;
-use crate::registry::{Heard, Rate, Reporter, View, content};
+use crate::registry::{Effort, Heard, Rate, Reporter, View, content};
 
-/// Clock differences up to this are the network's, not the clock's.
-const TOLERATED_OFFSET_MS: i64 = 5_000;
-/// Beyond this a clock is wrong rather than off.
-const CORRECTED_OFFSET_MS: i64 = 10 * 60_000;
 /// For how long nothing more is read from a device that sent more than it may.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How far ahead of the server a ping may be.
-const AHEAD_MS: i64 = 5 * 60_000;
 
 /// The times a batch is held against.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +87,8 @@ pub(super) enum Verdict {
         hash: u64,
         places: Vec<Place>,
         refused: Vec<(u32, Reason)>,
+        /// What it says of beacons.
+        air: Box<Air>,
         nothing_left: bool,
         /// More than the device has left: accepted only if it was refused before and the slower lane has room.
         over: Option<Over>,
@@ -185,17 +183,14 @@ fn numbered(
         hasher: SipHasher13::new(),
         offset: 0,
         places: Vec::new(),
+        beacons: Gathering::default(),
+        effort: Effort::new(Effort::BATCH),
         not_admitted: 0,
+        not_looked_up: 0,
         infrastructure: 0,
     };
-    let skewed = match sent.map_or(0, |sent| clocks.received.since(sent)) {
-        offset if offset.abs() <= TOLERATED_OFFSET_MS => false,
-        offset if offset.abs() <= CORRECTED_OFFSET_MS => {
-            resolver.offset = offset;
-            false
-        }
-        _ => true,
-    };
+    let offset = correction(sent.map_or(0, |sent| clocks.received.since(sent)));
+    resolver.offset = offset.unwrap_or(0);
     let mut index = 0;
     let bad = std::mem::take(&mut refused);
     let mut bad_ones = bad.iter().map(|(index, _)| *index).peekable();
@@ -214,10 +209,11 @@ fn numbered(
     refused.extend(bad);
     refused.sort_unstable_by_key(|(index, _)| *index);
     metrics.ignore("not_admitted", resolver.not_admitted);
+    metrics.ignore("not_looked_up", resolver.not_looked_up);
     metrics.ignore("infrastructure", resolver.infrastructure);
     let hash = resolver.hasher.finish();
     let (is_within, pause) = charge(&reporter.rate, count, clocks.now);
-    let verdict = if skewed {
+    let verdict = if offset.is_none() {
         Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
     } else if let Some(reason) = only_reason(&refused).filter(|_| nothing_left) {
         Verdict::Refuse { hash: Some(hash), reason }
@@ -228,7 +224,9 @@ fn numbered(
             Over { limit, rate, count: count.max(1), now: clocks.now }
         };
         let places = if nothing_left { Vec::new() } else { resolver.places };
-        Verdict::Accept { hash, places, refused, nothing_left, over: limit.map(over) }
+        let fixed = reporter.kind.is_infrastructure().then_some(reporter.id);
+        let air = Box::new(resolver.beacons.finish(fixed));
+        Verdict::Accept { hash, places, refused, air, nothing_left, over: limit.map(over) }
     };
     (Content::Numbered { boot, seq, first, verdict }, pause)
 }
@@ -257,23 +255,23 @@ struct Resolver<'a> {
     /// Added to each time, in milliseconds.
     offset: i64,
     places: Vec<Place>,
+    beacons: Gathering,
+    /// For identifiers that change.
+    effort: Effort,
     not_admitted: u64,
+    /// Beyond what is computed for one batch.
+    not_looked_up: u64,
     infrastructure: u64,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
     fn resolve(&mut self, ping: &Ping, room: usize) -> Result<(), Reason> {
         let mut canonical = [0; Identifier::MAX_LEN];
         let canonical = ping.id.canonical(&mut canonical);
         content(&mut self.hasher, canonical, ping);
         let at = ping.at.plus(self.offset);
-        let age = self.clocks.received.since(at);
-        if age > self.clocks.acceptance_window_ms {
-            return Err(Reason::TooOld);
-        }
-        if age < -AHEAD_MS {
-            return Err(Reason::FromTheFuture);
-        }
+        check_age(self.clocks.received, at, self.clocks.acceptance_window_ms)?;
+        self.beacons.pass(at);
         match self.reporter.kind {
             // What a moving device hears tells where it is itself.
             DeviceKind::Phone | DeviceKind::Tag => self.heard_by_phone(ping, at, room),
@@ -282,10 +280,13 @@ impl Resolver<'_> {
     }
 
     fn heard_by_phone(&mut self, ping: &Ping, at: Timestamp, room: usize) -> Result<(), Reason> {
-        let beacon = self.view.owner(&ping.id).filter(|owner| owner.kind.is_infrastructure());
+        let beacon = self.owner(ping, at).filter(|owner| owner.kind.is_infrastructure());
+        if let Some(beacon) = beacon {
+            self.beacons.hear(beacon.id, ping.rssi, at);
+        }
         let placed = beacon.and_then(|beacon| Some((beacon.id, beacon.organization, beacon.venue_at(at)?)));
         let Some((anchor, organization, venue)) = placed else {
-            self.not_admitted += 1;
+            self.ignore(ping);
             return Ok(());
         };
         let subject = self.view.phone(organization, self.reporter.id, at).ok_or(Reason::NotPlaced)?;
@@ -303,17 +304,48 @@ impl Resolver<'_> {
     ) -> Result<(), Reason> {
         let id = self.reporter.venue_at(at).ok_or(Reason::NotPlaced)?;
         let venue = self.view.venue(id).ok_or(Reason::NotPlaced)?;
+        let owner = self.owner(ping, at);
+        // An identifier that is registered as it is does not change.
+        let is_ephemeral = owner.is_some_and(|owner| owner.identifier() != Some(&ping.id));
         let place = place(&mut self.places, venue.organization, id, at, room);
-        match self.view.heard(venue, &ping.id) {
+        match View::heard(venue, &ping.id, owner.map(AsRef::as_ref)) {
             Heard::Subject { transient } => {
                 let keys = self.view.pseudonyms(venue.organization).ok_or(Reason::NotPlaced)?;
-                let subject = keys.of_identifier(canonical, at);
+                let tag = owner.filter(|owner| is_ephemeral && venue.owns_tag(owner));
+                let subject = match tag.map(|tag| (tag.identifier(), tag.id)) {
+                    // One subject, however often the identifier changes.
+                    Some((Some(fixed), _)) => {
+                        keys.of_identifier(fixed.canonical(&mut [0; Identifier::MAX_LEN]), at)
+                    }
+                    Some((None, tag)) => keys.of_device(tag, at),
+                    None => keys.of_identifier(canonical, at),
+                };
                 place.pings.push(resolved(ping, subject, self.reporter.id, at, transient));
             }
-            Heard::Infrastructure => self.infrastructure += 1,
-            Heard::NotAdmitted => self.not_admitted += 1,
+            Heard::Infrastructure => {
+                self.infrastructure += 1;
+                let own = |beacon: &&Arc<Reporter>| {
+                    beacon.organization == self.reporter.organization && beacon.id != self.reporter.id
+                };
+                if let Some(beacon) = owner.filter(own) {
+                    self.beacons.hear(beacon.id, ping.rssi, at);
+                }
+            }
+            Heard::NotAdmitted => self.ignore(ping),
         }
         Ok(())
+    }
+
+    fn owner(&mut self, ping: &Ping, at: Timestamp) -> Option<&'a Arc<Reporter>> {
+        self.view.owner(&ping.id, at, &mut self.effort)
+    }
+
+    fn ignore(&mut self, ping: &Ping) {
+        if matches!(ping.id, Identifier::Eid(_)) && self.effort.is_spent() {
+            self.not_looked_up += 1;
+        } else {
+            self.not_admitted += 1;
+        }
     }
 }
 

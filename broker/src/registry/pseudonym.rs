@@ -27,11 +27,12 @@ impl Pseudonyms {
         self.hash(canonical, at)
     }
 
-    /// The pseudonym of a phone that reports what it hears.
-    pub(crate) fn of_phone(&self, phone: DeviceId, at: Timestamp) -> Subject {
+    /// The pseudonym of a device that is known by no identifier of its own: a phone that reports what it hears, a tag whose
+    /// identifier changes.
+    pub(crate) fn of_device(&self, device: DeviceId, at: Timestamp) -> Subject {
         let mut bytes = [0; 23];
         bytes[..7].copy_from_slice(b"device:"); // no canonical identifier begins so
-        bytes[7..].copy_from_slice(phone.as_uuid().as_bytes());
+        bytes[7..].copy_from_slice(device.as_uuid().as_bytes());
         self.hash(&bytes, at)
     }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Subject, Timestamp, VenueId};
 use store::{Admission, Admits, KeyEpoch, Registered};
 
-use super::{Pseudonyms, Rate, Terms};
+use super::ephemerals::{Ephemeral, Ephemerals};
+use super::{Effort, Pseudonyms, Rate, Terms};
 
 /// A device as the broker knows it.
 #[derive(Debug)]
@@ -31,8 +32,15 @@ impl Reporter {
         self.registered.device.profile.as_ref()?.reporter.as_ref()
     }
 
-    fn identifier(&self) -> Option<&Identifier> {
+    /// What its radio calls itself; none where that is not known, or changes.
+    pub(crate) fn identifier(&self) -> Option<&Identifier> {
         self.registered.device.identifier.as_ref()
+    }
+
+    /// Whether it stands somewhere and can be heard there, so that it is watched.
+    pub(crate) fn is_watched(&self) -> bool {
+        let is_known = self.identifier().is_some() || self.registered.device.ephemeral.is_some();
+        is_known && self.kind.is_infrastructure()
     }
 }
 
@@ -41,6 +49,13 @@ impl Reporter {
 pub(crate) struct Venue {
     pub(crate) organization: OrganizationId,
     admits: Vec<Admission>,
+}
+
+impl Venue {
+    /// Whether a tag is one of those that the venue counts by itself.
+    pub(crate) fn owns_tag(&self, owner: &Reporter) -> bool {
+        owner.kind == DeviceKind::Tag && owner.organization == self.organization
+    }
 }
 
 /// What an identifier means to a reporter that hears it.
@@ -59,6 +74,7 @@ pub(crate) enum Heard {
 pub(crate) struct View {
     reporters: HashMap<DeviceId, Arc<Reporter>>,
     identifiers: HashMap<Identifier, Arc<Reporter>>,
+    ephemerals: Ephemerals,
     venues: HashMap<VenueId, Venue>,
     pseudonyms: HashMap<OrganizationId, Pseudonyms>,
 }
@@ -68,9 +84,29 @@ impl View {
         self.reporters.get(&device).cloned()
     }
 
-    /// The device that owns an identifier.
-    pub(crate) fn owner(&self, identifier: &Identifier) -> Option<&Arc<Reporter>> {
-        self.identifiers.get(identifier)
+    pub(crate) fn reporters(&self) -> impl Iterator<Item = &Arc<Reporter>> {
+        self.reporters.values()
+    }
+
+    /// The device that owns an identifier heard at `at`, or sent it then where it changes.
+    pub(crate) fn owner(
+        &self,
+        identifier: &Identifier,
+        at: Timestamp,
+        effort: &mut Effort,
+    ) -> Option<&Arc<Reporter>> {
+        let owner = self.identifiers.get(identifier);
+        match identifier {
+            Identifier::Eid(eid) if owner.is_none() => {
+                self.reporters.get(&self.ephemerals.device_of(*eid, at, effort)?)
+            }
+            _ => owner,
+        }
+    }
+
+    /// Whether some device is called so, now and always.
+    pub(crate) fn is_registered(&self, identifier: &Identifier) -> bool {
+        self.identifiers.contains_key(identifier)
     }
 
     pub(crate) fn venue(&self, venue: VenueId) -> Option<&Venue> {
@@ -81,16 +117,15 @@ impl View {
         self.pseudonyms.get(&organization)
     }
 
-    /// What it means that a gateway or kiosk in `venue` hears `identifier`.
-    pub(crate) fn heard(&self, venue: &Venue, identifier: &Identifier) -> Heard {
-        let owner = self.identifiers.get(identifier);
+    /// What it means that a gateway or kiosk in `venue` hears `identifier`, which is `owner`'s.
+    pub(crate) fn heard(venue: &Venue, identifier: &Identifier, owner: Option<&Reporter>) -> Heard {
         if owner.is_some_and(|owner| owner.kind.is_infrastructure()) {
             return Heard::Infrastructure;
         }
-        let tag = owner.is_some_and(|o| o.kind == DeviceKind::Tag && o.organization == venue.organization);
         if identifier.is_transient() {
             return Heard::Subject { transient: true };
         }
+        let tag = owner.is_some_and(|owner| venue.owns_tag(owner));
         let by_default = match identifier {
             Identifier::Ble { .. } | Identifier::App(_) => true,
             _ => tag,
@@ -103,7 +138,8 @@ impl View {
     }
 
     pub(super) fn put(&mut self, registered: Registered, terms: &Terms) -> Arc<Reporter> {
-        let old = self.remove(registered.device.id);
+        self.ephemerals.put(registered.device.id, ephemeral(&registered, terms));
+        let old = self.unlist(registered.device.id);
         let reporter = Arc::new(Reporter {
             id: registered.device.id,
             organization: registered.device.organization,
@@ -122,7 +158,12 @@ impl View {
         reporter
     }
 
-    pub(super) fn remove(&mut self, device: DeviceId) -> Option<Arc<Reporter>> {
+    pub(super) fn remove(&mut self, device: DeviceId) {
+        self.ephemerals.put(device, None);
+        self.unlist(device);
+    }
+
+    fn unlist(&mut self, device: DeviceId) -> Option<Arc<Reporter>> {
         let old = self.reporters.remove(&device)?;
         if let Some(identifier) = old.identifier()
             && self.identifiers.get(identifier).is_some_and(|owner| owner.id == device)
@@ -150,8 +191,19 @@ impl View {
         phone: DeviceId,
         at: Timestamp,
     ) -> Option<Subject> {
-        Some(self.pseudonyms.get(&organization)?.of_phone(phone, at))
+        Some(self.pseudonyms.get(&organization)?.of_device(phone, at))
     }
+}
+
+/// What makes the identifiers of a device that change, opened.
+fn ephemeral(registered: &Registered, terms: &Terms) -> Option<Ephemeral> {
+    let (sealed, rotation) = (registered.ephemeral_key.as_ref()?, registered.device.ephemeral?);
+    let (device, organization) = (registered.device.id, registered.device.organization);
+    let key = terms.beacon_keys.open(organization, &sealed.0);
+    if key.is_none() {
+        tracing::warn!(%device, "the identity key of a device does not open with the sealing key of this server");
+    }
+    Some(Ephemeral { device, key: key?, rotation })
 }
 
 #[cfg(test)]
@@ -162,7 +214,7 @@ mod tests {
     #[test]
     fn only_addresses_that_change_are_transient() {
         let organization = OrganizationId::new(Timestamp(1), [1; 10]);
-        let (view, venue) = (View::default(), Venue { organization, admits: Vec::new() });
+        let venue = Venue { organization, admits: Vec::new() };
         for (text, transient) in [
             ("ble:00:11:22:33:44:55", false),
             ("ble:~c0:11:22:33:44:55", false),
@@ -171,9 +223,9 @@ mod tests {
             ("app:anna", false),
         ] {
             let identifier = text.parse().expect("an identifier");
-            assert_eq!(view.heard(&venue, &identifier), Heard::Subject { transient }, "{text}");
+            assert_eq!(View::heard(&venue, &identifier, None), Heard::Subject { transient }, "{text}");
         }
         let beacon = "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7".parse().expect("an identifier");
-        assert_eq!(view.heard(&venue, &beacon), Heard::NotAdmitted);
+        assert_eq!(View::heard(&venue, &beacon, None), Heard::NotAdmitted);
     }
 }

@@ -4,7 +4,7 @@ use protocol::{ClaimKeyId, OrganizationId, Timestamp, VenueId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{ClaimKey, ClaimRefusal, LastRefusal};
+use super::{ClaimKey, LastRefusal};
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
 

@@ -29,6 +29,12 @@ impl Store {
         let device = tx.device(organization, id).await?;
         check_profile(device.kind, patch.profile.as_ref().and_then(Option::as_ref))?;
         tx.update_device(organization, &device, patch).await?;
+        if let Some(ephemeral) = &patch.ephemeral {
+            if let Some(ephemeral) = ephemeral {
+                ephemeral.check(device.kind)?;
+            }
+            tx.set_ephemeral(organization, id, ephemeral.as_ref(), now).await?;
+        }
         if patch.moves() {
             tx.move_device(organization, &device, patch, now).await?;
         }

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Device, DeviceFilter, DevicePatch, NewDevice, Owner, taken};
+use super::{Device, DeviceFilter, DevicePatch, NewDevice, Owner, ephemeral, taken};
 use crate::command::rows::hex_list;
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
@@ -17,12 +17,13 @@ macro_rules! select_devices {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.organization, d.account, d.client, d.kind, d.name, d.identifier, d.profile, d.secret_hash, d.created_at, d.updated_at,
-                d.deleted_at, p.effective_from, p.venue, p.zone, p.position,
+                d.deleted_at, e.rotation_exponent, e.counter, e.registered_at, p.effective_from, p.venue, p.zone, p.position,
                 (SELECT c.version FROM consents c
                     WHERE c.account = d.account AND c.organization = d.organization AND c.purpose = 'presence'
                         AND c.withdrawn_at IS NULL
                     ORDER BY c.given_at DESC, c.version DESC LIMIT 1) AS agreed
-            FROM devices d LEFT JOIN placements p ON p.device = d.id AND p.effective_from =
+            FROM devices d LEFT JOIN ephemeral_keys e ON e.device = d.id
+            LEFT JOIN placements p ON p.device = d.id AND p.effective_from =
                 (SELECT max(effective_from) FROM placements WHERE device = d.id) ",
             $rest
         )
@@ -113,7 +114,10 @@ impl Tx {
             .execute(db)
             .await
             .map(drop))
-        .map_err(taken)
+        .map_err(taken)?;
+        let Some(ephemeral) = &new.ephemeral else { return Ok(()) };
+        ephemeral.check(new.kind)?;
+        self.set_ephemeral(organization, id, Some(ephemeral), now).await
     }
 
     pub(crate) async fn update_device(
@@ -170,6 +174,9 @@ pub(crate) struct DeviceRow {
     created_at: i64,
     updated_at: i64,
     deleted_at: Option<i64>,
+    rotation_exponent: Option<i64>,
+    counter: Option<i64>,
+    registered_at: Option<i64>,
     effective_from: Option<i64>,
     venue: Option<Uuid>,
     zone: Option<Uuid>,
@@ -195,6 +202,12 @@ impl DeviceRow {
             kind: self.kind.parse().map_err(|_| StoreError::Corrupt("device kind"))?,
             name: self.name.clone(),
             identifier: identifier.map_err(|_| StoreError::Corrupt("identifier"))?,
+            ephemeral: ephemeral::rotation(
+                self.rotation_exponent
+                    .zip(self.counter)
+                    .zip(self.registered_at)
+                    .map(|((exponent, counter), at)| (exponent, counter, at)),
+            )?,
             profile: self.profile.as_ref().map(|Json(profile)| profile.clone()),
             placement: self.effective_from.and_then(|at| place.placement(Timestamp(at))),
             created_at: Timestamp(self.created_at),

@@ -4,6 +4,7 @@ mod accounts;
 mod analytics;
 mod assistants;
 mod audit;
+mod beacons;
 mod browser_sessions;
 mod certificates;
 mod checkpoints;

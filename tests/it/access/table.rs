@@ -44,6 +44,10 @@ const PUBLISH: &[(&str, &str)] = &[
     (".x ....... ..", "v1/{other}/pings"),
     (".. ....... ..", "v1/{device}/receipts"),
     (".. ....... ..", "v1/{device}/twin/desired"),
+    // A ping batch is nothing that beacons say of themselves.
+    ("c. ....... ..", "v1/{device}/telemetry"),
+    (".c ....... ..", "v1/{other}/telemetry"),
+    (".. ....... ..", "v1/{foreign device}/telemetry"),
     // A ping batch is a JSON object, and so something to report.
     ("x. ....... ..", "v1/{device}/twin/reported"),
     (".x ....... ..", "v1/{other}/twin/reported"),

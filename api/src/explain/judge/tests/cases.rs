@@ -1,11 +1,11 @@
 //! What was seen, and what is to be found in it.
 
-use DeviceKind::{Appliance, Beacon, Phone, Tag};
+use DeviceKind::{Appliance, Beacon, Kiosk, Phone, Tag};
 
 use super::*;
 
 pub(super) fn all() -> impl Iterator<Item = Case> {
-    [presence(), sign_ins(), ends(), certificates(), places_and_limits(), content(), commands()]
+    [presence(), air(), sign_ins(), ends(), certificates(), places_and_limits(), content(), commands()]
         .into_iter()
         .flatten()
 }
@@ -20,6 +20,35 @@ fn commands() -> Vec<Case> {
             .ordered(0, end(CommandStatus::Refused, "`busy`, in its words \"updating\"")),
         Case::online("a command was called back", seen! {}, &["healthy"])
             .ordered(0, end(CommandStatus::Cancelled, "`cancelled`")),
+    ]
+}
+
+fn air() -> Vec<Case> {
+    let gateway = "01999999-0000-7000-8000-00000000000a";
+    let heard = json!({"at": NOW - 3 * MINUTE, "by": gateway, "rssi": -66.6});
+    let beacon = |name, codes| Case::offline(name, json!({}), codes).kind(Beacon);
+    vec![
+        beacon("a beacon that nobody heard", &["never_heard"]).air(None, &json!({})),
+        beacon("nobody heard it, and it stands nowhere", &["not_placed", "never_heard"])
+            .place(Place::Nowhere)
+            .air(None, &json!({})),
+        beacon("a beacon that is heard", &["heard"]).air(Some("Door"), &json!({"state": "ok", "heard": heard})),
+        beacon("a silent beacon", &["not_heard"])
+            .air(None, &json!({"state": "silent", "heard": {"at": NOW - DAY, "by": null, "rssi": null}})),
+        beacon("a silent beacon whose battery was low", &["battery_low", "not_heard"]).air(
+            None,
+            &json!({"state": "silent", "heard": heard, "low_at": NOW - 3 * DAY, "battery_mv": 2_250}),
+        ),
+        beacon("a beacon that was moved", &["heard_otherwise"])
+            .air(Some("Till"), &json!({"state": "moved", "heard": heard, "moved_at": NOW - HOUR})),
+        beacon("a beacon whose battery is low", &["battery_low", "heard"]).air(
+            Some("Door"),
+            &json!({"state": "low", "heard": heard, "low_at": NOW - HOUR, "battery_mv": 2_390, "battery_percent": 9}),
+        ),
+        Case::online("a kiosk that nobody heard", seen! {}, &["healthy"]).kind(Kiosk).air(None, &json!({})),
+        Case::online("a kiosk that was moved", seen! {}, &["heard_otherwise", "healthy"])
+            .kind(Kiosk)
+            .air(Some("Door"), &json!({"state": "moved", "heard": heard, "moved_at": NOW - HOUR})),
     ]
 }
 
