@@ -19,8 +19,8 @@ use tracing_subscriber::layer::{Context, Layer};
 
 use crate::Clock;
 
-/// Bytes that are kept: some two thousand lines.
-const MOST_BYTES: usize = 256 * 1024;
+/// Bytes that are kept: some thousand lines, in a program of eight megabytes.
+const MOST_BYTES: usize = 128 * 1024;
 
 /// Bytes of a line that are kept.
 const LONGEST: usize = 1_024;
