@@ -29,7 +29,6 @@ use crate::control::Backlog;
 use crate::facts::Observed;
 use crate::front::{Front, Peer};
 use crate::limits::{Allowance, Counted};
-use crate::reporters::Numbering;
 use crate::session::{Session, Will};
 
 use aliases::{Aliases, Named};
@@ -120,8 +119,8 @@ struct Connection<'a> {
     observed: Option<Arc<Observed>>,
     /// What it may send.
     allowance: Allowance,
-    /// What a scanner reports in a format of its own is numbered here, in a box because few are scanners.
-    numbering: Option<Box<Numbering>>,
+    /// The number of the next batch that is made of what a scanner reports in a format of its own.
+    sighted: u32,
     /// Whether a device was handed the commands that wait for it.
     backlog: Backlog,
     /// What was published before the SUBSCRIBE at the front of the buffer is handed out.
@@ -154,7 +153,7 @@ impl<'a> Connection<'a> {
             answers: Answers::default(),
             observed: welcome.observed,
             allowance: welcome.allowance,
-            numbering: None,
+            sighted: 0,
             backlog: Backlog::Due,
             settled: false,
             more: false,

@@ -55,7 +55,7 @@ pub(crate) struct Reading {
 #[derive(Debug)]
 pub(crate) struct Numbering {
     boot: Boot,
-    next: u64,
+    next: u32,
 }
 
 /// Where a message of a device goes that reports in a format of its own. Looked up for each: the profile may have been changed
@@ -91,16 +91,22 @@ fn first_level(name: &str) -> &str {
 }
 
 impl Numbering {
-    /// A boot that no other connection of this broker has: when it was begun, and the how manieth it is.
-    pub(crate) fn new(now: Timestamp, number: u64) -> Self {
+    /// A boot that no other connection of the device has: when it began, and a number that tells those of one moment apart.
+    pub(crate) fn new(since: Timestamp, number: u64, next: u32) -> Self {
         // 11 digits last until the year 2527; 16 characters are a boot.
-        let name = format!("{:x}-{:x}", now.0 & 0xfff_ffff_ffff, number & 0xffff);
-        Self { boot: name.parse().expect("a boot has these characters"), next: 0 }
+        let name = format!("{:x}-{:x}", since.0 & 0xfff_ffff_ffff, number & 0xffff);
+        Self { boot: name.parse().expect("a boot has these characters"), next }
+    }
+
+    /// The number of the next batch.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
     }
 
     fn batch(&mut self, pings: Vec<Ping>) -> Batch {
-        let (boot, seq) = (self.boot, self.next);
-        self.next += 1;
+        let (boot, seq) = (self.boot, u64::from(self.next));
+        // A hundred messages a second take a year and more to get here; then the scanner has to connect anew.
+        self.next = self.next.saturating_add(1);
         // What was refused for want of quota is gone with its message: nothing is held to be sent again.
         Batch { boot, seq, first: Some(seq), sent: None, pings }
     }
@@ -185,12 +191,12 @@ mod tests {
 
     #[test]
     fn boots_differ_and_numbers_count() {
-        let mut first = Numbering::new(Timestamp(1_790_000_000_000), 7);
-        let other = Numbering::new(Timestamp(1_790_000_000_000), 8);
+        let mut first = Numbering::new(Timestamp(1_790_000_000_000), 7, 0);
+        let other = Numbering::new(Timestamp(1_790_000_000_000), 8, 0);
         assert_ne!(first.boot, other.boot);
         assert_eq!((first.batch(Vec::new()).seq, first.batch(Vec::new()).first), (0, Some(1)));
-        Numbering::new(Timestamp(i64::MIN), u64::MAX);
-        Numbering::new(Timestamp(i64::MAX), u64::MAX);
+        Numbering::new(Timestamp(i64::MIN), u64::MAX, 0);
+        Numbering::new(Timestamp(i64::MAX), u64::MAX, u32::MAX);
     }
 
     #[test]

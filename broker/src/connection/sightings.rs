@@ -1,7 +1,6 @@
 //! What a scanner that reports in a format of its own says.
 
 use protocol::{DeviceId, Limit};
-use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::{Connection, Reply, Wait};
@@ -20,20 +19,22 @@ impl Connection<'_> {
     ) -> Option<Wait> {
         let front = self.front;
         let now = front.clock.now();
-        let begin = || Box::new(Numbering::new(now, front.next_client_id.fetch_add(1, Ordering::Relaxed)));
-        let numbering = self.numbering.get_or_insert_with(begin);
+        // The boot of a connection follows from when it began and whose it is, so that idle ones need no room for it.
+        let number = self.session.id.wrapping_mul(31).wrapping_add(self.generation);
+        let mut numbering = Numbering::new(self.since, number, self.sighted);
         let reading = {
             let view = front.sign_in.registry.view();
             let known = view.reporter(device);
             let format = known.as_ref().and_then(|known| known.format());
             format.map(|format| {
-                let reading = read(&view, format, publish.payload, now, numbering);
+                let reading = read(&view, format, publish.payload, now, &mut numbering);
                 if let (Some(observed), Some(fault)) = (&self.observed, &reading.fault) {
                     observed.unread(format.filter(), fault, now);
                 }
                 reading
             })
         };
+        self.sighted = numbering.next();
         // Its profile was changed a moment ago.
         let Some(Reading { outcome, decoded, telemetry, .. }) = reading else {
             self.scanned(Outcome::Aside, reply);

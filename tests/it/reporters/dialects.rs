@@ -71,8 +71,9 @@ async fn scanners_of_others_are_counted() -> anyhow::Result<()> {
         async || Ok((Clock::System.now().since(begun) > 30_000).then_some(())),
     )
     .await?;
-    eventually("six stays", async || {
-        Ok((stays().await?["items"].as_array().context("items")?.len() == 6).then_some(()))
+    // Two of ESPresense, and all of OpenMQTTGateway but the phone, whose address is gone in minutes.
+    eventually("five stays", async || {
+        Ok((stays().await?["items"].as_array().context("items")?.len() == 5).then_some(()))
     })
     .await?;
     let zone = json!(shop.interior.to_string());
