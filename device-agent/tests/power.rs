@@ -30,8 +30,8 @@ use world::{Disk, World};
 /// Advertisements in the recording of a life, more than it comes to.
 const HEARD: u64 = 20_000;
 
-/// Longest life, milliseconds.
-const LONGEST: u64 = 400;
+/// Longest life, milliseconds: long enough for it to connect and to hear of receipts.
+const LONGEST: u64 = 1_500;
 
 #[tokio::test]
 async fn nothing_is_lost_or_told_twice_however_often_it_is_killed() {

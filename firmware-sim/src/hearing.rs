@@ -22,21 +22,29 @@ pub(crate) struct Hearing<'a> {
     is_impaired: bool,
 }
 
+/// Nobody can hear them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unheard;
+
 impl<'a> Hearing<'a> {
     /// The ears of gateways with these troubles, in the scenario's order.
     pub(crate) fn new(plan: &'a FloorPlan, radio: &'a Radio, troubles: &'a [Trouble]) -> Self {
         Self { plan, radio, troubles, is_impaired: troubles.iter().any(Trouble::is_deaf) }
     }
 
-    /// In which zone somebody seems to be who is at a place, of that zone; none if nobody can hear them. The inner none is
-    /// floor in no zone.
-    pub(crate) fn zone(&self, at: Timestamp, place: Point, zone: Option<usize>) -> Option<Option<usize>> {
+    /// In which zone somebody seems to be who is at a place, of that zone; floor may be in none.
+    pub(crate) fn zone(
+        &self,
+        at: Timestamp,
+        place: Point,
+        zone: Option<usize>,
+    ) -> Result<Option<usize>, Unheard> {
         let losses = || self.troubles.iter().map(|trouble| trouble.reported_loss_db(at)).enumerate();
         if !self.is_impaired || losses().all(|(_, loss)| loss <= 0.0) {
-            return Some(zone);
+            return Ok(zone);
         }
         if losses().any(|(number, loss)| loss <= 0.0 && Some(self.radio.zone(number)) == zone) {
-            return Some(zone);
+            return Ok(zone);
         }
         let outside = zone.is_some_and(|zone| self.plan.kind(zone) == ZoneKind::Outside);
         let origin = Origin { place, height: None, zone, outside };
@@ -45,7 +53,8 @@ impl<'a> Hearing<'a> {
             (strength >= self.radio.sensitivity_dbm()).then_some((number, strength))
         });
         let strongest = heard.max_by(|(_, one), (_, other)| one.total_cmp(other));
-        strongest.map(|(number, _)| zone.map(|_| self.radio.zone(number)))
+        let (number, _) = strongest.ok_or(Unheard)?;
+        Ok(zone.map(|_| self.radio.zone(number)))
     }
 }
 
@@ -57,7 +66,7 @@ mod tests {
     use crate::scenario::{LocalTime, Scenario};
 
     /// Where somebody seems to be at noon who is in the shop, near its left gateway; the zones are street, entrance, shop.
-    fn seems(faults: &str) -> Option<Option<usize>> {
+    fn seems(faults: &str) -> Result<Option<usize>, Unheard> {
         let text = format!("{}\n{faults}", include_str!("../scenarios/quiet.toml"));
         let scenario = Scenario::parse(&text).unwrap();
         let day = Day::new(&scenario.venue, "2026-11-21".parse().unwrap()).unwrap();
@@ -75,17 +84,21 @@ mod tests {
     #[test]
     fn one_gateway_of_the_zone_is_enough_and_then_the_strongest_is() {
         let (left, right, door) = ("shop gateway left", "shop gateway right", "door gateway");
-        assert_eq!(seems(""), Some(Some(2)));
-        assert_eq!(seems(&deaf(&[left])), Some(Some(2)));
-        assert_eq!(seems(&deaf(&[left, right])), Some(Some(1)), "the door hears them");
-        assert_eq!(seems(&deaf(&[left, right, door])), None, "the street does not, through the front");
-        assert_eq!(seems("[[faults.adapter]]\nfrom = \"13:00\""), Some(Some(2)), "not yet");
-        assert_eq!(seems("[[faults.clock]]\nunset_until = \"12:01\""), None, "it is refused");
+        assert_eq!(seems(""), Ok(Some(2)));
+        assert_eq!(seems(&deaf(&[left])), Ok(Some(2)));
+        assert_eq!(seems(&deaf(&[left, right])), Ok(Some(1)), "the door hears them");
+        assert_eq!(
+            seems(&deaf(&[left, right, door])),
+            Err(Unheard),
+            "the street does not, through the front"
+        );
+        assert_eq!(seems("[[faults.adapter]]\nfrom = \"13:00\""), Ok(Some(2)), "not yet");
+        assert_eq!(seems("[[faults.clock]]\nunset_until = \"12:01\""), Err(Unheard), "it is refused");
         let weak = |db: u32| {
             let shop =
                 format!("[[faults.adapter]]\ngateways = [\"{left}\", \"{right}\"]\nfrom = \"11:00\"\n");
             seems(&format!("{shop}weaker_db = {db}"))
         };
-        assert_eq!((weak(1), weak(20)), (Some(Some(2)), Some(Some(1))));
+        assert_eq!((weak(1), weak(20)), (Ok(Some(2)), Ok(Some(1))));
     }
 }

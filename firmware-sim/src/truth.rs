@@ -100,7 +100,7 @@ impl Track {
                 let place = path.place(at, &mut cursor);
                 let zone = hearing.plan.zone_at(place, hint);
                 hint = zone.or(hint);
-                if let Some(zone) = hearing.zone(at, place, zone) {
+                if let Ok(zone) = hearing.zone(at, place, zone) {
                     track.push(second, zone);
                 }
             }

@@ -44,7 +44,7 @@ const SHORTEST_VISIT_MS: i64 = 3_000;
 async fn what_is_on_the_air_is_counted_as_visits() -> anyhow::Result<()> {
     let mut world = World::new().await?;
     let shop = Shop::open(&world).await?;
-    let hall = Hall::open(&mut world, &shop).await?;
+    open_hall(&mut world, &shop).await?;
     let folder = tempfile::tempdir()?;
     let air = Air::start();
     air.plug_in("hci0", true);
@@ -53,7 +53,7 @@ async fn what_is_on_the_air_is_counted_as_visits() -> anyhow::Result<()> {
     let from = Clock::System.now();
     let mut told: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..ROUNDS {
-        if round % AT_ONCE == 0 {
+        if round.is_multiple_of(AT_ONCE) {
             barrier(&world, &air).await?;
         }
         if round == 4 * AT_ONCE {
@@ -91,7 +91,7 @@ async fn what_is_on_the_air_is_counted_as_visits() -> anyhow::Result<()> {
     ensure!(world.metric(NOT_ADMITTED).await? >= f64::from(SENDERS));
     agent.kill().await?;
     world.stop().await?;
-    let heard = hall.heard(&world, &shop).await?;
+    let heard = heard(&world, &shop).await?;
     let expected = vec![ROUNDS as u64; usize::from(SENDERS) * COUNTED];
     assert_eq!(heard.into_values().collect::<Vec<_>>(), expected, "advertisements of each subject");
     Ok(())
@@ -140,60 +140,54 @@ fn crowd() -> impl Iterator<Item = (Sender, Option<Frame>)> {
     })
 }
 
-/// The venue that hears the crowd.
-struct Hall;
+/// Lets the shop count beacons, and have short visits.
+async fn open_hall(world: &mut World, shop: &Shop) -> anyhow::Result<()> {
+    let admits = [
+        "ibeacon:f7f7f7f7-f7f7-f7f7-f7f7-f7f7f7f7f7f7:1".to_owned(),
+        format!("eddystone:{}", "8b".repeat(10)),
+        format!("altbeacon:{}", "a1".repeat(16)),
+    ];
+    world.api().patch(&format!("/venues/{}", shop.venue), json!({"admits": admits})).await?;
+    let beacon = json!({
+        "kind": "beacon",
+        "name": "marker",
+        "venue": shop.venue,
+        "zone": shop.entrance,
+        "identifier": marker().identifier().context("an identifier")?,
+    });
+    world.api().post("/devices", beacon).await?;
+    world.stop().await?;
+    let store = Store::open(&world.database_url()).await?;
+    let now = Clock::System.now();
+    let organization = store.default_organization(now).await?.id;
+    let mut settings = presence::Settings::default();
+    settings.visit.shortest_ms = SHORTEST_VISIT_MS;
+    let patch = VenuePatch { settings: Some(Some(settings)), ..VenuePatch::default() };
+    store.patch_venue(organization, shop.venue, &patch, now).await?;
+    store.close().await;
+    world.restart().await
+}
 
-impl Hall {
-    /// Lets the shop count beacons, and have short visits.
-    async fn open(world: &mut World, shop: &Shop) -> anyhow::Result<Self> {
-        let admits = [
-            format!("ibeacon:{}:1", "f7f7f7f7-f7f7-f7f7-f7f7-f7f7f7f7f7f7"),
-            format!("eddystone:{}", "8b".repeat(10)),
-            format!("altbeacon:{}", "a1".repeat(16)),
-        ];
-        world.api().patch(&format!("/venues/{}", shop.venue), json!({"admits": admits})).await?;
-        let beacon = json!({
-            "kind": "beacon",
-            "name": "marker",
-            "venue": shop.venue,
-            "zone": shop.entrance,
-            "identifier": marker().identifier().context("an identifier")?,
-        });
-        world.api().post("/devices", beacon).await?;
-        world.stop().await?;
-        let store = Store::open(&world.database_url()).await?;
-        let now = Clock::System.now();
-        let organization = store.default_organization(now).await?.id;
-        let mut settings = presence::Settings::default();
-        settings.visit.shortest_ms = SHORTEST_VISIT_MS;
-        let patch = VenuePatch { settings: Some(Some(settings)), ..VenuePatch::default() };
-        store.patch_venue(organization, shop.venue, &patch, now).await?;
-        store.close().await;
-        world.restart().await?;
-        Ok(Self)
-    }
-
-    /// How many advertisements the raw log has of each subject.
-    async fn heard(&self, world: &World, shop: &Shop) -> anyhow::Result<BTreeMap<Subject, u64>> {
-        let store = Store::open(&world.database_url()).await?;
-        let organization = store.default_organization(Clock::System.now()).await?.id;
-        let (mut heard, mut after) = (BTreeMap::new(), 0);
-        loop {
-            let page = store.segments(organization, shop.venue, after, 100).await?;
-            let Some(last) = page.last() else { break };
-            after = last.position;
-            for segment in &page {
-                for batch in SegmentReader::new(&segment.body)?.batches() {
-                    for ping in batch?.pings() {
-                        let ping = ping?;
-                        *heard.entry(ping.subject).or_default() += u64::from(ping.n.unwrap_or(0));
-                    }
+/// How many advertisements the raw log has of each subject.
+async fn heard(world: &World, shop: &Shop) -> anyhow::Result<BTreeMap<Subject, u64>> {
+    let store = Store::open(&world.database_url()).await?;
+    let organization = store.default_organization(Clock::System.now()).await?.id;
+    let (mut heard, mut after) = (BTreeMap::new(), 0);
+    loop {
+        let page = store.segments(organization, shop.venue, after, 100).await?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for segment in &page {
+            for batch in SegmentReader::new(&segment.body)?.batches() {
+                for ping in batch?.pings() {
+                    let ping = ping?;
+                    *heard.entry(ping.subject).or_default() += u64::from(ping.n.unwrap_or(0));
                 }
             }
         }
-        store.close().await;
-        Ok(heard)
     }
+    store.close().await;
+    Ok(heard)
 }
 
 /// The adapter goes and comes back; what is on the air meanwhile is told to nobody.

@@ -15,6 +15,8 @@ pub(crate) struct Judge {
     /// Where each advertisement is, by life and place in its recording.
     carriers: BTreeMap<(u64, u64), u64>,
     arrived: BTreeSet<u64>,
+    /// Every number below has arrived.
+    complete: u64,
     /// Every number below is receipted.
     receipted: u64,
 }
@@ -25,6 +27,9 @@ impl Judge {
         self.know(batch);
         self.arrived.insert(batch.seq);
         self.waiting.remove(&batch.seq);
+        while self.arrived.contains(&self.complete) {
+            self.complete += 1;
+        }
     }
 
     /// A receipt was given through this number, whether or not it arrives.
@@ -34,8 +39,7 @@ impl Judge {
 
     /// The highest number up to which everything has arrived; 0 must have.
     pub(crate) fn through(&self) -> u64 {
-        let missing = (self.receipted..).find(|seq| !self.arrived.contains(seq));
-        missing.unwrap_or(0).saturating_sub(1)
+        self.complete.saturating_sub(1)
     }
 
     /// The agent was killed in this life, and this is what its spool holds. `has_failed` says that its disk refused some.

@@ -104,8 +104,8 @@ impl RandomAir {
     fn advertise(&mut self, ear: &mut Ear, now: Moment) -> Catch {
         let mut catch = Catch::default();
         let sender = self.rng.random_range(0..SENDERS);
-        // A new address every few minutes of its life.
-        if self.rng.random_bool(0.01) {
+        // Whoever is heard has another address soon: what is kept of each must go.
+        if self.rng.random_bool(0.3) {
             self.addresses[sender] = self.rng.random();
         }
         let (address, rssi) = (self.addresses[sender], self.rng.random_range(-100..-30));
