@@ -8,6 +8,8 @@ mod commands;
 mod configuration;
 mod conformance;
 mod demo;
+#[cfg(target_os = "linux")]
+mod emulated;
 mod explain;
 mod front;
 mod home_assistant;

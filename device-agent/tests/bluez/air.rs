@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const MISSING: &str = "dbus-daemon and python3-dbusmock are not installed, and without them Bluetooth is not tested; on \
                        Debian: apt-get install dbus python3-dbusmock";
 
-const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bluez/air.py");
+const TEMPLATE: &str = include_str!("air.py");
 
 /// What the bus tells when BlueZ comes or goes.
 const NAME_CHANGES: &str =
@@ -194,9 +194,12 @@ fn connect(dir: &Path) -> Connection {
 /// Begins the mock, and waits until it has its name.
 fn start_mock(dir: &Path, connection: &Connection) -> Child {
     // Debian's own Python, as another one has not its packages.
+    let template = dir.join("air.py");
+    std::fs::write(&template, TEMPLATE).expect("a template");
     let python = if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" };
     let mut mock = Command::new(python)
-        .args(["-m", "dbusmock", "--system", "--template", TEMPLATE])
+        .args(["-m", "dbusmock", "--system", "--template"])
+        .arg(template)
         .env("DBUS_SYSTEM_BUS_ADDRESS", address(dir))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())

@@ -17,7 +17,7 @@ struct Needed {
     is_there: fn() -> bool,
 }
 
-const NEEDED: [Needed; 9] = [
+const NEEDED: [Needed; 10] = [
     Needed { package: "postgresql", is_there: || postgres::programs().is_some() },
     Needed { package: "mosquitto", is_there: || program::find("mosquitto").is_some() },
     Needed { package: "mosquitto-clients", is_there: || program::find("mosquitto_pub").is_some() },
@@ -25,6 +25,7 @@ const NEEDED: [Needed; 9] = [
     Needed { package: "nodejs", is_there: || program::find("node").is_some() },
     Needed { package: "npm", is_there: || program::find("npm").is_some() },
     Needed { package: "chromium", is_there: || program::find("chromium").is_some() },
+    Needed { package: "dpkg", is_there: || program::find("dpkg-deb").is_some() },
     Needed { package: "dbus", is_there: || program::find("dbus-daemon").is_some() },
     Needed {
         package: "python3-dbusmock",
