@@ -77,9 +77,11 @@ pub(crate) fn run(workspace: &Workspace, target: Target) -> Result<()> {
     Ok(())
 }
 
-/// Whether one of these filters asks for the test that runs it; without any, all tests are asked for.
+/// Whether one of these filters asks for the test that runs it; without any, all tests are asked for, and what flags of the
+/// test runner ask for is not known.
 pub(crate) fn is_tested(filters: &[String]) -> bool {
-    filters.is_empty() || filters.iter().any(|filter| TEST.contains(filter.as_str()))
+    let asks = |filter: &String| filter.starts_with('-') || TEST.contains(filter.as_str());
+    filters.is_empty() || filters.iter().any(asks)
 }
 
 /// Builds everything; answers a program that runs the agent on this machine.
@@ -151,6 +153,7 @@ mod tests {
         let filters = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         assert!(is_tested(&[]));
         assert!(is_tested(&filters(&["restart", "emulated"])));
+        assert!(is_tested(&filters(&["--test-threads", "1"])));
         assert!(!is_tested(&filters(&["restart", "agent::everything"])));
     }
 }
