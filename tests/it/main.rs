@@ -11,6 +11,8 @@ mod commands;
 mod configuration;
 mod conformance;
 mod demo;
+#[cfg(target_os = "linux")]
+mod emulated;
 mod enrolment;
 mod explain;
 mod fleets;

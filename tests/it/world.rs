@@ -227,13 +227,22 @@ pub(crate) async fn eventually<T>(
     what: &str,
     ask: impl AsyncFn() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
+    eventually_within(PATIENCE, what, ask).await
+}
+
+/// The same where it takes its time.
+pub(crate) async fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    ask: impl AsyncFn() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
     let since = Instant::now();
     loop {
         if let Some(answer) = ask().await? {
             return Ok(answer);
         }
-        if since.elapsed() > PATIENCE {
-            bail!("waited {PATIENCE:?} in vain: {what}");
+        if since.elapsed() > patience {
+            bail!("waited {patience:?} in vain: {what}");
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -2,6 +2,7 @@
 //!
 //! A bench starts real programs, loads them over real sockets and prints numbers; it never passes or fails.
 
+mod agent;
 mod broker;
 mod commands;
 mod http;
@@ -47,6 +48,11 @@ const BENCHES: &[Bench] = &[
         name: "oauth",
         about: "tokens, checked calls and a storm of sign-ins, beside oidc-provider doing the same in memory",
         run: oauth::run,
+    },
+    Bench {
+        name: "agent",
+        about: "processor time and memory of the agent at 500 advertisements a second, beside Theengs Gateway",
+        run: agent::run,
     },
     Bench { name: "sign-in", about: "devices that sign in and go, again and again", run: sign_in::run },
     Bench { name: "size", about: "memory and start of the idle server, memory of the agent", run: size::run },

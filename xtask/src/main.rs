@@ -1,12 +1,14 @@
-//! The task runner: `cargo xtask demo`, `test`, `bench` and `tidy`.
+//! The task runner: `cargo xtask demo`, `test`, `bench`, `agent-image` and `tidy`.
 //!
 //! Everything a contributor or the build machine runs goes through here, so that both run the same thing.
 
+mod agent_image;
 mod bench;
 mod demo;
 mod node;
 mod postgres;
 mod program;
+mod python;
 mod steps;
 mod test;
 mod tidy;
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::agent_image::Target;
 use crate::workspace::Workspace;
 
 #[derive(Parser)]
@@ -49,6 +52,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Builds the agent for a Raspberry Pi: the program and its Debian package.
+    AgentImage {
+        /// The processor that it is for.
+        #[arg(long, value_enum, default_value_t)]
+        target: Target,
+    },
     /// Checks what the compiler cannot: the direction of dependencies, migrations, module docs, links.
     Tidy,
 }
@@ -59,6 +68,7 @@ fn main() -> ExitCode {
         Task::Demo { arguments } => demo::run(&workspace, &arguments),
         Task::Test { long, filters } => test::run(&workspace, long, &filters),
         Task::Bench { name, arguments } => bench::run(&workspace, name.as_deref(), &arguments),
+        Task::AgentImage { target } => agent_image::run(&workspace, target),
         Task::Tidy => tidy::run(&workspace),
     };
     match outcome {

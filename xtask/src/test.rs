@@ -1,11 +1,11 @@
 //! `cargo xtask test`: every check and every test, with the servers that the tests need.
 //!
 //! The tests find what they need in the environment: `PROMENADE_TEST_POSTGRES` is the URL of a server where they may
-//! create databases, `PROMENADE_TEST_PYTHON` a Python with paho-mqtt, and `PROMENADE_TEST_LONG=1` asks for large counts.
+//! create databases, `PROMENADE_TEST_PYTHON` a Python with paho-mqtt, `PROMENADE_TEST_PI_AGENT` a program that runs the agent
+//! as a Raspberry Pi has it, and `PROMENADE_TEST_LONG=1` asks for large counts.
 
 mod doc_tests;
 mod packages;
-mod python;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::postgres::Postgres;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{node, program, tidy};
+use crate::{agent_image, node, program, python, tidy};
 
 /// Runs the checks (unless there is a filter), then the tests, and closes with one line.
 pub(crate) fn run(workspace: &Workspace, long: bool, filters: &[String]) -> Result<()> {
@@ -48,7 +48,11 @@ fn run_steps(workspace: &Workspace, long: bool, filters: &[String], steps: &mut 
     steps
         .take("build", || program::run(workspace.cargo().args(["build", "--workspace", "--all-targets"])))?;
 
-    let environment = Environment { postgres: postgres.url(), python, modules, long };
+    let pi_agent = agent_image::is_tested(filters)
+        .then(|| steps.take("agent image", || agent_image::for_the_tests(workspace)))
+        .transpose()?;
+
+    let environment = Environment { postgres: postgres.url(), python, modules, pi_agent, long };
     if filters.is_empty() && doc_tests::exist(workspace.root())? {
         steps.take("doc tests", || {
             program::run(environment.give(workspace.cargo().args(["test", "--workspace", "--doc"])))
@@ -105,6 +109,8 @@ struct Environment {
     python: PathBuf,
     /// Where Node.js finds MQTT.js.
     modules: PathBuf,
+    /// The agent of a Raspberry Pi, when its test is asked for.
+    pi_agent: Option<PathBuf>,
     long: bool,
 }
 
@@ -115,6 +121,9 @@ impl Environment {
             .env("PROMENADE_TEST_PYTHON", &self.python)
             .env("PROMENADE_TEST_NODE_PATH", &self.modules)
             .env("PATH", search_path());
+        if let Some(agent) = &self.pi_agent {
+            command.env("PROMENADE_TEST_PI_AGENT", agent);
+        }
         if self.long {
             command.env("PROMENADE_TEST_LONG", "1");
         } else {

@@ -32,6 +32,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// The absolute path of its `Cargo.toml`.
     pub(crate) manifest_path: PathBuf,
+    /// An SPDX expression, if it says one.
+    pub(crate) license: Option<String>,
 }
 
 /// Which package uses which.
@@ -89,6 +91,11 @@ impl Workspace {
     /// The packages and the resolved graph, with the features of the whole workspace.
     pub(crate) fn metadata(&self) -> Result<Metadata> {
         self.read_metadata(&[])
+    }
+
+    /// The same for one target, such as `aarch64-unknown-linux-gnu`.
+    pub(crate) fn metadata_for(&self, target: &str) -> Result<Metadata> {
+        self.read_metadata(&["--filter-platform", target])
     }
 
     /// The folder Cargo builds into, wherever the environment put it.

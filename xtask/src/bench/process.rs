@@ -103,6 +103,19 @@ impl Running {
         Ok(Self { child, output: None })
     }
 
+    /// Starts it with its complaints going there, such as into a file.
+    pub(super) fn start_noting(command: &mut Command, complaints: impl Into<Stdio>) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).stderr(complaints).spawn()?;
+        Ok(Self { child, output: None })
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it did.
+    pub(super) fn terminate(&mut self) -> Result<()> {
+        program::run_quietly(Command::new("kill").arg(self.id().to_string()))?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Starts it and waits for the first line it prints; its input stays open.
     pub(super) fn start_until_it_speaks(command: &mut Command) -> Result<(Self, String)> {
         let (running, said) = Self::start_until(command, |_| true)?;

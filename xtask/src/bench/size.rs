@@ -34,7 +34,7 @@ pub(super) fn run(workspace: &Workspace, _: &[String]) -> Result<()> {
 }
 
 /// Registers a gateway with curl, so that the bench needs no HTTP client of its own; answers its id and secret.
-fn gateway(http: &str, token: &str) -> Result<(String, String)> {
+pub(super) fn gateway(http: &str, token: &str) -> Result<(String, String)> {
     let said = program::run_quietly(
         std::process::Command::new("curl")
             .args(["--silent", "--show-error", "--fail", "-X", "POST", "-H"])

@@ -17,7 +17,7 @@ struct Needed {
     is_there: fn() -> bool,
 }
 
-const NEEDED: [Needed; 10] = [
+const NEEDED: [Needed; 11] = [
     Needed { package: "postgresql", is_there: || postgres::programs().is_some() },
     Needed { package: "mosquitto", is_there: || program::find("mosquitto").is_some() },
     Needed { package: "mosquitto-clients", is_there: || program::find("mosquitto_pub").is_some() },
@@ -26,6 +26,7 @@ const NEEDED: [Needed; 10] = [
     Needed { package: "npm", is_there: || program::find("npm").is_some() },
     Needed { package: "chromium", is_there: || program::find("chromium").is_some() },
     Needed { package: "openssl", is_there: || program::find("openssl").is_some() },
+    Needed { package: "dpkg", is_there: || program::find("dpkg-deb").is_some() },
     Needed { package: "dbus", is_there: || program::find("dbus-daemon").is_some() },
     Needed {
         package: "python3-dbusmock",
