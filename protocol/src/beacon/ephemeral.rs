@@ -182,7 +182,7 @@ mod tests {
         crate::Identifier::Eid(eid).to_string()
     }
 
-    /// From the tests of `ephemeral_calc`, the calculator of Radius Networks (github.com/RadiusNetworks/ephemeral_calc,
+    /// From the tests of `ephemeral_calc`, the calculator of Radius Networks (`github.com/RadiusNetworks/ephemeral_calc`,
     /// `spec/encryptor_spec.rb`); `openssl enc -aes-128-ecb` agrees.
     #[test]
     fn published_identifiers() {

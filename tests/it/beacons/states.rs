@@ -41,7 +41,7 @@ async fn a_beacon_is_heard_moved_and_missed(engine: Engine) -> anyhow::Result<()
     ensure!((moved.0..moved.plus(10 * MINUTE).0).contains(&since), "{part}");
     ensure!(found(&scene.world, "reported.beacon.state = \"moved\"").await? == [scene.beacon]);
     let said = scene.explained("heard_otherwise").await?;
-    ensure!(said.contains("by \"Gateway\" at -84 dBm"), "{said}");
+    ensure!(said.contains("at -84 dBm by \"Gateway\""), "{said}");
 
     // That outlives the server, and ends when somebody says where it stands: here, where it stood.
     scene.world.stop().await?;
@@ -63,7 +63,7 @@ async fn a_beacon_is_heard_moved_and_missed(engine: Engine) -> anyhow::Result<()
     ensure!(told["state"]["beacon"]["state"] == "silent", "{told}");
     ensure!(found(&scene.world, "reported.beacon.state = \"silent\"").await? == [scene.beacon]);
     let said = scene.explained("not_heard").await?;
-    ensure!(said.contains("not heard any more") && said.contains("by \"Gateway\" at -84 dBm"), "{said}");
+    ensure!(said.contains("not heard any more") && said.contains("at -84 dBm by \"Gateway\""), "{said}");
 
     scene.reporter.report(&[(BEACON, -84, scene.began.minus(MINUTE))]).await?;
     scene.part("it is back", |part| part["state"] == "ok").await?;

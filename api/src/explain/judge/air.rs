@@ -90,7 +90,7 @@ impl Evidence {
             (None, Some(_)) => "by a device that was deleted since".to_owned(),
             (None, None) => "by a phone or something else that moves".to_owned(),
         };
-        let strength = heard.rssi.map_or_else(String::new, |rssi| format!(" at {rssi:.0} dBm"));
-        Some(format!("{}, {by}{strength}", self.ago(heard.at)))
+        let strength = heard.rssi.map_or_else(String::new, |rssi| format!("at {rssi:.0} dBm "));
+        Some(format!("{}, {strength}{by}", self.ago(heard.at)))
     }
 }
