@@ -106,6 +106,7 @@ pub(crate) struct ClaimKeyToCreate {
 /// What to change of a claim key; what is not there stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "left out, null and a value are three things")]
 pub(crate) struct ClaimKeyChange {
     /// 1 to 200 characters.
     name: Option<String>,

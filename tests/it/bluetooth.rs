@@ -1,9 +1,5 @@
 //! From the air to the number of visits: a BlueZ without a radio, the real agent and the real server.
 
-#[expect(dead_code, reason = "shared with the tests of the agent, which use all of it")]
-#[path = "../../device-agent/tests/bluez/air.rs"]
-mod air;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -17,8 +13,8 @@ use store::segment::SegmentReader;
 use store::{Clock, Store, VenuePatch};
 use tokio::process::Child;
 
+use crate::bluez::{Air, Sender};
 use crate::world::{Shop, World, eventually, program};
-use air::{Air, Sender};
 
 /// Advertisements of each format.
 const EACH: usize = 2_000;

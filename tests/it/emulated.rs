@@ -1,21 +1,17 @@
 //! The agent as a Raspberry Pi has it, emulated, beside the one of this machine: they hear the same people, and the
 //! server counts the same.
 
-#[expect(dead_code, reason = "shared with the tests of the agent, which use all of it")]
-#[path = "../../device-agent/tests/bluez/air.rs"]
-mod air;
-
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use air::{Air, Sender};
 use anyhow::{Context, ensure};
 use protocol::{Batch, Identifier, Ping, Timestamp};
 use serde_json::Value;
 use store::Clock;
 use tokio::process::{Child, Command};
 
+use crate::bluez::{Air, Sender};
 use crate::mqtt::{Wire, publish};
 use crate::world::{Gateway, PATIENCE, Shop, World, eventually_within, program};
 
@@ -64,7 +60,8 @@ async fn an_emulated_agent_counts_the_same_people() -> anyhow::Result<()> {
     for n in 0..TIMES {
         for address in PEOPLE {
             for place in &places {
-                let sender = Sender { address, kind: "public", adapter: place.adapter };
+                let sender =
+                    Sender { address: address.to_owned(), kind: "public", adapter: place.adapter };
                 ensure!(air.advertise(&sender, None, -50 - n % 5), "nobody listens at {}", place.adapter);
             }
         }

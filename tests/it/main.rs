@@ -6,6 +6,11 @@ mod air;
 mod beacons;
 #[cfg(target_os = "linux")]
 mod bluetooth;
+/// A BlueZ without a radio.
+#[cfg(target_os = "linux")]
+#[expect(dead_code, reason = "shared with the tests of the agent, which use all of it")]
+#[path = "../../device-agent/tests/bluez/air.rs"]
+mod bluez;
 mod clients;
 mod commands;
 mod configuration;

@@ -21,8 +21,8 @@ fn new(approval: ClaimApproval, quota: u32) -> NewClaimKey {
     }
 }
 
-fn refusal(why: ClaimRefusal, at: Timestamp) -> Option<LastRefusal> {
-    Some(LastRefusal { why, at, address: Some("192.0.2.1".into()) })
+fn refusal(why: ClaimRefusal, at: Timestamp) -> LastRefusal {
+    LastRefusal { why, at, address: Some("192.0.2.1".into()) }
 }
 
 fn serial(serial: &str) -> NewEnrolment {
@@ -90,7 +90,7 @@ async fn a_fleet_comes_in_by_itself() {
         }
         assert_eq!(refused, [ClaimRefusal::UsedUp; 3]);
         let listed = store.claim_keys(organization, Page::first(9)).await.unwrap().items;
-        let last_refusal = refusal(ClaimRefusal::UsedUp, minutes(1));
+        let last_refusal = Some(refusal(ClaimRefusal::UsedUp, minutes(1)));
         assert_eq!(listed, [ClaimKey { used: 3, refused: 3, last_refusal, ..expected }]);
         assert!(store.claim_keys(shop.other, Page::first(9)).await.unwrap().items.is_empty());
         let waiting = store.enrolments(organization, Page::first(9), NOON).await.unwrap().items;
@@ -201,8 +201,8 @@ async fn a_key_that_does_not_let_in_says_why_and_counts() {
         }
         let keys = store.claim_keys(organization, Page::first(9)).await.unwrap().items;
         let counted: Vec<_> = keys.iter().map(|key| (key.refused, key.last_refusal.clone())).collect();
-        let expired = refusal(ClaimRefusal::Expired, minutes(60));
-        assert_eq!(counted, [(2, expired), (1, refusal(ClaimRefusal::Revoked, NOON))]);
+        let expired = Some(refusal(ClaimRefusal::Expired, minutes(60)));
+        assert_eq!(counted, [(2, expired), (1, Some(refusal(ClaimRefusal::Revoked, NOON)))]);
         assert!(store.enrolments(organization, Page::first(9), NOON).await.unwrap().items.is_empty());
 
         let elsewhere = NewClaimKey { venue: Some(shop.venue), ..new(ClaimApproval::Manual, 1) };

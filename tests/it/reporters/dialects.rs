@@ -1,4 +1,4 @@
-//! ESPresense as Mosquitto's client sends it, and OpenMQTTGateway through paho-mqtt.
+//! `ESPresense` as Mosquitto's client sends it, and `OpenMQTTGateway` through paho-mqtt.
 //!
 //! `theengs.json` is what Theengs Decoder 2.5 makes of advertisements, or the gateway passes on where it knows none.
 
