@@ -6,6 +6,7 @@
 
 mod book;
 mod ear;
+mod events;
 mod radio;
 mod telemetry;
 mod trial;

@@ -9,11 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use btleplug::Error;
-use btleplug::api::{
-    AddressType, Central, CentralEvent, CentralState, Manager as _, Peripheral as _, ScanFilter,
-};
+use btleplug::api::{AddressType, Central, CentralState, Manager as _, Peripheral as _, ScanFilter};
 use btleplug::platform::{Adapter, Manager, PeripheralId};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -25,6 +23,7 @@ use crate::scan::Heard;
 
 use super::book::Address;
 use super::ear::{Catch, Ear, Moment, Newcomer};
+use super::events::{Event, events};
 use super::trouble::explain;
 use super::words::{address_of, manufacturer_frames, service_frames};
 use super::{AdapterState, Shared};
@@ -32,8 +31,8 @@ use super::{AdapterState, Shared};
 /// How long BlueZ may take to answer. Nobody says that the bus is gone, so that is how it shows.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many MiB the program may grow in one session. Events wait without bound in btleplug while BlueZ is asked about those
-/// before them, and where they come faster than it answers, nothing else ends that.
+/// How many MiB the program may grow in one session. Events wait without bound while BlueZ is asked about a newcomer among
+/// them, and where those come faster than it answers, nothing else ends that.
 const MOST_BEHIND_MB: u64 = 16;
 
 /// What keeps the adapter of a [`Bluetooth`](super::Bluetooth) scanning.
@@ -122,9 +121,7 @@ impl Radio {
     async fn listen(&mut self, manager: &Manager, most_mb: u64) -> Result<Infallible, End> {
         let adapter = answer(choose(manager, self.config.adapter.as_deref())).await?.ok_or(End::NoAdapter)?;
         let name = answer(name_of(&adapter)).await?;
-        let mut events = answer(adapter.events()).await?;
-        // These are the devices that BlueZ knows already; when they were heard it does not say.
-        while let Some(Some(_)) = events.next().now_or_never() {}
+        let mut events = Box::pin(answer(events(&name)).await?);
         // A scan of an earlier life may still be on, and then begins no other.
         let _ = answer(adapter.stop_scan()).await;
         answer(adapter.start_scan(ScanFilter::default())).await?;
@@ -146,9 +143,9 @@ impl Radio {
                 event = events.next() => {
                     let event = event.ok_or(Error::DeviceNotFound)?;
                     match event {
-                        CentralEvent::StateUpdate(CentralState::PoweredOff) => return Err(End::Off),
+                        Event::Powered(false) => return Err(End::Off),
                         // That it was switched on is nothing heard.
-                        CentralEvent::StateUpdate(_) => continue,
+                        Event::Powered(true) => continue,
                         _ => {}
                     }
                     last = self.clock.elapsed();
@@ -175,27 +172,27 @@ impl Radio {
         Ok(self.clock.elapsed() + self.config.probe())
     }
 
-    async fn take(&mut self, adapter: &Adapter, event: CentralEvent) {
+    async fn take(&mut self, adapter: &Adapter, event: Event) {
         let mut catch = Catch::default();
         match event {
-            CentralEvent::DeviceDiscovered(id) => self.meet(adapter, &id, &mut catch).await,
-            CentralEvent::RssiUpdate { id, rssi } => {
+            Event::Discovered(id) => self.meet(adapter, &id, &mut catch).await,
+            Event::Level(id, rssi) => {
                 let Some(address) = address_of(&id) else { return };
                 if self.ear.wonders(address) {
                     self.learn(adapter, &id, address).await;
                 }
                 self.ear.level(address, rssi, self.moment(), &mut catch);
             }
-            CentralEvent::ManufacturerDataAdvertisement { id, manufacturer_data } => {
+            Event::Manufacturer(id, manufacturer_data) => {
                 let Some(address) = address_of(&id) else { return };
                 self.ear.frames(address, manufacturer_frames(&manufacturer_data), self.moment(), &mut catch);
             }
-            CentralEvent::ServiceDataAdvertisement { id, service_data } => {
+            Event::Service(id, service_data) => {
                 let Some(address) = address_of(&id) else { return };
-                let services = service_data.iter().map(|(uuid, data)| (uuid.as_u128(), data));
+                let services = service_data.iter().map(|(uuid, data)| (*uuid, data));
                 self.ear.frames(address, service_frames(services), self.moment(), &mut catch);
             }
-            _ => return,
+            Event::Powered(_) => return,
         }
         self.pass_on(catch);
     }
