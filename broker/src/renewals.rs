@@ -162,7 +162,7 @@ fn answer(
     reply: Option<&Reply>,
 ) {
     if let Renewal::Refused { refused } = renewal {
-        tracing::info!(%device, %refused, "a certificate is not renewed");
+        tracing::debug!(%device, %refused, "a certificate is not renewed");
         metrics.refuse(match refused {
             RenewalRefusal::BadRequest => "renewal_bad_request",
             RenewalRefusal::NotCertified => "renewal_not_certified",

@@ -4,7 +4,8 @@
 //! pings; whatever else it says on its topics goes nowhere, since a refused PUBLISH would end its connection.
 
 use protocol::{
-    Batch, BatchError, BeaconTelemetry, Boot, Decoded, Fault, Identifier, Ping, Reporter, Timestamp,
+    Batch, BatchError, BeaconTelemetry, Boot, Decoded, Fault, Identifier, OrganizationId, Ping, Reporter,
+    Timestamp,
 };
 
 use crate::access::{Access, Identity, Route};
@@ -115,6 +116,7 @@ impl Numbering {
 /// Reads a message of sightings.
 pub(crate) fn read(
     view: &View,
+    organization: OrganizationId,
     format: &Reporter,
     payload: &[u8],
     now: Timestamp,
@@ -133,18 +135,18 @@ pub(crate) fn read(
     };
     let heard = report.pings.iter_mut().map(|ping| &mut ping.id);
     for id in heard.chain(report.telemetry.iter_mut().map(|telemetry| &mut telemetry.id)) {
-        settle_address(view, id);
+        settle_address(view, organization, id);
     }
     let batch = numbering.batch(report.pings);
     let decoded = Some(Ok(Decoded { batch, refused: report.refused }));
     Reading { outcome: Outcome::Read, decoded, telemetry: report.telemetry, fault: report.fault }
 }
 
-/// Scanners do not always say whether an address is random. The registry may know the address the other way.
-fn settle_address(view: &View, id: &mut Identifier) {
+/// Scanners do not always say whether an address is random. Their organization may have registered the address the other way.
+fn settle_address(view: &View, organization: OrganizationId, id: &mut Identifier) {
     let Identifier::Ble { address, random } = *id else { return };
     let other = Identifier::Ble { address, random: !random };
-    if !view.is_registered(id) && view.is_registered(&other) {
+    if !view.is_own(organization, id) && view.is_own(organization, &other) {
         *id = other;
     }
 }
@@ -203,7 +205,7 @@ mod tests {
     fn an_address_is_what_the_registry_knows() {
         let view = View::default();
         let mut id: Identifier = "ble:~4a:00:11:22:33:44".parse().expect("an identifier");
-        settle_address(&view, &mut id);
+        settle_address(&view, OrganizationId::new(Timestamp(1), [1; 10]), &mut id);
         assert_eq!(id.to_string(), "ble:~4a:00:11:22:33:44", "nobody's");
     }
 }

@@ -60,8 +60,7 @@ async fn an_emulated_agent_counts_the_same_people() -> anyhow::Result<()> {
     for n in 0..TIMES {
         for address in PEOPLE {
             for place in &places {
-                let sender =
-                    Sender { address: address.to_owned(), kind: "public", adapter: place.adapter };
+                let sender = Sender { address: address.to_owned(), kind: "public", adapter: place.adapter };
                 ensure!(air.advertise(&sender, None, -50 - n % 5), "nobody listens at {}", place.adapter);
             }
         }

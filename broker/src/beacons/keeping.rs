@@ -62,6 +62,7 @@ impl Keeping {
         for Due { organization, device, patch } in due {
             under_way.push((device, self.orders.hear(organization, device, Said::Report(patch)).await));
         }
+        let mut failed: Option<(u32, StoreError)> = None;
         for (device, hearing) in under_way {
             let heard = match hearing {
                 Ok(hearing) => hearing.committed().await,
@@ -80,10 +81,13 @@ impl Keeping {
                     tracing::warn!(%device, %error, "the twin of a beacon has no room for what is known of it");
                 }
                 Err(error) => {
-                    tracing::warn!(%device, %error, "the twin of a beacon could not be written; trying again");
                     self.beacons.untold(device);
+                    failed.get_or_insert((0_u32, error)).0 += 1;
                 }
             }
+        }
+        if let Some((twins, error)) = failed {
+            tracing::warn!(twins, %error, "twins of beacons could not be written; trying again");
         }
     }
 

@@ -57,8 +57,9 @@ impl Beacons {
         let telemetry = parse(payload).map_err(invalid)?;
         let view = self.registry.view();
         let reporter = view.reporter(device).ok_or((reason::NOT_AUTHORIZED, "device_deleted"))?;
-        if !reporter.has_consent {
-            return Err(invalid("no_consent"));
+        // What a visitor's phone says moves no device of the organization.
+        if reporter.registered.device.owner.is_some() {
+            return Err((reason::NOT_AUTHORIZED, "telemetry_not_authorized"));
         }
         // There is no `sent` here: the clock is as far off as its pings last told.
         let offset = observed.and_then(Observed::clock_offset_ms).unwrap_or(0);

@@ -179,6 +179,34 @@ fn a_beacon_that_is_nearest_to_another_zone_was_moved() {
 }
 
 #[test]
+fn who_heard_it_once_by_chance_does_not_miss_it() {
+    let mut scene = Scene::new();
+    scene.hear_once(Some(3), -95.0, 0);
+    scene.hear(1, -60.0, MINUTE, 2 * HOUR);
+    scene.go_on(3, 6 * HOUR);
+    assert_eq!(scene.state().0, Fine, "who heard it to the end is gone itself");
+    scene.go_on(1, 6 * HOUR);
+    assert_eq!(scene.state().0, Silent);
+}
+
+#[test]
+fn who_is_silent_stays_so_until_it_is_heard_whoever_is_left_to_miss_it() {
+    let mut scene = Scene::new();
+    scene.hear(1, -60.0, 0, HOUR);
+    scene.go_on(1, 2 * HOUR);
+    let silent = scene.state();
+    assert_eq!(silent.0, Silent);
+    // As after a restart, before anybody has reported again.
+    let text = serde_json::to_string(&scene.beacon).expect("it is saved");
+    scene.beacon = serde_json::from_str(&text).expect("it is read");
+    scene.place.reports.clear();
+    assert!(!scene.beacon.judge(&scene.place));
+    assert_eq!(scene.state(), silent);
+    scene.hear_once(Some(2), -60.0, 3 * HOUR);
+    assert_eq!(scene.state().0, Fine);
+}
+
+#[test]
 fn a_battery_is_low_until_it_is_clearly_not() {
     let mut scene = Scene::new();
     let say = |scene: &mut Scene, at: i64, mv: Option<u16>, percent: Option<u8>| {

@@ -117,33 +117,41 @@ impl Watch {
     /// counts as told.
     pub(super) fn look(&mut self, view: &View, now: Timestamp) -> Vec<Due> {
         let around = Around { view, reports: &self.reports };
-        let mut due = Vec::new();
+        // Another state comes before what is merely newer, however much there is of that.
+        let (mut changed, mut newer) = (Vec::new(), Vec::new());
         for reporter in view.reporters() {
-            let mut watched = None;
+            let mut has_changed = false;
             if reporter.is_watched() {
                 let entry = self.beacons.entry(reporter.id).or_insert_with(|| Entry::of(reporter));
                 entry.watched.place(reporter.registered.placements.last().map(|(from, _)| *from));
                 entry.is_dirty |= entry.watched.judge(&around);
-                watched = Some(entry);
+                has_changed = entry.is_untold();
             }
-            let mut reading = self.readings.get_mut(&reporter.id);
-            let has_changed = watched.as_ref().is_some_and(|entry| entry.is_untold());
-            let is_due = reading.as_ref().is_some_and(|reading| reading.is_due(now));
-            if due.len() >= MOST_DUE || !(has_changed || is_due) {
-                continue;
-            }
-            let profile = reporter.registered.device.profile.as_ref();
-            let patch = reading::patch(watched.as_ref().map(|it| &it.watched), reading.as_deref(), profile);
-            due.push(Due { organization: reporter.organization, device: reporter.id, patch });
-            if let Some(entry) = watched {
-                entry.tell();
-            }
-            if let Some(reading) = &mut reading {
-                reading.told(now);
+            if has_changed {
+                changed.push(reporter);
+            } else if self.readings.get(&reporter.id).is_some_and(|reading| reading.is_due(now)) {
+                newer.push(reporter);
             }
         }
+        let first = changed.into_iter().chain(newer).take(MOST_DUE);
+        let mut due: Vec<_> = first.map(|reporter| self.tell(reporter, now)).collect();
         self.drop_others(view, &mut due);
         due
+    }
+
+    /// What is to be told of a beacon or tag, which then counts as told.
+    fn tell(&mut self, reporter: &Reporter, now: Timestamp) -> Due {
+        let mut watched = self.beacons.get_mut(&reporter.id).filter(|_| reporter.is_watched());
+        let mut reading = self.readings.get_mut(&reporter.id);
+        let profile = reporter.registered.device.profile.as_ref();
+        let patch = reading::patch(watched.as_ref().map(|it| &it.watched), reading.as_deref(), profile);
+        if let Some(entry) = &mut watched {
+            entry.tell();
+        }
+        if let Some(reading) = &mut reading {
+            reading.told(now);
+        }
+        Due { organization: reporter.organization, device: reporter.id, patch }
     }
 
     /// What was to be told could not be written: it is told with the next look.

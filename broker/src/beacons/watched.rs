@@ -139,7 +139,9 @@ impl Watched {
     pub(super) fn judge(&mut self, surroundings: &impl Surroundings) -> bool {
         let (state, since) = match &self.heard {
             None => (BeaconState::Unheard, self.since),
-            Some(heard) if self.is_silent(heard, surroundings) => (BeaconState::Silent, heard.at),
+            Some(heard) if self.was_silent(heard) || self.is_silent(heard, surroundings) => {
+                (BeaconState::Silent, heard.at)
+            }
             Some(heard) => match (self.moved_at, self.low_at) {
                 (Some(at), _) => (BeaconState::Moved, at),
                 (None, Some(at)) => (BeaconState::Low, at),
@@ -153,14 +155,20 @@ impl Watched {
         true
     }
 
-    /// Whether nobody heard it for long, while somebody who used to went on reporting: a gateway that is dead, or whose reports
-    /// are still to come, says nothing of its beacons.
+    /// Whether it is silent already, and was not heard since. Who missed it may be gone by now, or this server new.
+    fn was_silent(&self, heard: &Heard) -> bool {
+        self.state == BeaconState::Silent && self.since == heard.at
+    }
+
+    /// Whether nobody heard it for long, while somebody who did until the end went on reporting: a gateway that is dead, whose reports
+    /// are still to come, or that heard it by chance once, says nothing of it.
     fn is_silent(&self, heard: &Heard, surroundings: &impl Surroundings) -> bool {
-        let missed_at = heard.at.plus(self.patience_ms() as i64);
-        let went_on = |gateway: &DeviceId| {
-            surroundings.reported_until(*gateway).is_some_and(|until| until >= missed_at)
-        };
-        self.listeners.keys().any(went_on)
+        let patience_ms = self.patience_ms() as i64;
+        let missed_at = heard.at.plus(patience_ms);
+        let went_on =
+            |gateway: DeviceId| surroundings.reported_until(gateway).is_some_and(|until| until >= missed_at);
+        let mut to_the_end = self.listeners.iter().filter(|(_, it)| heard.at.since(it.last) <= patience_ms);
+        to_the_end.any(|(gateway, _)| went_on(*gateway))
     }
 
     fn patience_ms(&self) -> f32 {

@@ -41,8 +41,8 @@ impl Connection<'_> {
         let pings = route == Route::Pings;
         // What came before is answered as before, whatever it would cost now. A batch is known by its number instead, an ack by
         // its command: sent again, it is acknowledged again after its commit.
-        let is_nameless = matches!(route, Route::Free | Route::Sightings | Route::Aside);
-        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && is_nameless);
+        let is_free = route == Route::Free;
+        let exactly_once = publish.id.filter(|_| publish.qos == Qos::ExactlyOnce && is_free);
         if let Some(id) = exactly_once.filter(|id| self.session.holds(*id)) {
             self.answers.owe(Ack::Pubrec, id, Some(reason::SUCCESS));
             return Ok(Step::Done);

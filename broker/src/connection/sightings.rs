@@ -25,9 +25,9 @@ impl Connection<'_> {
         let reading = {
             let view = front.sign_in.registry.view();
             let known = view.reporter(device);
-            let format = known.as_ref().and_then(|known| known.format());
-            format.map(|format| {
-                let reading = read(&view, format, publish.payload, now, &mut numbering);
+            let known = known.as_ref().and_then(|known| Some((known.organization, known.format()?)));
+            known.map(|(organization, format)| {
+                let reading = read(&view, organization, format, publish.payload, now, &mut numbering);
                 if let (Some(observed), Some(fault)) = (&self.observed, &reading.fault) {
                     observed.unread(format.filter(), fault, now);
                 }

@@ -212,7 +212,7 @@ fn numbered(
     metrics.ignore("not_looked_up", resolver.not_looked_up);
     metrics.ignore("infrastructure", resolver.infrastructure);
     let hash = resolver.hasher.finish();
-    let (is_within, pause) = charge(&reporter.rate, count, clocks.now);
+    let (is_within, pause) = charge(&reporter.rate, count + resolver.effort.in_pings(), clocks.now);
     let verdict = if offset.is_none() {
         Verdict::Refuse { hash: Some(hash), reason: Reason::ClockSkew }
     } else if let Some(reason) = only_reason(&refused).filter(|_| nothing_left) {

@@ -12,8 +12,10 @@ use protocol::{DeviceId, Timestamp};
 
 /// Windows in a slot: 2^this. More of them make tables rarer and larger.
 const SLOT_EXPONENT: u8 = 2;
-/// Identifiers kept in all tables together; above that the oldest tables go. About 20 MiB.
+/// Identifiers kept in all tables together; above that the oldest tables go. Some tens of MiB.
 const MOST_KEPT: usize = 500_000;
+/// What a table counts for at least, however few identifiers are in it.
+const LEAST_OF_A_TABLE: usize = 8;
 
 /// The keys of this installation, and the tables that are at hand.
 #[derive(Debug, Default)]
@@ -54,6 +56,11 @@ impl Effort {
 
     pub(crate) fn new(identifiers: usize) -> Self {
         Self(identifiers)
+    }
+
+    /// As how many pings it counts against what the device may send: as much work.
+    pub(crate) fn in_pings(&self) -> usize {
+        Self::BATCH.saturating_sub(self.0) / 200
     }
 
     /// Whether nothing more is computed: what is not in a table yet stays unresolved.
@@ -114,23 +121,28 @@ impl Ephemerals {
                 table.insert(eid, (Arc::clone(ephemeral), window));
             }
         }
-        effort.0 = effort.0.saturating_sub(table.len());
+        effort.0 = effort.0.saturating_sub(weight(&table));
         let table = Arc::new(table);
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).keep(slot, Arc::clone(&table));
         Some(table)
     }
 }
 
+/// What a table costs, in identifiers.
+fn weight(table: &Table) -> usize {
+    table.len().max(LEAST_OF_A_TABLE)
+}
+
 impl Tables {
     fn keep(&mut self, slot: Slot, table: Arc<Table>) {
-        self.identifiers += table.len();
+        self.identifiers += weight(&table);
         match self.by_slot.insert(slot, table) {
-            Some(same) => self.identifiers -= same.len(),
+            Some(same) => self.identifiers -= weight(&same),
             None => self.order.push_back(slot),
         }
         while self.identifiers > MOST_KEPT && self.order.len() > 1 {
             let oldest = self.order.pop_front().and_then(|slot| self.by_slot.remove(&slot));
-            self.identifiers -= oldest.map_or(0, |table| table.len());
+            self.identifiers -= oldest.map_or(0, |table| weight(&table));
         }
     }
 }

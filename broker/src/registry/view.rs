@@ -104,9 +104,9 @@ impl View {
         }
     }
 
-    /// Whether some device is called so, now and always.
-    pub(crate) fn is_registered(&self, identifier: &Identifier) -> bool {
-        self.identifiers.contains_key(identifier)
+    /// Whether a device of the organization is called so, now and always.
+    pub(crate) fn is_own(&self, organization: OrganizationId, identifier: &Identifier) -> bool {
+        self.identifiers.get(identifier).is_some_and(|owner| owner.organization == organization)
     }
 
     pub(crate) fn venue(&self, venue: VenueId) -> Option<&Venue> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::{Reason, Timestamp};
 
 use super::{Evidence, Place};
-use crate::explain::facts::Tally;
+use crate::explain::facts::{Tally, Unread};
 use crate::explain::finding::{Code, Finding};
 use crate::explain::words::{counted, length};
 
@@ -112,7 +112,7 @@ impl Evidence {
     }
 
     fn reporter_unreadable(&self) -> Option<Finding> {
-        let unread = self.facts.scanned.unread.as_ref()?;
+        let unread = self.unread()?;
         let refused = self.recent(&self.facts.refusals, is_unread)?;
         let pointer = if unread.pointer.is_empty() { "the whole" } else { &unread.pointer };
         let what = format!(
@@ -123,10 +123,16 @@ impl Evidence {
         Some(Finding::problem(Code::ReporterUnreadable, what, remedy))
     }
 
+    /// What of a scanner's messages could not be read lately, while it is one.
+    fn unread(&self) -> Option<&Unread> {
+        let unread = self.facts.scanned.unread.as_ref().filter(|_| self.has_format)?;
+        (unread.at >= self.lately()).then_some(unread)
+    }
+
     fn content_refused(&self) -> Option<Finding> {
         // Those have findings of their own.
         let told = |cause: &str| {
-            (is_unread(cause) && self.facts.scanned.unread.is_some())
+            (is_unread(cause) && self.unread().is_some())
                 || cause.starts_with("rate_limited:")
                 || cause.ends_with("_not_authorized")
                 || cause == NO_CONSENT
@@ -199,14 +205,7 @@ impl Evidence {
 
     /// What happened in the hour before the last contact, in words; none when nothing did.
     fn recent(&self, tallies: &BTreeMap<String, Tally>, is_meant: impl Fn(&str) -> bool) -> Option<String> {
-        let facts = &self.facts;
-        let contacts = [
-            facts.last_message_at,
-            facts.disconnected.as_ref().map(|ended| ended.at),
-            facts.sign_in.as_ref().map(|sign_in| sign_in.at),
-        ];
-        let last = if self.is_connected() { Some(self.now) } else { contacts.into_iter().flatten().max() };
-        let from = last.unwrap_or(self.now).minus(RECENT_MS);
+        let from = self.lately();
         let meant = |(name, tally): &(&String, &Tally)| tally.last_at >= from && is_meant(name);
         let said = |(name, tally): (&String, &Tally)| {
             let times = counted(tally.count, "time");
@@ -214,5 +213,17 @@ impl Evidence {
         };
         let said: Vec<String> = tallies.iter().filter(meant).map(said).collect();
         (!said.is_empty()).then(|| said.join("; "))
+    }
+
+    /// When the hour before the last contact began.
+    fn lately(&self) -> Timestamp {
+        let facts = &self.facts;
+        let contacts = [
+            facts.last_message_at,
+            facts.disconnected.as_ref().map(|ended| ended.at),
+            facts.sign_in.as_ref().map(|sign_in| sign_in.at),
+        ];
+        let last = if self.is_connected() { Some(self.now) } else { contacts.into_iter().flatten().max() };
+        last.unwrap_or(self.now).minus(RECENT_MS)
     }
 }

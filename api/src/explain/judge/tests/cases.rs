@@ -264,6 +264,14 @@ fn content() -> Vec<Case> {
         )
         .with_format(),
         Case::online(
+            "a device that was a scanner once, and a bad ping today",
+            seen! {
+                "refusals": {"bad_rssi": tally},
+                "scanned": {"unread": {"at": NOW - MINUTE, "filter": "gw/+/status", "pointer": "", "expected": "JSON"}}
+            },
+            &["content_refused"],
+        ),
+        Case::online(
             "a scanner that was not read long ago",
             seen! { "scanned": {"unread": {"at": NOW - DAY, "filter": "gw/+/status", "pointer": "", "expected": "JSON"}} },
             &["healthy"],
