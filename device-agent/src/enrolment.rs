@@ -129,8 +129,6 @@ pub async fn enrol(
 ) -> Result<(DeviceId, Credentials), EnrolmentError> {
     let address = Address::of(config)?;
     let tls = if address.tls { Some(anonymous(config.ca.as_deref())?) } else { None };
-    let draft = if config.certificate { Some(Draft::new()?) } else { None };
-    let request = request(config, draft.as_ref())?;
     let mut asking = Asking {
         client: Client::new(address, tls),
         clock,
@@ -138,7 +136,13 @@ pub async fn enrol(
         progress,
     };
     loop {
-        let codes = asking.begin(&request).await?;
+        // A key of its own for each request: where an answer was lost, the platform has the one before already.
+        let draft = if config.certificate { Some(Draft::new()?) } else { None };
+        let Some(codes) = asking.begin(&request(config, draft.as_ref())?).await? else {
+            let wait = asking.backoff();
+            asking.wait(wait, Some("the platform knows this key already; it asks anew, with another")).await;
+            continue;
+        };
         (asking.progress)(Progress::Code(&codes));
         if let Some(body) = asking.poll(&codes).await? {
             let given = serde_json::from_slice(&body).map_err(|_| EnrolmentError::Unreadable)?;
@@ -157,9 +161,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn begin(&mut self, request: &str) -> Result<Codes, EnrolmentError> {
+    /// How to wait; nothing when only another request helps.
+    async fn begin(&mut self, request: &str) -> Result<Option<Codes>, EnrolmentError> {
         match self.ask("/api/v1/enrolments", request).await {
-            Meaning::Given(body) => Codes::read(&body).ok_or(EnrolmentError::Unreadable),
+            Meaning::Given(body) => Codes::read(&body).map(Some).ok_or(EnrolmentError::Unreadable),
+            Meaning::Over => Ok(None),
             Meaning::Refused(why) => Err(EnrolmentError::Refused(why)),
             _ => Err(EnrolmentError::Unreadable),
         }
@@ -187,7 +193,10 @@ impl Asking<'_> {
             let (why, pause) = match self.client.post(path, body.to_owned()).await.map(understand) {
                 Ok(Meaning::Later(why, pause)) => (why, pause),
                 Ok(meaning) => {
-                    self.backoff.reset();
+                    // Who asks anew again and again waits longer and longer.
+                    if meaning != Meaning::Over {
+                        self.backoff.reset();
+                    }
                     return meaning;
                 }
                 Err(error) => (error.to_string(), None),
@@ -195,10 +204,15 @@ impl Asking<'_> {
             let wait = match pause {
                 // All of a fleet were told the same.
                 Some(pause) => self.backoff.around(pause),
-                None => self.backoff.next().max(Duration::from_secs(1)),
+                None => self.backoff(),
             };
             self.wait(wait, Some(&why)).await;
         }
+    }
+
+    /// The wait after something that did not work.
+    fn backoff(&mut self) -> Duration {
+        self.backoff.next().max(Duration::from_secs(1))
     }
 
     async fn wait(&mut self, wait: Duration, why: Option<&str>) {

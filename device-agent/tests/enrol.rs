@@ -194,6 +194,28 @@ fn a_certificate_is_for_a_key_that_never_left_the_device() {
     assert_eq!(device.identity(), Some(identity));
 }
 
+/// The platform has signed for a key, and its answer was lost: it does not sign for that key again.
+#[test]
+fn each_request_is_for_a_key_of_its_own() {
+    let device = Device::new();
+    let platform = Platform::answering([
+        codes(),
+        problem(400, "enrolment-expired"),
+        problem(409, "conflict"),
+        codes(),
+        problem(409, "conflict"),
+        codes(),
+        Answer::certificate(DEVICE),
+    ]);
+    let output = device.enrol(&platform, &["--certificate"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("it asks anew, with another"), "{}", text(&output));
+    let asked = platform.asked();
+    let keys: std::collections::HashSet<&str> =
+        asked.iter().filter_map(|(_, body)| body["csr"].as_str()).collect();
+    assert_eq!(keys.len(), 4, "{asked:?}");
+}
+
 #[test]
 fn what_cannot_be_written_is_seen_before_anything_is_asked() {
     let device = Device::new();
