@@ -2,12 +2,13 @@
 //! fleet, lets it in.
 //!
 //! This is the device's side of RFC 8628 (sections 3.2 to 3.5) over `POST /api/v1/enrolments` and `…/enrolments/token`.
-//! Nothing is written before there are credentials, and what is asked is forgotten when it is broken off. Credentials are
+//! Nothing is kept before there are credentials, and what is asked is forgotten when it is broken off. Credentials are
 //! given once; where their answer is lost, the device asks anew.
 
 mod address;
 mod answer;
 mod client;
+mod former;
 mod screen;
 mod serial;
 mod waiting;
@@ -30,6 +31,7 @@ use answer::{Meaning, understand};
 use client::Client;
 
 pub use address::{Address, AddressError};
+pub use former::{Forgotten, FormerError, forget};
 pub use waiting::come_in;
 
 /// Upper bounds of the wait after the platform could not be reached, in milliseconds; from the first to the second.
