@@ -107,6 +107,8 @@ impl Shared {
 
 /// Registers the advertisement again whenever it is lost.
 fn keep(config: &AdvertiseConfig, state: &Shared, stopped: &mpsc::Receiver<()>, mut backoff: Backoff) {
+    // Of the last failure: an adapter that cannot is said to be so once.
+    let mut told = None;
     loop {
         let end = session(config, state, stopped);
         if matches!(end, End::Stopped) {
@@ -114,12 +116,22 @@ fn keep(config: &AdvertiseConfig, state: &Shared, stopped: &mpsc::Receiver<()>, 
         }
         if state.get() == AdvertisingState::On {
             backoff.reset();
+            told = None;
         }
         let is_possible = !matches!(end, End::Unsupported);
         state.set(if is_possible { AdvertisingState::Off } else { AdvertisingState::Unsupported });
         let wait = backoff.next();
-        let hint = explain_words(&end.to_string());
-        warn!(why = %end, hint, wait_ms = wait.as_millis() as u64, "the device does not advertise");
+        let why = end.to_string();
+        if told.as_ref() != Some(&why) {
+            let hint = explain_words(&why);
+            warn!(
+                why,
+                hint,
+                wait_ms = wait.as_millis() as u64,
+                "the device does not advertise; it is tried again"
+            );
+            told = Some(why);
+        }
         if is_stopped(stopped, wait) {
             return;
         }

@@ -234,7 +234,7 @@ impl Agent {
         let due = [
             unheard,
             self.link.work(&mut self.spool, &self.clock),
-            self.link.renew(self.commands.reckoning().now(&self.clock), &self.clock),
+            self.link.renew(&self.clock),
             self.commands.work(&self.clock),
             self.link.tell(&mut self.commands, &self.clock),
         ];

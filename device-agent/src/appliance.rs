@@ -25,6 +25,8 @@ pub use effect::{Effect, Failure, Outcome};
 pub use programs::Programs;
 pub use simulated::Simulated;
 
+pub(crate) use kept::path as state_file;
+
 /// What drives the thing.
 #[derive(Debug)]
 pub enum Driver {

@@ -2,12 +2,13 @@
 //! fleet, lets it in.
 //!
 //! This is the device's side of RFC 8628 (sections 3.2 to 3.5) over `POST /api/v1/enrolments` and `…/enrolments/token`.
-//! Nothing is written before there are credentials, and what is asked is forgotten when it is broken off. Credentials are
+//! Nothing is kept before there are credentials, and what is asked is forgotten when it is broken off. Credentials are
 //! given once; where their answer is lost, the device asks anew.
 
 mod address;
 mod answer;
 mod client;
+mod former;
 mod screen;
 mod serial;
 mod waiting;
@@ -30,6 +31,7 @@ use answer::{Meaning, understand};
 use client::Client;
 
 pub use address::{Address, AddressError};
+pub use former::{Forgotten, FormerError, forget};
 pub use waiting::come_in;
 
 /// Upper bounds of the wait after the platform could not be reached, in milliseconds; from the first to the second.
@@ -129,8 +131,6 @@ pub async fn enrol(
 ) -> Result<(DeviceId, Credentials), EnrolmentError> {
     let address = Address::of(config)?;
     let tls = if address.tls { Some(anonymous(config.ca.as_deref())?) } else { None };
-    let draft = if config.certificate { Some(Draft::new()?) } else { None };
-    let request = request(config, draft.as_ref())?;
     let mut asking = Asking {
         client: Client::new(address, tls),
         clock,
@@ -138,7 +138,13 @@ pub async fn enrol(
         progress,
     };
     loop {
-        let codes = asking.begin(&request).await?;
+        // A key of its own for each request: where an answer was lost, the platform has the one before already.
+        let draft = if config.certificate { Some(Draft::new()?) } else { None };
+        let Some(codes) = asking.begin(&request(config, draft.as_ref())?).await? else {
+            let wait = asking.backoff();
+            asking.wait(wait, Some("the platform knows this key already; it asks anew, with another")).await;
+            continue;
+        };
         (asking.progress)(Progress::Code(&codes));
         if let Some(body) = asking.poll(&codes).await? {
             let given = serde_json::from_slice(&body).map_err(|_| EnrolmentError::Unreadable)?;
@@ -157,9 +163,11 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn begin(&mut self, request: &str) -> Result<Codes, EnrolmentError> {
+    /// How to wait; nothing when only another request helps.
+    async fn begin(&mut self, request: &str) -> Result<Option<Codes>, EnrolmentError> {
         match self.ask("/api/v1/enrolments", request).await {
-            Meaning::Given(body) => Codes::read(&body).ok_or(EnrolmentError::Unreadable),
+            Meaning::Given(body) => Codes::read(&body).map(Some).ok_or(EnrolmentError::Unreadable),
+            Meaning::Over => Ok(None),
             Meaning::Refused(why) => Err(EnrolmentError::Refused(why)),
             _ => Err(EnrolmentError::Unreadable),
         }
@@ -187,7 +195,10 @@ impl Asking<'_> {
             let (why, pause) = match self.client.post(path, body.to_owned()).await.map(understand) {
                 Ok(Meaning::Later(why, pause)) => (why, pause),
                 Ok(meaning) => {
-                    self.backoff.reset();
+                    // Who asks anew again and again waits longer and longer.
+                    if meaning != Meaning::Over {
+                        self.backoff.reset();
+                    }
                     return meaning;
                 }
                 Err(error) => (error.to_string(), None),
@@ -195,10 +206,15 @@ impl Asking<'_> {
             let wait = match pause {
                 // All of a fleet were told the same.
                 Some(pause) => self.backoff.around(pause),
-                None => self.backoff.next().max(Duration::from_secs(1)),
+                None => self.backoff(),
             };
             self.wait(wait, Some(&why)).await;
         }
+    }
+
+    /// The wait after something that did not work.
+    fn backoff(&mut self) -> Duration {
+        self.backoff.next().max(Duration::from_secs(1))
     }
 
     async fn wait(&mut self, wait: Duration, why: Option<&str>) {

@@ -28,6 +28,8 @@ use tracing::{error, info, warn};
 use crate::record;
 
 use file::LogFile;
+
+pub(crate) use file::delete;
 use line::Line;
 
 pub use entry::{Entry, Nonce, Order, RESTART, Terms};

@@ -187,7 +187,7 @@ impl Link {
             }
             News::Desired(body) => return commands.desire(&body),
             News::Certificate(body) => {
-                if self.answered(&body, commands.reckoning().now(clock), clock) {
+                if self.answered(&body, clock) {
                     self.reconnect(clock);
                     commands.parted();
                 }

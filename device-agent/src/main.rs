@@ -8,10 +8,11 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use device_agent::check::Verdict;
 use device_agent::config::{ConfigError, EnrolmentConfig};
-use device_agent::enrolment::{Progress, enrol};
+use device_agent::enrolment::{Progress, enrol, forget};
 use device_agent::identity::{Credentials, IdentityFile};
 use device_agent::log::Log;
 use device_agent::notify::Notifier;
+use device_agent::spool::{Spool, SpoolError};
 use device_agent::{Clock, Config};
 use protocol::DeviceKind;
 use tokio::signal::unix::{SignalKind, signal};
@@ -117,7 +118,14 @@ async fn come_in(arguments: Enrol) -> anyhow::Result<ExitCode> {
         );
     }
     let file = IdentityFile::new(told.identity_file());
-    let enrolment = arguments.lay_over(told.enrolment)?;
+    let enrolment = arguments.lay_over(told.enrolment.clone())?;
+    // Open until the end: an agent at work would go on as who it was, and send what it hears as who it has become.
+    let mut spool = Spool::open(&told.spool, seed()?).map_err(|error| match error {
+        SpoolError::InUse { .. } => {
+            anyhow::Error::new(error).context("stop the agent first (`systemctl stop promenade-agent`)")
+        }
+        SpoolError::Io { .. } => error.into(),
+    })?;
     file.prepare(arguments.replace)?;
 
     let is_terminal = std::io::stdout().is_terminal();
@@ -132,6 +140,16 @@ async fn come_in(arguments: Enrol) -> anyhow::Result<ExitCode> {
     println!("This device is {device} from now on. What it signs in with is in {}.", file.path().display());
     if is_certified && !told.link.tls {
         println!("It signs in with a certificate, which needs `tls = true` in [link].");
+    }
+    if arguments.replace {
+        let forgotten = forget(&told, &mut spool).context(
+            "something of the device before is left, and would be sent as this one: delete it before you start the agent",
+        )?;
+        println!(
+            "What belonged to the device before is forgotten: {} batches that were not delivered ({} pings, {} bytes of the \
+             spool), and its commands.",
+            forgotten.batches, forgotten.pings, forgotten.bytes
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -81,7 +81,7 @@ impl Privacy {
     /// Takes up what the twin asked for before; a file that cannot be read is an error, as without its key identifiers
     /// would go out as they are.
     pub fn open(config: PrivacyConfig, dir: &Path) -> io::Result<Self> {
-        let path = dir.join("privacy.json");
+        let path = path(dir);
         let order = match fs::read(&path) {
             Ok(bytes) => {
                 // What serde says of it would quote it.
@@ -226,6 +226,11 @@ impl<'de> Deserialize<'de> for Key {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         bytes.try_into().map(Self).map_err(|_| wrong())
     }
+}
+
+/// The file in this directory.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join("privacy.json")
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tracing::{error, info, warn};
 
+use crate::durable::sync_dir;
 use crate::record;
 
 use numbering::Numbering;
@@ -193,6 +194,19 @@ impl Spool {
     /// What happened since it was opened.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Gives up everything and begins a new boot, as for another device. When this returns it is gone for good.
+    pub fn give_up_all(&mut self, why: &str) -> Result<(), SpoolError> {
+        let files: Vec<PathBuf> = self.segments.iter().map(|segment| segment.path().to_owned()).collect();
+        self.begin().map_err(|source| self.failed(source))?;
+        while self.segments.len() > 1 {
+            self.give_up_oldest(why);
+        }
+        if files.iter().any(|file| file.exists()) {
+            return Err(self.failed(io::Error::other("a file cannot be deleted")));
+        }
+        sync_dir(&self.dir).map_err(|source| self.failed(source))
     }
 
     fn try_append(&mut self, batch: &mut Batch) -> io::Result<Number> {

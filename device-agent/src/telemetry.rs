@@ -37,9 +37,10 @@ impl Passing {
             return None;
         }
         if self.waiting.is_empty() {
-            let told = heard().into_iter().filter(|telemetry| privacy.is_clear(&telemetry.id));
-            self.waiting = told.map(BeaconTelemetry::from).collect();
+            self.waiting = heard().into_iter().map(BeaconTelemetry::from).collect();
         }
+        // What waits may have got a pseudonym meanwhile.
+        self.waiting.retain(|telemetry| privacy.is_clear(&telemetry.id));
         (!self.waiting.is_empty()).then(|| Telemetry { beacons: self.waiting.clone() })
     }
 
@@ -113,17 +114,21 @@ mod tests {
         let beacons = || {
             vec![heard("ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7"), heard("ble:00:11:22:33:44:55")]
         };
-        let ids = |privacy: &Privacy| {
-            let message = Passing::default().message(beacons, privacy, Duration::ZERO).unwrap_or_default();
+        let ids = |passing: &mut Passing, privacy: &Privacy| {
+            let message = passing.message(beacons, privacy, Duration::ZERO).unwrap_or_default();
             message.beacons.len()
         };
+        let (_dir, open) = privacy(Pseudonyms::Twin);
+        let mut waiting = Passing::default();
+        assert_eq!(ids(&mut waiting, &open), 2);
         let (_dir, mut privacy) = privacy(Pseudonyms::Required);
-        assert_eq!(ids(&privacy), 0, "nothing without a key");
+        assert_eq!(ids(&mut Passing::default(), &privacy), 0, "nothing without a key");
         for (version, scope, expected) in [(1, "addresses", 1), (2, "all", 0)] {
             let part = json!({"key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "identifiers": scope});
             let state = serde_json::from_value(json!({"privacy": part})).unwrap();
             privacy.desire(&protocol::Desired { version, state, delta: None });
-            assert_eq!(ids(&privacy), expected, "{scope}");
+            assert_eq!(ids(&mut Passing::default(), &privacy), expected, "{scope}");
+            assert_eq!(ids(&mut waiting, &privacy), expected, "{scope}, of what waits already");
         }
     }
 }

@@ -231,7 +231,8 @@ impl Settings {
     }
 }
 
-fn path(dir: &Path) -> PathBuf {
+/// The file in this directory.
+pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("scan.json")
 }
 

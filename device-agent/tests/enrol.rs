@@ -4,10 +4,15 @@
 #[path = "enrol/platform.rs"]
 mod platform;
 
+use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use device_agent::Config;
+use device_agent::spool::Spool;
+use protocol::{Ping, Timestamp};
+use rcgen::{CertificateSigningRequestParams, PublicKeyData as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -136,6 +141,47 @@ fn another_identity_takes_the_place_of_one_that_is_given_up() {
 }
 
 #[test]
+fn what_belongs_to_the_device_before_is_forgotten_and_no_agent_works_meanwhile() {
+    let device = Device::new();
+    let first = Platform::answering([codes(), secret()]);
+    assert!(device.enrol(&first, &[]).status.success());
+    let config = Config::load(&device.file("agent.toml"), []).expect("a configuration");
+    let mut spool = Spool::open(&config.spool, 1).expect("a spool");
+    let id = "app:a".parse().expect("an identifier");
+    let ping = Ping { id, rssi: -60, at: Timestamp(1_793_491_200_000), tx: None, max: None, n: None };
+    spool.append(vec![ping]).expect("room");
+    let commands = device.file("spool/commands");
+    std::fs::create_dir(&commands).expect("a directory");
+    let files =
+        ["privacy.json", "commands/scan.json", "commands/appliance.json", "commands/00000000.journal"]
+            .map(|name| device.file("spool").join(name));
+    for file in &files {
+        std::fs::write(file, "{}").expect("a file");
+    }
+    std::fs::write(commands.join("notes"), "of somebody else").expect("a file");
+
+    let unasked = Platform::answering([]);
+    let said = text(&device.enrol(&unasked, &["--replace"]));
+    assert!(said.contains("systemctl stop promenade-agent"), "{said}");
+    assert_eq!(unasked.asked(), []);
+    drop(spool);
+
+    let refusing = Platform::answering([codes(), problem(400, "enrolment-denied")]);
+    assert!(!device.enrol(&refusing, &["--replace"]).status.success());
+    assert!(files.iter().all(|file| file.exists()), "kept until there is another");
+    let second = Platform::answering([codes(), Answer::ok(json!({"device": DEVICE, "secret": "dk_other"}))]);
+    let output = device.enrol(&second, &["--replace"]);
+    let said = text(&output);
+    assert!(
+        output.status.success() && said.contains("1 batches that were not delivered (1 pings, "),
+        "{said}"
+    );
+    assert!(files.iter().all(|file| !file.exists()) && commands.join("notes").exists());
+    assert!(Spool::open(&config.spool, 2).expect("a spool").is_empty());
+    assert_eq!(device.identity().expect("an identity")["secret"], "dk_other");
+}
+
+#[test]
 fn what_is_decided_against_a_device_is_said_and_leaves_nothing() {
     let claim = Device::new();
     std::fs::write(claim.file("claim"), format!("{CLAIM_KEY}\n")).expect("a file");
@@ -159,8 +205,10 @@ fn what_is_decided_against_a_device_is_said_and_leaves_nothing() {
         let said = text(&output);
         assert!(!output.status.success() && said.contains(expected), "{expected}: {said}");
         assert!(!said.contains(CLAIM_KEY), "{said}");
-        let left = std::fs::read_dir(claim.file("spool")).expect("a directory").count();
-        assert_eq!(left, 0, "{expected}: nothing half");
+        let left = std::fs::read_dir(claim.file("spool")).expect("a directory");
+        let names = left.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        let half: Vec<String> = names.filter(|name| name.starts_with("identity")).collect();
+        assert!(half.is_empty(), "{expected}: {half:?}");
         if more == with_key {
             assert_eq!(platform.asked()[0].1["claim_key"], CLAIM_KEY);
         }
@@ -192,6 +240,33 @@ fn a_certificate_is_for_a_key_that_never_left_the_device() {
         text(&output)
     );
     assert_eq!(device.identity(), Some(identity));
+}
+
+/// The platform has signed for a key, and its answer was lost: it does not sign for that key again.
+#[test]
+fn each_request_is_for_a_key_of_its_own() {
+    let device = Device::new();
+    let platform = Platform::answering([
+        codes(),
+        problem(400, "enrolment-expired"),
+        problem(409, "conflict"),
+        codes(),
+        problem(409, "conflict"),
+        codes(),
+        Answer::certificate(DEVICE),
+    ]);
+    let output = device.enrol(&platform, &["--certificate"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("it asks anew, with another"), "{}", text(&output));
+    let asked = platform.asked();
+    // Two requests for one key differ, too: their signatures do.
+    let key_of = |csr: &str| {
+        let request = CertificateSigningRequestParams::from_pem(csr).expect("a request");
+        request.public_key.subject_public_key_info()
+    };
+    let keys: HashSet<Vec<u8>> =
+        asked.iter().filter_map(|(_, body)| body["csr"].as_str()).map(key_of).collect();
+    assert_eq!(keys.len(), 4, "{asked:?}");
 }
 
 #[test]

@@ -74,10 +74,11 @@ impl World {
         self.agent = Some((task, shutdown));
     }
 
+    /// Its clock counts for nothing where commands are concerned, and for its certificate all the same.
     fn config(&self) -> String {
         format!(
             "[link]\nhost = \"localhost\"\nport = {}\ntls = true\nbackoff_min_ms = 1\nbackoff_max_ms = 20\n\
-             [scanner]\nkind = \"simulated\"\n[spool]\ndir = \"{}\"\n",
+             [scanner]\nkind = \"simulated\"\n[commands]\nclock = \"unset\"\n[spool]\ndir = \"{}\"\n",
             self.broker.port,
             self.spool().display()
         )

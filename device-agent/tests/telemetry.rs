@@ -1,4 +1,4 @@
-//! What a beacon says of itself arrives at the platform: through btleplug, D-Bus and a BlueZ without a radio.
+//! What a beacon says of itself arrives at the platform: through bluez-async, D-Bus and a BlueZ without a radio.
 
 #![cfg(target_os = "linux")]
 

@@ -48,9 +48,15 @@ fn run_steps(workspace: &Workspace, long: bool, filters: &[String], steps: &mut 
     steps
         .take("build", || program::run(workspace.cargo().args(["build", "--workspace", "--all-targets"])))?;
 
-    let pi_agent = agent_image::is_tested(filters)
-        .then(|| steps.take("agent image", || agent_image::for_the_tests(workspace)))
-        .transpose()?;
+    let pi_agent = agent_image::is_tested(filters).then(|| {
+        let built = steps.take("agent image", || agent_image::for_the_tests(workspace));
+        // All other tests can be run without it.
+        let say = |error: &anyhow::Error| {
+            eprintln!("== THE AGENT FOR A RASPBERRY PI WAS NOT BUILT, so its test will fail: {error:#}");
+        };
+        built.inspect_err(say).ok()
+    });
+    let pi_agent = pi_agent.flatten();
 
     let environment = Environment { postgres: postgres.url(), python, modules, pi_agent, long };
     if filters.is_empty() && doc_tests::exist(workspace.root())? {
@@ -109,7 +115,7 @@ struct Environment {
     python: PathBuf,
     /// Where Node.js finds MQTT.js.
     modules: PathBuf,
-    /// The agent of a Raspberry Pi, when its test is asked for.
+    /// The agent of a Raspberry Pi, when its test is asked for and it could be built.
     pi_agent: Option<PathBuf>,
     long: bool,
 }
@@ -121,9 +127,10 @@ impl Environment {
             .env("PROMENADE_TEST_PYTHON", &self.python)
             .env("PROMENADE_TEST_NODE_PATH", &self.modules)
             .env("PATH", search_path());
-        if let Some(agent) = &self.pi_agent {
-            command.env("PROMENADE_TEST_PI_AGENT", agent);
-        }
+        match &self.pi_agent {
+            Some(agent) => command.env("PROMENADE_TEST_PI_AGENT", agent),
+            None => command.env_remove("PROMENADE_TEST_PI_AGENT"),
+        };
         if self.long {
             command.env("PROMENADE_TEST_LONG", "1");
         } else {

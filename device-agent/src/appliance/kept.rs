@@ -94,7 +94,7 @@ impl Kept {
 }
 
 /// The file in this directory.
-pub(super) fn path(dir: &Path) -> PathBuf {
+pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("appliance.json")
 }
 

@@ -59,7 +59,8 @@ pub(super) fn understand(answer: Answer) -> Meaning {
     match (kind, answer.status) {
         ("enrolment-pending", _) => Meaning::Pending,
         ("enrolment-slow-down", _) => Meaning::SlowDown,
-        ("enrolment-expired", _) => Meaning::Over,
+        // The key of the request is one that a device has, as after an answer that was lost: another is made.
+        ("enrolment-expired" | "conflict", _) => Meaning::Over,
         ("rate-limited", _) | (_, 429) => {
             let seconds = answer.retry_after_s.unwrap_or(RATE_LIMITED_S).clamp(1, LONGEST_S);
             Meaning::Later(words(), Some(Duration::from_secs(seconds)))
@@ -94,6 +95,7 @@ mod tests {
             (400, None, "enrolment-pending", Meaning::Pending),
             (400, None, "enrolment-slow-down", Meaning::SlowDown),
             (400, None, "enrolment-expired", Meaning::Over),
+            (409, None, "conflict", Meaning::Over),
             (400, None, "enrolment-denied", Meaning::Refused("why".into())),
             (409, None, "no-authority", Meaning::Refused("why".into())),
             (422, None, "validation", Meaning::Refused("why".into())),

@@ -171,6 +171,21 @@ impl LogFile {
     }
 }
 
+/// Deletes the files in the directory, if there are any. No journal may be open there.
+pub(crate) fn delete(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.file_name().and_then(|name| name.to_str()).and_then(parse).is_some() {
+            fs::remove_file(&path)?;
+        }
+    }
+    sync_dir(dir)
+}
+
 /// The records of a whole file, and its salt.
 fn render(index: u32, bodies: &[Vec<u8>]) -> (Vec<u8>, u32) {
     let salt = record::salt(&name(index));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Timestamp, Topic};
+use protocol::Topic;
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -13,12 +13,13 @@ use crate::Clock;
 use crate::identity::{Settled, Validity};
 
 impl Link {
-    /// Asks for the next certificate when it is time. The wall clock is one that can be right.
+    /// Asks for the next certificate when it is time. The system's clock says so, whatever is thought of it for commands:
+    /// TLS goes by it as well.
     ///
     /// Returns the elapsed time at which to look again; never without a certificate of the agent's own.
-    pub fn renew(&mut self, wall: Option<Timestamp>, clock: &Clock) -> Option<Duration> {
+    pub fn renew(&mut self, clock: &Clock) -> Option<Duration> {
         let validity = self.validity?;
-        let now = clock.elapsed();
+        let (wall, now) = (clock.now(), clock.elapsed());
         self.renewal.mourn(validity, wall);
         if let State::Joined(connection, _) = &self.state
             && let Some(request) = self.renewal.work(validity, wall, now)
@@ -40,8 +41,8 @@ impl Link {
     }
 
     /// Takes what was answered. Returns whether the link is to sign in anew, with the next certificate.
-    pub(super) fn answered(&mut self, body: &[u8], wall: Option<Timestamp>, clock: &Clock) -> bool {
-        let Some(answer) = self.renewal.answer(body, wall) else {
+    pub(super) fn answered(&mut self, body: &[u8], clock: &Clock) -> bool {
+        let Some(answer) = self.renewal.answer(body, clock.now()) else {
             warn!("a certificate came that nobody asked for");
             return false;
         };

@@ -80,17 +80,16 @@ impl Renewal {
         }
     }
 
-    /// The request to send now, if it is time by a wall clock that is known.
+    /// The request to send now, if it is time by the wall clock.
     pub(super) fn work(
         &mut self,
         validity: Validity,
-        wall: Option<Timestamp>,
+        wall: Timestamp,
         elapsed: Duration,
     ) -> Option<RenewalRequest> {
         if self.asked.as_ref().is_some_and(|(_, until)| elapsed >= *until) {
             self.failed(Failure::Unanswered, elapsed);
         }
-        let wall = wall?;
         if self.asked.is_some() || elapsed < self.rest_until || wall < validity.after(self.share) {
             return None;
         }
@@ -114,7 +113,7 @@ impl Renewal {
     }
 
     /// What an answer brings; nothing where nobody asked.
-    pub(super) fn answer(&mut self, body: &[u8], wall: Option<Timestamp>) -> Option<Result<Pair, Failure>> {
+    pub(super) fn answer(&mut self, body: &[u8], wall: Timestamp) -> Option<Result<Pair, Failure>> {
         let (draft, _) = self.asked.take()?;
         Some(read(&draft, body, wall))
     }
@@ -148,8 +147,8 @@ impl Renewal {
     }
 
     /// Says once in the log that it is too late to renew this one.
-    pub(super) fn mourn(&mut self, validity: Validity, wall: Option<Timestamp>) {
-        if wall.is_some_and(|now| validity.not_after < now) && !std::mem::replace(&mut self.is_over, true) {
+    pub(super) fn mourn(&mut self, validity: Validity, wall: Timestamp) {
+        if validity.not_after < wall && !std::mem::replace(&mut self.is_over, true) {
             tracing::error!(
                 not_after = validity.not_after.0,
                 "the certificate of this device is over: let it in anew with `promenade-agent enrol --replace`"
@@ -165,7 +164,7 @@ impl Renewal {
     }
 }
 
-fn read(draft: &Draft, body: &[u8], wall: Option<Timestamp>) -> Result<Pair, Failure> {
+fn read(draft: &Draft, body: &[u8], wall: Timestamp) -> Result<Pair, Failure> {
     let (certificate, authority) = match serde_json::from_slice(body) {
         Ok(Answer::Signed { certificate, authority, .. }) => (certificate, authority),
         Ok(Answer::Refused { refused }) => return Err(Failure::Refused(refused)),
@@ -176,8 +175,7 @@ fn read(draft: &Draft, body: &[u8], wall: Option<Timestamp>) -> Result<Pair, Fai
         DraftError::Key(_) => Failure::Device,
     })?;
     let validity = Validity::of(&pair.certificate).map_err(|_| Failure::Unreadable)?;
-    // Who does not know the time cannot tell; the sign-in will.
-    if wall.is_some_and(|now| !validity.includes(now)) { Err(Failure::NotValid) } else { Ok(pair) }
+    if validity.includes(wall) { Ok(pair) } else { Err(Failure::NotValid) }
 }
 
 impl Failure {

@@ -1,8 +1,9 @@
 //! Finding again what is on the disk.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use protocol::Boot;
@@ -20,7 +21,8 @@ impl Spool {
     /// Opens the spool in its directory, or makes one. The seed names new boots and must be another at each start.
     pub fn open(config: &SpoolConfig, seed: u64) -> Result<Self, SpoolError> {
         let failed = |source| SpoolError::Io { dir: config.dir.clone(), source };
-        fs::create_dir_all(&config.dir).map_err(failed)?;
+        // Who was where is nobody else's business, and an identity lies there, too.
+        DirBuilder::new().recursive(true).mode(0o700).create(&config.dir).map_err(failed)?;
         let lock = File::create(config.dir.join("lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}

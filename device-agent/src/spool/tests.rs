@@ -327,6 +327,25 @@ fn a_disk_that_spoils_a_file_while_it_is_in_use_costs_that_file_only() {
 }
 
 #[test]
+fn what_is_of_another_device_is_given_up_for_good_and_under_another_boot() {
+    let mut bench = Bench::new(100, 10_000);
+    let mut spool = bench.open();
+    for tag in 0..5 {
+        spool.append(pings(tag, 2)).expect("room");
+    }
+    let (boot, files) = (spool.boot(), bench.files());
+    assert!(files.len() > 1);
+    spool.give_up_all("so it is").expect("a disk");
+    assert_eq!((spool.counters().given_up, spool.counters().given_up_pings), (5, 10));
+    assert!(spool.is_empty() && spool.bytes() == 0 && spool.boot() != boot);
+    assert!(files.iter().all(|file| !file.exists()));
+    let boot = spool.boot();
+    drop(spool);
+    let mut spool = bench.open();
+    assert_eq!((spool.boot(), all(&mut spool).len()), (boot, 0), "and after a restart");
+}
+
+#[test]
 fn two_agents_do_not_share_a_spool() {
     let mut bench = Bench::new(300, 1 << 20);
     let first = bench.open();

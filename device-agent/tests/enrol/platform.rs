@@ -36,7 +36,7 @@ impl Answer {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// A certificate for the key that was sent.
+    /// A certificate for the key that was sent last.
     pub(crate) fn certificate(device: &str) -> Self {
         Self { sign: Some(true), ..Self::ok(json!({"device": device, "not_after": "2026-12-24T10:00:00Z"})) }
     }
@@ -62,6 +62,7 @@ impl Platform {
                     .lock()
                     .expect("no panic")
                     .iter()
+                    .rev()
                     .find_map(|(_, body)| Some(body["csr"].as_str()?.to_owned()));
                 respond(stream, answer, csr.as_deref());
             }

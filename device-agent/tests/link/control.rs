@@ -8,6 +8,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use device_agent::config::{ScannerConfig, SimulatedConfig};
 use device_agent::{Clock, Config};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 
 use super::world::{DEVICE, SECRET, World, within};
@@ -86,11 +88,27 @@ async fn a_power_cut_ends_a_program_and_its_command() {
         }
     })
     .await;
+    let pid = fs::read_to_string(pid).expect("a number").trim().parse().ok().and_then(Pid::from_raw);
+    let pid = pid.expect("a process");
+    assert!(!is_gone(pid));
     agent.cut_power().await;
+    within(async {
+        while !is_gone(pid) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let agent = world.agent(|config| kiosk(&world, config));
     assert_eq!(orders.reported().await.get("on_off"), None);
     assert_eq!(orders.until(id, "failed").await["reason"], "interrupted");
     agent.stop().await;
+}
+
+/// Whether the process is no more; whoever is killed is there until its parent, or that of orphans, has seen it.
+fn is_gone(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let is_zombie = stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+    is_zombie || test_kill_process(pid) == Err(Errno::SRCH)
 }
 
 #[tokio::test]

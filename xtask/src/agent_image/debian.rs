@@ -110,14 +110,33 @@ impl Archive {
     /// Downloads them; a file of an earlier attempt is kept if it is whole, which APT sees by its hash.
     pub(super) fn download(&self, packages: &BTreeSet<String>, into: &Path) -> Result<Vec<PathBuf>> {
         fs::create_dir_all(into)?;
+        self.clear(packages, into)?;
         program::run_quietly(self.ask("apt-get").current_dir(into).arg("download").args(packages)).context(
             "Debian's packages could not be downloaded; what is there is kept for the next attempt",
         )?;
-        let files = fs::read_dir(into)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-        let mut files: Vec<_> =
-            files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "deb")).collect();
-        files.sort();
-        Ok(files)
+        debs(into)
+    }
+
+    /// Deletes packages of an earlier attempt that are not, or no longer, among these: what is there is unpacked, and an
+    /// older version would lie beside the newer.
+    fn clear(&self, packages: &BTreeSet<String>, folder: &Path) -> Result<()> {
+        let files = debs(folder)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let wanted = packages.iter().map(|package| {
+            let version = self.entry(package)?.version;
+            Ok(file_start(package, &version))
+        });
+        let wanted = wanted.collect::<Result<BTreeSet<_>>>()?;
+        for file in files {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let start = name.rsplit_once('_').map_or(name, |(start, _)| start);
+            if !wanted.contains(start) {
+                fs::remove_file(&file)?;
+            }
+        }
+        Ok(())
     }
 
     fn entry(&self, package: &str) -> Result<Entry> {
@@ -154,6 +173,21 @@ impl Entry {
     }
 }
 
+/// The name of the file that `apt-get download` makes, but for the architecture: it writes `:` as `%3a`.
+fn file_start(package: &str, version: &str) -> String {
+    let name = package.split(':').next().unwrap_or_default();
+    format!("{name}_{}", version.replace(':', "%3a"))
+}
+
+/// The packages in a folder, sorted.
+fn debs(folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let mut files: Vec<_> =
+        files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "deb")).collect();
+    files.sort();
+    Ok(files)
+}
+
 /// Whether a package belongs to a compiler for the target. The libraries that watch memory and threads do not.
 fn is_of_a_toolchain(target: Target, name: &str) -> bool {
     let cross = format!("-{}-cross", target.debian());
@@ -185,6 +219,12 @@ mod tests {
         assert!(Rust::parse("1.100.0") > Rust::parse("1.95.0"));
         assert!(Rust::parse("1.63.0+dfsg1-2") < Some(Rust::needed().unwrap()));
         assert_eq!(Rust::parse("nightly"), None);
+    }
+
+    #[test]
+    fn a_download_is_known_by_its_version() {
+        assert_eq!(file_start("gcc-aarch64-linux-gnu", "4:12.2.0-3"), "gcc-aarch64-linux-gnu_4%3a12.2.0-3");
+        assert_eq!(file_start("libstd-rust-dev:arm64", "1.96.0~dfsg"), "libstd-rust-dev_1.96.0~dfsg");
     }
 
     #[test]

@@ -26,9 +26,7 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
         }
         spells(&format!("{place}.away"), fault.away.as_ref())?;
     }
-    for (number, fault) in scenario.faults.clock.iter().enumerate() {
-        clock_fault(scenario, &format!("faults.clock[{number}]"), fault)?;
-    }
+    clock_faults(scenario)?;
     for (number, fault) in scenario.faults.adapter.iter().enumerate() {
         let place = format!("faults.adapter[{number}]");
         whom(scenario, &place, &fault.gateways)?;
@@ -54,16 +52,41 @@ fn clock(scenario: &Scenario) -> Checked {
     Ok(())
 }
 
-fn clock_fault(scenario: &Scenario, place: &str, fault: &ClockFault) -> Checked {
-    whom(scenario, place, &fault.gateways)?;
+/// A gateway may have several, and one that is among a share may be any.
+fn clock_faults(scenario: &Scenario) -> Checked {
+    let mut off_s = vec![0.0; scenario.gateways.len()];
+    for (number, fault) in scenario.faults.clock.iter().enumerate() {
+        let place = format!("faults.clock[{number}]");
+        whom(scenario, &place, &fault.gateways)?;
+        for (gateway, off_s) in scenario.gateways.iter().zip(&mut off_s) {
+            if let Whom::Named(names) = &fault.gateways
+                && !names.contains(&gateway.name)
+            {
+                continue;
+            }
+            *off_s += most_off_s(fault);
+            if *off_s <= MOST_OFF_S {
+                continue;
+            }
+            return senseless(
+                &place,
+                format!(
+                    "offset, jumps and a day's drift come to {off_s} s for {:?} with those before, and at most to \
+                     {MOST_OFF_S}",
+                    gateway.name
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// By how much a clock with this fault is off at most, in seconds.
+fn most_off_s(fault: &ClockFault) -> f64 {
     let jumps: f64 = fault.jumps.iter().map(|jump| jump.by_s.abs()).sum();
     // The longest day has 25 hours.
     let drift = fault.drift_ppm.abs() / 1e6 * 25.0 * 3_600.0;
-    let most = fault.offset_s.abs() + jumps + drift;
-    if most <= MOST_OFF_S {
-        return Ok(());
-    }
-    senseless(place, format!("offset, jumps and a day's drift come to {most} s, and at most to {MOST_OFF_S}"))
+    fault.offset_s.abs() + jumps + drift
 }
 
 fn whom(scenario: &Scenario, place: &str, whom: &Whom) -> Checked {
@@ -118,6 +141,10 @@ mod tests {
         ("[[faults.clock]]\noffset_s = 600", "faults.clock[0]"),
         ("[[faults.clock]]\noffset_s = nan", "faults.clock[0]"),
         ("[[faults.clock]]\noffset_s = 300\ndrift_ppm = 4000", "a day's drift come to 660 s"),
+        (
+            "[[faults.clock]]\noffset_s = 300\n[[faults.clock]]\ngateways = 0.1\noffset_s = 300",
+            "faults.clock[1]: offset, jumps and a day's drift come to 600 s",
+        ),
         ("[[faults.clock]]\njumps = [{ at = \"11:00\", by_s = 10, to = 3 }]", "unknown field `to`"),
         ("[[faults.clock]]\nunset_until = \"25:00\"", "time of day"),
         ("[[faults.adapter]]\nweaker_db = 10", "faults.adapter[0]: give `from`"),
