@@ -11,7 +11,7 @@ use store::{Clock, NewCertificate, Store};
 use tokio::process::Command;
 
 use crate::mqtt::{Client, Connect};
-use crate::world::{Answer, Shop, World, batch, eventually, program};
+use crate::world::{Answer, Shop, Transport, World, batch, eventually, program};
 
 use openssl::Hardware;
 
@@ -187,6 +187,52 @@ async fn a_fleet_with_a_claim_key_and_whoever_stole_it() -> anyhow::Result<()> {
     assert!(own.publish(&world, &format!("v1/{device}/pings"), &pings(1)).await?, "what came in stays");
     let late = world.api().ask(Method::PATCH, &path, Some(json!({"quota": 9}))).await?;
     assert_eq!(late.status, 404);
+    Ok(())
+}
+
+/// Our own agent, from an image with a claim key in it to the first pings: nobody types anything.
+#[tokio::test]
+async fn the_agent_of_a_fleet_comes_in_by_itself() -> anyhow::Result<()> {
+    let world = World::secure(&[]).await?;
+    let shop = Shop::open(&world).await?;
+    let body = json!({"name": "Spring", "kind": "gateway", "venue": shop.venue, "approval": "automatic", "quota": 1});
+    let made = world.api().post("/claim-keys", body).await?;
+    let folder = tempfile::tempdir()?;
+    let (key, spool) = (folder.path().join("claim-key"), folder.path().join("spool"));
+    std::fs::write(&key, text(&made, "secret")?)?;
+    let config = folder.path().join("agent.toml");
+    let address = world.address(Transport::Tls)?;
+    let said = format!(
+        "[enrolment]\nserver = \"http://{}\"\nclaim_key_file = \"{}\"\ncertificate = true\nserial = \"SN-1\"\n\
+         [link]\nhost = \"{}\"\nport = {}\ntls = true\n[scanner]\nkind = \"simulated\"\n\
+         [batches]\ninterval_ms = 200\n[spool]\ndir = \"{}\"\n",
+        world.http(),
+        key.display(),
+        address.ip(),
+        address.port(),
+        spool.display()
+    );
+    std::fs::write(&config, said)?;
+    let mut agent = program("promenade-agent")
+        .arg("--config")
+        .arg(&config)
+        .kill_on_drop(true)
+        .spawn()
+        .context("agent")?;
+    world.metric_reaches("promenade_batches_total", 1.0).await?;
+    let devices = world.api().get("/devices?kind=gateway").await?;
+    let items = devices["items"].as_array().context("items")?;
+    let own =
+        items.iter().find(|device| device["name"] == "SN-1").context("it is named by its serial number")?;
+    let path = format!("/devices/{}", text(own, "id")?);
+    let certificates = world.api().get(&format!("{path}/certificates")).await?;
+    assert_eq!(certificates["items"][0]["state"], "valid", "{certificates}");
+    eventually("its twin tells of its certificate", async || {
+        let twin = world.api().get(&format!("{path}/twin")).await?;
+        Ok((twin["reported"]["state"]["certificate"]["renewal"] == "ok").then_some(()))
+    })
+    .await?;
+    agent.kill().await?;
     Ok(())
 }
 

@@ -110,7 +110,7 @@ async fn a_device_from_the_first_to_the_last() {
     assert_eq!(made.header("location"), path);
     let expected = json!({"id": device["id"], "organization": world.organization.to_string(), "kind": "beacon",
         "name": "B1", "identifier": "ibeacon:f7826da6-4fa2-4e98-8024-bc5b71e0893e:1:7", "venue": venue, "zone": zone,
-        "profile": null, "position": [1.5, 2.0, 0.0], "effective_from": null, "connected": device["connected"],
+        "profile": null, "position": [1.5, 2.0, 0.0], "ephemeral": null, "effective_from": null, "connected": device["connected"],
         "connected_since": device["connected_since"], "created_at": "2026-03-02T12:00:00Z",
         "updated_at": "2026-03-02T12:00:00Z"});
     assert_eq!(device, expected);

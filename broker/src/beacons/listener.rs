@@ -57,6 +57,11 @@ impl Listener {
         self.sightings > 0 && self.last.since(self.since) >= KNOWN_MS
     }
 
+    /// Whether it first heard the beacon when the other had known it already, and not merely while both were learning.
+    pub(super) fn came_after(&self, other: &Self) -> bool {
+        self.since.since(other.since) >= KNOWN_MS
+    }
+
     /// How much stronger or weaker than usual it hears the beacon, in dB.
     pub(super) fn deviation(&self) -> f32 {
         (self.fast - self.slow).abs()

@@ -207,6 +207,18 @@ fn who_is_silent_stays_so_until_it_is_heard_whoever_is_left_to_miss_it() {
 }
 
 #[test]
+fn while_all_are_learning_nothing_is_elsewhere() {
+    let mut scene = Scene::new();
+    scene.hear_once(Some(2), -68.0, 0);
+    // In another zone, much nearer, and a moment younger.
+    scene.hear(1, -60.0, 30_000, HOUR);
+    for minute in 60..90 {
+        scene.hear_once(Some(2), -68.0, minute * MINUTE);
+        assert_eq!(scene.state().0, Fine);
+    }
+}
+
+#[test]
 fn a_battery_is_low_until_it_is_clearly_not() {
     let mut scene = Scene::new();
     let say = |scene: &mut Scene, at: i64, mv: Option<u16>, percent: Option<u8>| {

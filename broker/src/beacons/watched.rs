@@ -237,7 +237,8 @@ impl Watched {
         };
         let zones = (surroundings.zone(*home, at), surroundings.zone(*nearest, at));
         let (Some(home_zone), Some(zone)) = zones else { return false };
-        if home_zone == zone {
+        // Who has heard it as long as home and does not know it yet may well be its home.
+        if home_zone == zone || !(now.knows() || now.came_after(usual)) {
             return false;
         }
         if usual.heard_within(LASTING_MS, at) {

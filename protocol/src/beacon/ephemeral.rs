@@ -223,7 +223,7 @@ mod tests {
         let rotation = Rotation::new(10, 65_280, at).unwrap();
         assert_eq!(rotation.windows(at, at), 62..=64);
         assert_eq!(rotation.windows(at, at.plus(1_023_000)), 62..=65);
-        assert_eq!(rotation.windows(at.minus(1), at), 61..=64, "a second before");
+        assert_eq!(rotation.windows(at.minus(768_001), at), 61..=64, "from the window before on");
         // 150 ppm of 100 days are 1,296 s: a window more.
         let later = at.plus(100 * DAY);
         let now = (65_280 + 100 * 86_400) >> 10;
