@@ -40,6 +40,8 @@ impl Scene {
         let body = json!({"kind": "beacon", "name": "Shelf", "venue": shop.venue, "zone": shop.interior,
             "identifier": BEACON});
         let beacon = made(&world, body).await?.device;
+        // What is reported before the broker knows the beacon is nobody's.
+        part_of(&world, beacon, "it is known", |part| part["state"] == "unheard").await?;
         let reporter = Reporter::connect(&world, &shop.gateway).await?;
         Ok(Self { world, shop, beacon, reporter, began: Clock::System.now() })
     }
