@@ -140,6 +140,10 @@ impl Drop for Connection {
     }
 }
 
+/// How long the platform may take to let this device in, in seconds: it answers wrong secrets late, by up to five, and they should be told
+/// from a network that does not answer.
+const LET_IN_S: u64 = 8;
+
 /// How a device signs in: with its id and secret, or without a secret by its certificate alone.
 pub(super) fn options(
     client_id: String,
@@ -158,6 +162,7 @@ pub(super) fn options(
     network.set_tcp_nodelay(true);
     options
         .set_keep_alive(link.keep_alive())
+        .set_connection_timeout(LET_IN_S)
         .set_clean_start(true)
         .set_connect_properties(ConnectProperties {
             max_packet_size: Some(MAX_INCOMING),
