@@ -11,7 +11,7 @@ use protocol::{Identifier, Timestamp};
 use tokio::sync::watch;
 
 pub(crate) use bluetooth::explain_words;
-pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, explain, try_adapter};
+pub use bluetooth::{AdapterState, AdapterStatus, AdapterTrial, Bluetooth, Telemetry, try_adapter};
 pub use interest::Interest;
 pub use replay::Replay;
 pub use simulated::Simulated;

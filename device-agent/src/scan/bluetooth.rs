@@ -23,7 +23,6 @@ use tracing::error;
 
 pub use telemetry::Telemetry;
 pub use trial::{AdapterTrial, try_adapter};
-pub use trouble::explain;
 pub(crate) use trouble::explain_words;
 
 use crate::Clock;

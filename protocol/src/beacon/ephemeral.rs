@@ -88,11 +88,6 @@ impl Rotation {
         self.exponent
     }
 
-    /// The beacon's counter of seconds when it was registered.
-    pub const fn counter(&self) -> u32 {
-        self.counter
-    }
-
     /// When it was registered.
     pub const fn at(&self) -> Timestamp {
         self.at

@@ -1,7 +1,5 @@
 //! How it is with a beacon, as far as those know who hear it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// The member `state` of the part `beacon` of a twin.
@@ -21,36 +19,20 @@ pub enum BeaconState {
     Silent,
 }
 
-impl BeaconState {
-    /// The word for it in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unheard => "unheard",
-            Self::Ok => "ok",
-            Self::Low => "low",
-            Self::Moved => "moved",
-            Self::Silent => "silent",
-        }
-    }
-}
-
-impl fmt::Display for BeaconState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_state_is_its_word() {
-        for state in
-            [BeaconState::Unheard, BeaconState::Ok, BeaconState::Low, BeaconState::Moved, BeaconState::Silent]
-        {
-            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
-            assert_eq!(state.to_string(), state.as_str());
+        for (state, word) in [
+            (BeaconState::Unheard, "unheard"),
+            (BeaconState::Ok, "ok"),
+            (BeaconState::Low, "low"),
+            (BeaconState::Moved, "moved"),
+            (BeaconState::Silent, "silent"),
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), word);
         }
     }
 }

@@ -8,8 +8,8 @@ use btleplug::api::{Central, CentralEvent, Manager as _, ScanFilter};
 use btleplug::platform::Manager;
 use futures_util::{FutureExt, StreamExt};
 
-use super::explain;
 use super::radio::{choose, name_of};
+use super::trouble::explain;
 use crate::config::BluetoothConfig;
 
 /// What a short scan showed.
@@ -17,8 +17,6 @@ use crate::config::BluetoothConfig;
 pub struct AdapterTrial {
     /// The adapter that is used.
     pub name: String,
-    /// The adapters that there are.
-    pub all: Vec<String>,
     /// Whether anything was heard.
     pub heard: bool,
 }
@@ -63,5 +61,5 @@ async fn scan(
     let heard = tokio::time::timeout(patience, heard.next()).await.is_ok();
     // It ends with the program, too.
     let _ = adapter.stop_scan().await;
-    Ok(Ok(AdapterTrial { name, all, heard }))
+    Ok(Ok(AdapterTrial { name, heard }))
 }

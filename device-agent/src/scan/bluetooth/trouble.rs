@@ -18,7 +18,7 @@ const CAUSES: &[(&str, &str)] = &[
 ];
 
 /// What a failure means, if it is one of the usual ones.
-pub fn explain(error: &btleplug::Error) -> Option<&'static str> {
+pub(super) fn explain(error: &btleplug::Error) -> Option<&'static str> {
     // The names of D-Bus errors are in the debug form only.
     explain_words(&format!("{error:?}"))
 }
