@@ -62,7 +62,8 @@ pub(crate) struct ClaimKey {
 /// A refusal of a claim key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LastRefusal {
-    /// `expired`, `revoked`, `used_up` or `wrong_kind`.
+    /// `expired`, `revoked`, `used_up` or `wrong_kind`; `wrong_organization` when somebody of another organization looked for a device
+    /// that asks with it.
     #[schema(example = "used_up")]
     reason: &'static str,
     #[schema(value_type = String, format = DateTime)]

@@ -5,10 +5,11 @@ mod page;
 mod shape;
 mod waiting;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use protocol::OrganizationId;
 use serde_json::json;
 use store::{Approval, EnrolmentName, EnrolmentStatus, StoreError};
@@ -77,9 +78,10 @@ pub(crate) async fn read(
     caller: Caller<scopes::DevicesWrite>,
     State(app): State<Arc<App>>,
     bounds: Bounds,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Ids(name): Ids<String>,
 ) -> Result<Json<Enrolment>, Problem> {
-    Ok(Json(find(&app, &bounds, &caller, &name).await?.into()))
+    Ok(Json(find(&app, &bounds, &caller, peer, &name).await?.into()))
 }
 
 /// Lets a device in. It fetches its secret or its certificate by itself. What `replaces` names goes on with the new hardware, and
@@ -101,11 +103,12 @@ pub(crate) async fn approve(
     caller: Caller<scopes::DevicesWrite>,
     State(app): State<Arc<App>>,
     bounds: Bounds,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Ids(name): Ids<String>,
     Body(body): Body<EnrolmentApproval>,
 ) -> Result<Json<Enrolment>, Problem> {
     let organization = caller.organization();
-    let waiting = find(&app, &bounds, &caller, &name).await?;
+    let waiting = find(&app, &bounds, &caller, peer, &name).await?;
     undecided(&waiting)?;
     let approval = check(&app, organization, &waiting, body).await?;
     let decided = app.store.approve_enrolment(organization, named(&name), &approval, app.clock.now()).await;
@@ -134,9 +137,10 @@ pub(crate) async fn deny(
     caller: Caller<scopes::DevicesWrite>,
     State(app): State<Arc<App>>,
     bounds: Bounds,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Ids(name): Ids<String>,
 ) -> Result<Json<Enrolment>, Problem> {
-    undecided(&find(&app, &bounds, &caller, &name).await?)?;
+    undecided(&find(&app, &bounds, &caller, peer, &name).await?)?;
     let denied = app.store.deny_enrolment(caller.organization(), named(&name), app.clock.now()).await;
     let enrolment = denied.map_err(not_there)?;
     let detail = json!({"enrolment": enrolment.id, "kind": enrolment.kind, "serial": enrolment.serial});
@@ -149,24 +153,29 @@ fn named(text: &str) -> EnrolmentName<'_> {
     text.parse().map_or(EnrolmentName::Code(text), EnrolmentName::Id)
 }
 
-/// What waits under a name. Tries of codes are counted: they are short.
+/// What waits under a name. Tries of codes are counted: they are short. Whoever looks after a claim key hears of an organization
+/// that it does not belong to and that has the code of one of its devices.
 async fn find(
     app: &App,
     bounds: &Bounds,
     caller: &Caller<scopes::DevicesWrite>,
+    peer: SocketAddr,
     text: &str,
 ) -> Result<store::Enrolment, Problem> {
-    let (name, now) = (named(text), app.clock.now());
+    let (organization, name, now) = (caller.organization(), named(text), app.clock.now());
+    let EnrolmentName::Code(code) = name else {
+        return app.store.enrolment(organization, name, now).await.map_err(not_there);
+    };
     let caller_id = caller.account().map_or(caller.credential().id(), |account| account.as_uuid());
-    let guesser = Guesser { caller: caller_id, organization: caller.organization() };
-    let is_code = matches!(name, EnrolmentName::Code(_));
-    if is_code {
-        bounds.try_code(guesser, now)?;
+    let guesser = Guesser { caller: caller_id, organization };
+    bounds.try_code(guesser, now)?;
+    let found = app.store.enrolment(organization, name, now).await;
+    if matches!(found, Err(StoreError::NotFound)) {
+        let address = peer.ip().to_canonical().to_string();
+        app.store.note_foreign_organization(organization, code, Some(&address), now).await?;
     }
-    let found = app.store.enrolment(caller.organization(), name, now).await.map_err(not_there)?;
-    if is_code {
-        bounds.was_right(guesser);
-    }
+    let found = found.map_err(not_there)?;
+    bounds.was_right(guesser);
     Ok(found)
 }
 
@@ -179,7 +188,10 @@ fn undecided(enrolment: &store::Enrolment) -> Result<(), Problem> {
 
 fn not_there(error: StoreError) -> Problem {
     match error {
-        StoreError::NotFound => Problem::not_found("request of a device that waits"),
+        StoreError::NotFound => {
+            let detail = "nothing waits under that name for this organization; a device with a claim key waits for the key's alone";
+            Problem::new(Kind::NotFound, detail)
+        }
         error => error.into(),
     }
 }

@@ -119,6 +119,7 @@ impl Problem {
             ClaimRefusal::Revoked => "the claim key was taken back",
             ClaimRefusal::UsedUp => "as many devices came in with the claim key as may",
             ClaimRefusal::WrongKind => "the claim key is for devices of another kind",
+            ClaimRefusal::WrongOrganization => "the claim key is another organization's",
         };
         let mut problem = Problem::new(Kind::ClaimKeyRefused, detail);
         problem.more.reason = Some(why.as_str());

@@ -29,7 +29,7 @@ words! {
 }
 
 words! {
-    /// Why a claim key lets a device not even wait. The words are for ever: devices rely on them.
+    /// Why a claim key lets a device not even wait, or nobody decide about one. The words are for ever: devices rely on them.
     pub enum ClaimRefusal {
         /// Nobody made such a key.
         Unknown = "unknown",
@@ -41,6 +41,8 @@ words! {
         UsedUp = "used_up",
         /// It is for devices of another kind.
         WrongKind = "wrong_kind",
+        /// Somebody of another organization looked for a device that came with it. The device waits on.
+        WrongOrganization = "wrong_organization",
     }
 }
 
@@ -82,7 +84,7 @@ pub struct LastRefusal {
     pub why: ClaimRefusal,
     /// When.
     pub at: Timestamp,
-    /// From which address it was shown.
+    /// From which address.
     pub address: Option<String>,
 }
 

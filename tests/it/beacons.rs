@@ -1,6 +1,6 @@
 //! Beacons as things: who hears them, what they say of themselves, and identifiers that change.
 
-mod ephemeral;
+pub(crate) mod ephemeral;
 mod states;
 mod telemetry;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::Clock;
 
 use crate::mqtt::{Client, Connect};
-use crate::world::{Gateway, Shop, World, eventually};
+use crate::world::{Gateway, PATIENCE, Shop, World, eventually, eventually_within};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -104,21 +104,22 @@ impl Reporter {
 }
 
 /// Makes a device.
-async fn made(world: &World, body: Value) -> anyhow::Result<Gateway> {
+pub(crate) async fn made(world: &World, body: Value) -> anyhow::Result<Gateway> {
     let made = world.api().post("/devices", body).await?;
     let device = made["id"].as_str().context("an id")?.parse()?;
     Ok(Gateway { device, secret: made["secret"].as_str().context("a secret")?.to_owned() })
 }
 
 /// Waits until the part `beacon` of a device's twin is as asked for.
-async fn part_of(
+pub(crate) async fn part_of(
     world: &World,
     device: DeviceId,
     what: &str,
     is_meant: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
     let path = format!("/devices/{device}/twin");
-    eventually(what, async || {
+    // It is written once a minute at most.
+    eventually_within(PATIENCE * 2, what, async || {
         let part = world.api().get(&path).await?["reported"]["state"]["beacon"].take();
         Ok(is_meant(&part).then_some(part))
     })

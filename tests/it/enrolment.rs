@@ -269,9 +269,16 @@ async fn another_organization_sees_and_decides_nothing() -> anyhow::Result<()> {
     ] {
         let body = (method == Method::POST).then(|| json!({}));
         let refused = foreigner.ask(method.clone(), &path, body).await?;
-        assert!(matches!(refused.status, 404 | 409), "{method} {path}: {} {}", refused.status, refused.body);
+        assert_eq!(refused.status, 404, "{method} {path}: {}", refused.body);
     }
     assert_eq!(fetch(&world, &asked).await?.body["type"], "/api/problems/enrolment-pending");
+    // The two tries with the code are told to whoever looks after the key, over HTTP and on the command line.
+    let path = format!("/claim-keys/{claim_key}");
+    told(&world, &path, "claim_key_refused").await?;
+    let (_, said) = explained(&world, &path).await?;
+    assert!(said.contains("refused 2 times") && said.contains("another organization"), "{said}");
+    let listed = world.api().get("/claim-keys").await?;
+    assert_eq!(listed["items"][0]["last_refusal"]["reason"], "wrong_organization", "{listed}");
 
     // Nor does one's own code take the place of a device of others.
     let own = ask(&world, json!({"kind": "gateway"})).await?;

@@ -70,8 +70,13 @@ fn over(key: &ClaimKey, why: ClaimRefusal, now: Timestamp) -> Finding {
 
 /// Whom it did not let in.
 fn refused(key: &ClaimKey, last: &LastRefusal, now: Timestamp) -> Finding {
+    const STOLEN: &str = "If that was none of your devices, somebody else has the key: take it back, and look at what came in with it.";
+    const SEEN: &str = "A device that asks with this key is let in with a key or an account of this organization. If that was nobody of yours, somebody else sees the codes that your devices show.";
     let from = last.address.as_deref().unwrap_or("an address that is not known");
     let why = match last.why {
+        ClaimRefusal::WrongOrganization => {
+            "somebody of another organization looked for a device that asks with it".to_owned()
+        }
         ClaimRefusal::WrongKind => format!("the device was no {}", key.kind),
         ClaimRefusal::Revoked => "it had been taken back".to_owned(),
         ClaimRefusal::Expired => "it had ended".to_owned(),
@@ -82,7 +87,7 @@ fn refused(key: &ClaimKey, last: &LastRefusal, now: Timestamp) -> Finding {
         counted(key.refused, "time"),
         ago(last.at, now)
     );
-    let remedy = "If that was none of your devices, somebody else has the key: take it back, and look at what came in with it.";
+    let remedy = if last.why == ClaimRefusal::WrongOrganization { SEEN } else { STOLEN };
     Finding::note(Code::ClaimKeyRefused, what, remedy)
 }
 
@@ -157,6 +162,11 @@ mod tests {
                 "refused 3 times, the last time 3 minutes ago (2026-03-02T11:57:00Z) from 192.0.2.9: it had been taken back",
             ),
             (stolen(ClaimRefusal::WrongKind), &["claim_key_refused", "healthy"], "the device was no gateway"),
+            (
+                stolen(ClaimRefusal::WrongOrganization),
+                &["claim_key_refused", "healthy"],
+                "of another organization",
+            ),
         ] {
             let explained = ClaimKeyExplanation::of(&key, NOW);
             let found: Vec<_> = explained.findings.iter().map(|finding| finding.code.as_str()).collect();

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Enrolment, EnrolmentName};
+use crate::claim_key::{ClaimRefusal, LastRefusal};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::page::{Listed, Page};
@@ -53,6 +54,35 @@ impl Store {
         now: Timestamp,
     ) -> Result<Enrolment> {
         self.snapshot().await?.enrolment(self, organization, name, now).await
+    }
+
+    /// Counts with its claim key that somebody of this organization typed the code of a device of another, for whoever looks after
+    /// the key. Gives whether there was anything to count: what waits without a claim key is nobody's yet.
+    pub async fn note_foreign_organization(
+        &self,
+        organization: OrganizationId,
+        typed: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        const SQL: &str = "SELECT organization, claim_key FROM enrolments
+            WHERE user_code_hash = $1 AND organization <> $2 AND claim_key IS NOT NULL AND expires_at > $3";
+        let Some(code) = TypedCode::parse(TypedPurpose::Enrolment, typed) else { return Ok(false) };
+        let hash = code.hash(self);
+        let found: Option<(Uuid, Uuid)> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(hash.as_slice())
+            .bind(organization.as_uuid())
+            .bind(now.0)
+            .fetch_optional(db)
+            .await?);
+        let Some((owner, key)) = found else { return Ok(false) };
+        let (owner, key) = (OrganizationId::from_uuid(owner), ClaimKeyId::from_uuid(key));
+        let why = ClaimRefusal::WrongOrganization;
+        let refusal = LastRefusal { why, at: now, address: address.map(str::to_owned) };
+        let mut tx = self.change(owner).await?;
+        tx.refuse_claim_key(owner, key, &refusal).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }
 

@@ -238,6 +238,36 @@ async fn strangers_fill_their_own_room_and_not_that_of_a_fleet() {
 }
 
 #[tokio::test]
+async fn a_foreign_organization_with_a_code_is_told_of() {
+    each_engine(async |store| {
+        let shop = Shop::open(&store).await;
+        let (organization, from) = (shop.organization, Some("192.0.2.1"));
+        let (key, secret) =
+            store.create_claim_key(organization, &new(ClaimApproval::Manual, 1), NOON).await.unwrap();
+        let codes = store.claim_enrolment(&secret.text(), &serial("A"), NOON).await.unwrap().unwrap();
+        let strangers = store.begin_enrolment(&asks(Gateway), NOON).await.unwrap().user_code.text();
+        let code = codes.user_code.text();
+        let over = codes.enrolment.expires_at;
+        for (who, typed, at, is_noted) in [
+            (shop.other, code.as_str(), minutes(1), true),
+            (organization, &code, NOON, false),
+            (shop.other, &strangers, NOON, false),
+            (shop.other, "no code", NOON, false),
+            (shop.other, &code, over, false),
+        ] {
+            let noted = store.note_foreign_organization(who, typed, from, at).await.unwrap();
+            assert_eq!(noted, is_noted, "{typed} at {at:?}");
+        }
+        let key = store.claim_key(organization, key.id).await.unwrap();
+        let told = refusal(ClaimRefusal::WrongOrganization, minutes(1));
+        assert_eq!((key.refused, key.last_refusal), (1, Some(told)));
+        let name = EnrolmentName::Code(&code);
+        assert!(store.enrolment(organization, name, NOON).await.is_ok(), "the device waits on");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_is_changed_until_it_is_taken_back() {
     each_engine(async |store| {
         let shop = Shop::open(&store).await;

@@ -24,16 +24,16 @@ const EXPONENT: u8 = 8;
 const COUNTER: u32 = 10_000_512 + 128;
 
 /// A device whose identifier changes.
-struct Changing {
+pub(crate) struct Changing {
     device: Gateway,
-    key: &'static str,
+    key: String,
     registered_at: Timestamp,
     /// What it sends in each window that was asked for.
     sent: RefCell<HashMap<u32, String>>,
 }
 
 impl Changing {
-    async fn register(api: &Api, mut body: Value, key: &'static str) -> anyhow::Result<Self> {
+    pub(crate) async fn register(api: &Api, mut body: Value, key: &str) -> anyhow::Result<Self> {
         body["ephemeral"] = ephemeral(key);
         let made = api.post("/devices", body).await?;
         ensure!(!made.to_string().contains(key), "the key is shown: {made}");
@@ -46,21 +46,21 @@ impl Changing {
         };
         Ok(Self {
             device,
-            key,
+            key: key.to_owned(),
             registered_at: Timestamp(registered_at.as_millisecond()),
             sent: RefCell::default(),
         })
     }
 
     /// What it sends at a time.
-    async fn identifier(&self, at: Timestamp) -> anyhow::Result<String> {
+    pub(crate) async fn identifier(&self, at: Timestamp) -> anyhow::Result<String> {
         let counter = i64::from(COUNTER) + at.since(self.registered_at).div_euclid(1_000);
         let counter = u32::try_from(counter)?;
         let window = counter >> EXPONENT << EXPONENT;
         if let Some(sent) = self.sent.borrow().get(&window) {
             return Ok(sent.clone());
         }
-        let temporary = aes(self.key, &format!("{:022}ff0000{:04x}", 0, counter >> 16)).await?;
+        let temporary = aes(&self.key, &format!("{:022}ff0000{:04x}", 0, counter >> 16)).await?;
         let eid = aes(&temporary, &format!("{:022}{EXPONENT:02x}{window:08x}", 0)).await?;
         let identifier = format!("eid:{}", &eid[..16]);
         self.sent.borrow_mut().insert(window, identifier.clone());

@@ -181,6 +181,10 @@ impl Trial {
         self.spool = None;
         self.spool = Some(self.bench.open());
         self.sent = None;
+        // What a full disk left of a batch is cut off.
+        if let Ok(file) = fs::metadata(&self.safe.0) {
+            self.safe.1 = self.safe.1.min(file.len());
+        }
     }
 
     /// The power goes while a batch is written: at each byte of it and of what was written before and not synced. Goes on
