@@ -29,6 +29,8 @@ const TEST: &str = "emulated::an_emulated_agent_counts_the_same_people";
 
 /// The profile of the root manifest that it is built with.
 const PROFILE: &str = "pi";
+/// What Cargo is told to build.
+const PACKAGE: [&str; 6] = ["build", "--locked", "--package", "device-agent", "--bin", "promenade-agent"];
 
 /// A processor that the agent is built for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -90,6 +92,12 @@ pub(crate) fn for_the_tests(workspace: &Workspace) -> Result<PathBuf> {
     emulator::runnable(&image.toolchain, Target::default(), &image.program, &image.folder)
 }
 
+/// Builds the program for this machine as it is for the other, and says where it is.
+pub(crate) fn native(workspace: &Workspace) -> Result<PathBuf> {
+    program::run(workspace.cargo().args(PACKAGE).args(["--quiet", "--profile", PROFILE]))?;
+    Ok(workspace.target()?.join(PROFILE).join("promenade-agent"))
+}
+
 /// What was built.
 struct Image {
     toolchain: Toolchain,
@@ -131,7 +139,7 @@ impl Image {
 fn compile(workspace: &Workspace, target: Target, toolchain: &Toolchain, folder: &Path) -> Result<PathBuf> {
     let build = folder.join("build");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--package", "device-agent", "--bin", "promenade-agent"]);
+    cargo.args(PACKAGE);
     cargo.args(["--profile", PROFILE, "--target", target.triple()]).arg("--target-dir").arg(&build);
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("no home of Cargo")?;

@@ -15,7 +15,7 @@ use clap::Parser;
 use self::contestant::Contestant;
 use self::sample::Sample;
 use super::machine;
-use super::process::Programs;
+use crate::agent_image;
 use crate::workspace::Workspace;
 
 /// What the bench may be told.
@@ -46,8 +46,8 @@ struct Options {
 pub(super) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let options = Options::parse_from(std::iter::once("agent".to_owned()).chain(arguments.iter().cloned()));
     let mut contestants = Contestant::all(workspace)?;
-    let bytes = Programs::build(workspace)?.bytes("promenade-agent")?;
-    println!("promenade-agent has {:.1} MB, with its symbols", bytes as f64 / 1e6);
+    let bytes = std::fs::metadata(agent_image::native(workspace)?)?.len();
+    println!("promenade-agent has {:.1} MB, built as for a Raspberry Pi", bytes as f64 / 1e6);
     if let Some(only) = &options.only {
         contestants.retain(|contestant| contestant.name().contains(only.as_str()));
     }

@@ -41,11 +41,6 @@ impl Programs {
         Ok(Self { folder: workspace.target()?.join("release") })
     }
 
-    /// How large a program is, in bytes.
-    pub(super) fn bytes(&self, name: &str) -> Result<u64> {
-        Ok(std::fs::metadata(self.folder.join(name))?.len())
-    }
-
     pub(super) fn command(&self, name: &str) -> Command {
         Command::new(self.folder.join(name))
     }

@@ -17,7 +17,7 @@ use crate::bench::load::wait;
 use crate::bench::process::{Programs, Running, Server, free_port, wait_for_port};
 use crate::bench::{machine, size};
 use crate::workspace::Workspace;
-use crate::{program, python};
+use crate::{agent_image, program, python};
 
 /// The yardstick and the parts of it that take the time, pinned, so that numbers change because of us.
 const THEENGS: [(&str, &str); 4] =
@@ -34,9 +34,9 @@ pub(super) struct Contestant<'a> {
 
 enum Kind {
     /// Our agent, by way of btleplug, D-Bus and BlueZ.
-    Bluetooth(Programs),
+    Bluetooth(Ours),
     /// Our agent, with made-up air.
-    Simulated(Programs),
+    Simulated(Ours),
     /// The Python that has it.
     Theengs(PathBuf),
 }
@@ -46,8 +46,8 @@ impl<'a> Contestant<'a> {
     pub(super) fn all(workspace: &'a Workspace) -> Result<Vec<Self>> {
         let environment = workspace.target()?.join("xtask").join("venv-bench");
         let kinds = [
-            Kind::Bluetooth(Programs::build(workspace)?),
-            Kind::Simulated(Programs::build(workspace)?),
+            Kind::Bluetooth(Ours::build(workspace)?),
+            Kind::Simulated(Ours::build(workspace)?),
             Kind::Theengs(python::with(&environment, &THEENGS)?),
         ];
         Ok(kinds.into_iter().map(|kind| Self { workspace, kind }).collect())
@@ -65,18 +65,18 @@ impl<'a> Contestant<'a> {
     pub(super) fn listen(&self, options: &Options) -> Result<Sample> {
         let air = Air::start(self.workspace)?;
         match &self.kind {
-            Kind::Bluetooth(programs) => {
-                let mut listener = Agent::start(programs, &air, "kind = \"bluetooth\"\n")?;
+            Kind::Bluetooth(ours) => {
+                let mut listener = Agent::start(ours, &air, "kind = \"bluetooth\"\n")?;
                 air.blow(options.senders, options.rate)?;
                 let measured = Measured::of(&listener.process, options, || air.told())?;
                 let told = air.calm()?;
                 Ok(measured.sample(Some(listener.heard()? as f64 / told as f64)))
             }
-            Kind::Simulated(programs) => {
+            Kind::Simulated(ours) => {
                 let (rate, senders) = (options.rate, options.senders);
                 let scanner =
                     format!("kind = \"simulated\"\nidentifiers = {senders}\nper_second = {rate}.0\n");
-                let listener = Agent::start(programs, &air, &scanner)?;
+                let listener = Agent::start(ours, &air, &scanner)?;
                 let advertised = u64::from(rate) * options.seconds;
                 let mut looks = [0, advertised].into_iter();
                 let measured =
@@ -134,6 +134,19 @@ impl Measured {
     }
 }
 
+/// What of ours takes part.
+struct Ours {
+    programs: Programs,
+    /// The agent as it is for a Raspberry Pi, but for the processor.
+    agent: PathBuf,
+}
+
+impl Ours {
+    fn build(workspace: &Workspace) -> Result<Self> {
+        Ok(Self { programs: Programs::build(workspace)?, agent: agent_image::native(workspace)? })
+    }
+}
+
 /// Our agent and the server that gives it receipts.
 struct Agent {
     process: Running,
@@ -143,8 +156,8 @@ struct Agent {
 }
 
 impl Agent {
-    fn start(programs: &Programs, air: &Air, scanner: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+    fn start(ours: &Ours, air: &Air, scanner: &str) -> Result<Self> {
+        let (folder, programs) = (tempfile::tempdir()?, &ours.programs);
         let server = programs.serve(folder.path(), &[])?;
         let (id, secret) = size::gateway(&server.http, &programs.token(folder.path(), &[])?)?;
         let (host, port) = server.mqtt.rsplit_once(':').context("an address")?;
@@ -155,7 +168,7 @@ impl Agent {
             folder.path().join("spool").display()
         );
         fs::write(&config, text)?;
-        let mut agent = programs.command("promenade-agent");
+        let mut agent = Command::new(&ours.agent);
         agent.arg("--config").arg(config).env("DBUS_SYSTEM_BUS_ADDRESS", air.address());
         let process = Running::start_noting(&mut agent, File::create(&log)?)?;
         Ok(Self { process, log, _server: server, _folder: folder })
