@@ -26,7 +26,7 @@ use figures::Figures;
 use period::Size;
 
 /// The version of the definitions in `docs/metrics.md` that the numbers follow.
-pub const DEFINITIONS: &str = "2026-1";
+pub const DEFINITIONS: &str = "2026-2";
 
 /// Visits per time bucket.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +49,7 @@ pub(crate) struct Footfall {
     /// Whether late reports or a changed configuration are being worked in, so that numbers may still change.
     recomputing: bool,
     /// The version of the definitions that the numbers follow.
-    #[schema(example = "2026-1")]
+    #[schema(example = "2026-2")]
     definitions: &'static str,
     /// One entry for each bucket of `[from, to)`.
     series: Vec<FootfallBucket>,

@@ -36,10 +36,11 @@ pub(crate) struct Stay {
     /// The first sighting.
     #[schema(value_type = String, format = DateTime)]
     from: Instant,
-    /// The last sighting, or so far.
+    /// The next sighting in another zone if there is one in the same visit, else the last sighting, or so far.
     #[schema(value_type = String, format = DateTime)]
     to: Instant,
-    /// Whether it may still go on.
+    /// Whether the subject was heard lately. A stay that is not open goes on if the subject is next heard there in the same
+    /// visit.
     open: bool,
 }
 

@@ -18,7 +18,7 @@ pub struct Changes {
     pub movements: Vec<Movement>,
 }
 
-/// A subject in one zone. Stays of one subject never overlap, and each lies inside one visit.
+/// A subject in one zone. Stays of one subject never overlap, each lies inside one visit, and those of a visit leave no gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
     /// Derived from venue, subject and `from`.
@@ -31,9 +31,11 @@ pub struct Stay {
     pub zone: ZoneId,
     /// The subject's first sighting in the second in which the zone was decided.
     pub from: Timestamp,
-    /// The subject's last sighting before it left the zone, or so far.
+    /// The subject's next sighting in another zone if there is one in the same visit, as it is taken to be where it was seen
+    /// last; else its last sighting, or the last one so far.
     pub to: Timestamp,
-    /// Whether it may still go on.
+    /// Whether the subject was heard lately. A stay that is not open goes on if the subject is heard there next in the same
+    /// visit, and reaches further if it is heard elsewhere.
     pub open: bool,
 }
 

@@ -103,7 +103,7 @@ mod tests {
         Arc::new(Timeline::new(vec![(Timestamp(0), layout)]).expect("a timeline"))
     }
 
-    /// Three subjects: one with a rival zone, one without an open stay, one transient.
+    /// Three subjects: one with a rival zone, one that fell silent, one transient.
     fn tracker() -> Tracker {
         let mut tracker = Tracker::new(VENUE, timeline());
         for (subject, after, anchor, rssi) in [
@@ -133,7 +133,7 @@ mod tests {
         let state = tracker.state();
         assert_eq!(state.subjects.len(), 3);
         assert!(state.subjects[0].rival.is_some());
-        assert!(state.subjects[1].run.stay.is_none());
+        assert!(state.subjects[1].run.stay.as_ref().is_some_and(|stay| stay.silent));
         let restored = restore(&tracker.snapshot()).expect("a snapshot");
         assert_eq!(restored.state(), state);
         assert_eq!(restored.occupancy(), tracker.occupancy());

@@ -33,12 +33,14 @@ pub(crate) struct Run {
     pub(crate) stay: Option<OpenStay>,
 }
 
-/// The open stay of an open run; it reaches to the last sighting of the run.
+/// The last stay of an open run; it reaches to the last sighting of the run, and goes on until the subject is seen elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OpenStay {
     pub(crate) zone: ZoneId,
     pub(crate) from: Timestamp,
-    /// `to` when its row was last shown; none before that.
+    /// Whether nothing was heard for so long that the subject counts as gone until it is heard again.
+    pub(crate) silent: bool,
+    /// `to` when its row was last shown as open; none before that.
     pub(crate) shown: Option<Timestamp>,
 }
 
@@ -88,7 +90,12 @@ impl Run {
     /// The last millisecond at which a sighting still belongs to the open stay, or else to the run.
     pub(crate) fn next_end(&self, settings: &Settings) -> Timestamp {
         let ends = self.ends(&settings.visit);
-        if self.stay.is_some() { ends.min(self.stay_ends(settings)) } else { ends }
+        if self.present().is_some() { ends.min(self.stay_ends(settings)) } else { ends }
+    }
+
+    /// The zone that the subject counts as being in.
+    pub(crate) fn present(&self) -> Option<ZoneId> {
+        self.stay.as_ref().filter(|stay| !stay.silent).map(|stay| stay.zone)
     }
 
     /// The last millisecond at which a sighting still belongs to the open stay, as far as silence goes.
@@ -110,8 +117,11 @@ impl Run {
             self.quiet = self.transient;
         }
         if self.stay.as_ref().is_none_or(|stay| stay.zone != zone) {
-            self.leave(record);
-            self.stay = Some(OpenStay { zone, from: heard.first, shown: None });
+            self.leave(heard.first, record);
+            self.stay = Some(OpenStay { zone, from: heard.first, silent: true, shown: None });
+        }
+        if let Some(stay) = self.stay.as_mut().filter(|stay| stay.silent) {
+            stay.silent = false;
             *record.occupied.entry(zone).or_default() += 1;
         }
         self.to = heard.last;
@@ -133,23 +143,33 @@ impl Run {
         }
     }
 
-    /// The subject is no longer in the zone of its open stay, if it has one.
-    pub(crate) fn leave(&mut self, record: &mut Record<'_>) {
-        let Some(stay) = &self.stay else { return };
-        if let Some(count) = record.occupied.get_mut(&stay.zone) {
+    /// The subject was not heard for so long that it counts as gone from the zone of its stay, if it has one. Heard there
+    /// again in the same run, it never left.
+    pub(crate) fn fall_silent(&mut self, record: &mut Record<'_>) {
+        let Some(zone) = self.present() else { return };
+        if let Some(count) = record.occupied.get_mut(&zone) {
             *count -= 1;
             if *count == 0 {
-                record.occupied.remove(&stay.zone);
+                record.occupied.remove(&zone);
             }
         }
         self.show_stay(false, record);
         self.tell(MovementKind::Left, self.to, record);
-        self.stay = None;
+        if let Some(stay) = &mut self.stay {
+            (stay.silent, stay.shown) = (true, None);
+        }
+    }
+
+    /// The stay, if there is one, ends as the subject is seen elsewhere at `until`: so long it was where it was seen last.
+    fn leave(&mut self, until: Timestamp, record: &mut Record<'_>) {
+        self.fall_silent(record);
+        let Some(stay) = self.stay.take() else { return };
+        record.changes.stays.push(Stay { to: until, open: false, ..self.row(&stay, record) });
     }
 
     /// The run is over.
     pub(crate) fn close(mut self, record: &mut Record<'_>) {
-        self.leave(record);
+        self.fall_silent(record);
         self.show(false, record);
         if self.announced {
             self.tell(MovementKind::VisitEnded, self.to, record);
@@ -159,7 +179,9 @@ impl Run {
     /// Shows the rows of this open run as they are now.
     pub(crate) fn show_open(&mut self, record: &mut Record<'_>) {
         self.show(true, record);
-        self.show_stay(true, record);
+        if self.present().is_some() {
+            self.show_stay(true, record);
+        }
     }
 
     fn class_by(&self, settings: &VisitSettings) -> VisitClass {
@@ -185,15 +207,22 @@ impl Run {
     fn show_stay(&mut self, open: bool, record: &mut Record<'_>) {
         let Some(stay) = &mut self.stay else { return };
         stay.shown = Some(self.to);
-        record.changes.stays.push(Stay {
+        if let Some(stay) = &self.stay {
+            record.changes.stays.push(Stay { open, ..self.row(stay, record) });
+        }
+    }
+
+    /// The row of a stay, as long as it lasts.
+    fn row(&self, stay: &OpenStay, record: &Record<'_>) -> Stay {
+        Stay {
             id: row_id::stay(record.venue, record.subject, stay.from),
             visit: row_id::visit(record.venue, record.subject, self.from),
             subject: record.subject,
             zone: stay.zone,
             from: stay.from,
             to: self.to,
-            open,
-        });
+            open: true,
+        }
     }
 
     fn tell(&self, kind: MovementKind, at: Timestamp, record: &mut Record<'_>) {

@@ -100,7 +100,8 @@ fn score(directory: &Path, receivers: &[Receiver], zone_of: impl Fn(Position) ->
                 |axis: fn(&Position) -> f64| positions.iter().map(axis).sum::<f64>() / positions.len() as f64;
             let zone = zone_of((mean(|p| p.0), mean(|p| p.1)));
             let covers = |stay: &&Stay| (stay.from.second()..=stay.to.second()).contains(&second);
-            let stay = stays.iter().find(covers).expect("a heard second lies in a stay");
+            // A stay reaches to the moment in which the next one begins, so that second is the next one's.
+            let stay = stays.iter().rev().find(covers).expect("a heard second lies in a stay");
             score.seconds += 1;
             score.right += u32::from(stay.zone == ZoneId::from_uuid(Uuid::from_u128(zone)));
             score.true_changes += u32::from(before.is_some_and(|before| before != zone));

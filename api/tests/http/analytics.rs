@@ -112,7 +112,7 @@ async fn footfall_of_a_morning() {
     let expected = json!({
         "venue": shop.venue.to_string(), "from": "2026-03-02T08:00:00Z", "to": "2026-03-02T11:00:00Z",
         "bucket": "hour", "timezone": "Europe/Vienna", "complete_through": "2026-03-02T10:00:00Z",
-        "recomputing": false, "definitions": "2026-1",
+        "recomputing": false, "definitions": "2026-2",
         "series": [
             {"start": "2026-03-02T08:00:00Z", "visits": 2, "uniques": 2, "bounces": 1, "passers_by": 1,
              "dwell_median_s": 1800.0, "dwell_p90_s": 1800.0, "occupancy_peak": 2, "occupancy_mean": 41.0 / 60.0,

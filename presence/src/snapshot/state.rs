@@ -23,6 +23,7 @@ const STAY: u8 = 8;
 const STAY_SHOWN: u8 = 16;
 const RIVAL: u8 = 32;
 const QUIET: u8 = 64;
+const SILENT: u8 = 128;
 
 /// Seconds and milliseconds have to be far enough from the ends of their range that no sum of times overflows.
 const SANE_S: std::ops::Range<i64> = i64::MIN / 1_000..i64::MAX / 2_000;
@@ -110,6 +111,7 @@ fn write_subject(
             | flag(run.announced, ANNOUNCED)
             | flag(run.shown.is_some(), SHOWN)
             | flag(stay.is_some(), STAY)
+            | flag(stay.is_some_and(|stay| stay.silent), SILENT)
             | flag(stay_shown.is_some(), STAY_SHOWN)
             | flag(rival.is_some(), RIVAL),
     );
@@ -156,7 +158,7 @@ fn read_subject(
     let from = earlier(to, r)?;
     let until = from.plus(span(r)?);
     let day = earlier(from, r)?;
-    if flags >= 128 || touched.0 >= 16 || to >= watermark || until <= to {
+    if touched.0 >= 16 || to >= watermark || until <= to {
         return Err(Impossible("a run"));
     }
     let shown = if flags & SHOWN != 0 { Some((earlier(to, r)?, read_class(r)?)) } else { None };
@@ -165,10 +167,13 @@ fn read_subject(
         let zone = *pick(zones, r)?;
         let from = from.plus(span(r)?);
         let shown = if flags & STAY_SHOWN != 0 { Some(earlier(to, r)?) } else { None };
-        if from > to {
+        let silent = flags & SILENT != 0;
+        if from > to || silent && shown.is_some() {
             return Err(Impossible("a stay"));
         }
-        stay = Some(OpenStay { zone, from, shown });
+        stay = Some(OpenStay { zone, from, silent, shown });
+    } else if flags & SILENT != 0 {
+        return Err(Impossible("a stay"));
     }
     let rival = match flags & RIVAL {
         0 => None,

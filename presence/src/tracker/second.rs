@@ -67,7 +67,7 @@ impl Tracker {
         match &mut follow.run {
             Some(run) if heard.first <= run.ends(&settings.visit) => {
                 if heard.first > run.stay_ends(settings) {
-                    run.leave(record);
+                    run.fall_silent(record);
                     follow.chooser.reset();
                 }
             }
@@ -142,8 +142,8 @@ impl Tracker {
             self.subjects.release(slot, self.base + 1);
             return;
         }
-        if run.stay.is_some() && run.stay_ends(settings).second() <= self.base {
-            run.leave(record);
+        if run.present().is_some() && run.stay_ends(settings).second() <= self.base {
+            run.fall_silent(record);
             follow.chooser.reset();
         }
         let end = run.next_end(settings).second();

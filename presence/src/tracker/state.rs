@@ -61,7 +61,7 @@ impl Tracker {
         let levels = levels.map(|(anchor, second, dbm)| Level { anchor, second, dbm });
         let levels: Vec<_> = levels.filter(|level| level.anchor != NOWHERE).collect();
         let slot = self.subjects.slot(subject);
-        let current = run.stay.as_ref().map(|stay| stay.zone);
+        let current = run.present();
         if let Some(zone) = current {
             *self.occupied.entry(zone).or_default() += 1;
         }
@@ -81,8 +81,7 @@ impl Tracker {
         follow.chooser.reset();
         follow.timer = UNSET;
         let run = follow.run.take();
-        let zone = run.as_ref().and_then(|run| run.stay.as_ref()).map(|stay| stay.zone);
-        if let Some(zone) = zone
+        if let Some(zone) = run.as_ref().and_then(Run::present)
             && let Some(count) = self.occupied.get_mut(&zone)
         {
             *count -= 1;

@@ -15,9 +15,9 @@ fn a_change_of_configuration_holds_from_its_second_on() {
     moved.anchors.insert(device(INSIDE), zone(SHOP));
     let heard: Vec<Heard> = (0..20).map(|second| (second * 1_000, INSIDE, -60)).collect();
     let exactly = timeline(vec![(Timestamp(0), layout()), (NOON.plus(10_000), moved.clone())]);
-    assert_eq!(stays(&exactly, &heard), [(INSIDE, 0, 9_000), (SHOP, 10_000, 19_000)]);
+    assert_eq!(stays(&exactly, &heard), [(INSIDE, 0, 10_000), (SHOP, 10_000, 19_000)]);
     let inside_a_second = timeline(vec![(Timestamp(0), layout()), (NOON.plus(10_001), moved.clone())]);
-    assert_eq!(stays(&inside_a_second, &heard), [(INSIDE, 0, 10_000), (SHOP, 11_000, 19_000)]);
+    assert_eq!(stays(&inside_a_second, &heard), [(INSIDE, 0, 11_000), (SHOP, 11_000, 19_000)]);
     let first_holds_before = timeline(vec![(NOON.plus(10_000), moved)]);
     assert_eq!(stays(&first_holds_before, &heard), [(SHOP, 0, 19_000)]);
 }

@@ -16,13 +16,25 @@ fn the_split_forgets_signal_and_zone() {
 }
 
 #[test]
-fn a_silence_of_exactly_30_seconds_belongs_to_the_stay() {
-    let at = |gap: i64| stays(&plain(), &[(900, INSIDE, -60), (900 + gap, INSIDE, -60)]);
-    assert_eq!(at(30_000), [(INSIDE, 900, 30_900)]);
-    assert_eq!(at(30_001), [(INSIDE, 900, 900), (INSIDE, 30_901, 30_901)]);
-    // The next sighting in the second that ends the stay.
-    let at = |gap: i64| stays(&plain(), &[(0, INSIDE, -60), (gap, INSIDE, -60)]);
-    assert_eq!(at(30_001), [(INSIDE, 0, 0), (INSIDE, 30_001, 30_001)]);
+fn whoever_sleeps_is_where_they_were_seen_last_until_seen_elsewhere() {
+    let at = |gap: i64, anchor: u8| stays(&plain(), &[(900, INSIDE, -60), (900 + gap, anchor, -60)]);
+    for gap in [30_000, 30_001, 900_000] {
+        assert_eq!(at(gap, INSIDE), [(INSIDE, 900, 900 + gap)]);
+        assert_eq!(at(gap, SHOP), [(INSIDE, 900, 900 + gap), (SHOP, 900 + gap, 900 + gap)]);
+    }
+    // A new run knows nothing of the one before.
+    assert_eq!(at(900_001, INSIDE), [(INSIDE, 900, 900), (INSIDE, 900_901, 900_901)]);
+}
+
+#[test]
+fn after_a_silence_of_more_than_30_seconds_the_zone_is_chosen_anew() {
+    // Without the silence, the shop would have to lead for a second, whether the inside is still heard or not.
+    let at = |gap: i64| {
+        let both = [(gap, INSIDE, -60), (gap, SHOP, -50)];
+        stays(&plain(), &[&[(0, INSIDE, -60)], &both[..]].concat())
+    };
+    assert_eq!(at(30_000), [(INSIDE, 0, 30_000)]);
+    assert_eq!(at(30_001), [(INSIDE, 0, 30_001), (SHOP, 30_001, 30_001)]);
 }
 
 #[test]
@@ -35,10 +47,10 @@ fn a_zone_takes_over_when_its_lead_has_held_for_a_second() {
         stays(&plain(), &heard)
     };
     assert_eq!(led(&[1], 1), [(INSIDE, 0, 1_001)]);
-    assert_eq!(led(&[1, 2], 1), [(INSIDE, 0, 1_001), (SHOP, 2_000, 2_001)]);
+    assert_eq!(led(&[1, 2], 1), [(INSIDE, 0, 2_000), (SHOP, 2_000, 2_001)]);
     assert_eq!(led(&[1, 2, 3], 0), [(INSIDE, 0, 3_001)]);
     // The next heard second is later than that.
-    assert_eq!(led(&[1, 5], 1), [(INSIDE, 0, 1_001), (SHOP, 5_000, 5_001)]);
+    assert_eq!(led(&[1, 5], 1), [(INSIDE, 0, 5_000), (SHOP, 5_000, 5_001)]);
 }
 
 #[test]
@@ -46,7 +58,7 @@ fn an_anchor_is_gone_after_10_silent_seconds() {
     // The weak shop takes over in the first heard second in which the strong inside is gone.
     let at = |second: i64| stays(&plain(), &[(0, INSIDE, -40), (second * 1_000, SHOP, -90)]);
     assert_eq!(at(10), [(INSIDE, 0, 10_000)]);
-    assert_eq!(at(11), [(INSIDE, 0, 0), (SHOP, 11_000, 11_000)]);
+    assert_eq!(at(11), [(INSIDE, 0, 11_000), (SHOP, 11_000, 11_000)]);
 }
 
 #[test]

@@ -73,10 +73,11 @@ fn stays_of(timeline: &Timeline, run: &[Sighting]) -> (ZoneTimes, BTreeSet<ZoneK
     let mut levels: BTreeMap<DeviceId, (i64, f32)> = BTreeMap::new();
     let mut rival: Option<(ZoneId, i64)> = None;
     let mut current: Option<ZoneId> = None;
+    let mut heard_last = run[0].at;
     for heard in run.chunk_by(|one, other| one.at.second() == other.at.second()) {
         let (first, last, second) = (heard[0].at, heard[heard.len() - 1].at, heard[0].at.second());
         let layout = layout_of(timeline, &heard[0]);
-        if stays.last().is_some_and(|(_, _, to)| first.since(*to) > 30_000) {
+        if first.since(heard_last) > 30_000 {
             (current, rival) = (None, None);
         }
         hear(&mut levels, second, heard);
@@ -110,9 +111,16 @@ fn stays_of(timeline: &Timeline, run: &[Sighting]) -> (ZoneTimes, BTreeSet<ZoneK
 
         let zone = current.expect("a heard subject is somewhere");
         kinds.insert(layout.zones[&zone]);
+        heard_last = last;
         match stays.last_mut() {
-            Some((of, _, to)) if *of == zone && first.since(*to) <= 30_000 => *to = last,
-            _ => stays.push((zone, first, last)),
+            Some((of, _, to)) if *of == zone => *to = last,
+            before => {
+                // Until it is seen elsewhere it is where it was seen last.
+                if let Some((_, _, to)) = before {
+                    *to = first;
+                }
+                stays.push((zone, first, last));
+            }
         }
     }
     (stays, kinds)
