@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Fault,
     /// What a network does to one gateway's batches.
     Uplink,
+    /// Whether one shopper's transmitter sleeps.
+    Sleep,
 }
 
 /// The stream of a purpose and an index (a shopper's, a gateway's number).

@@ -6,11 +6,14 @@ pub(crate) use clock::WrongClock;
 
 use crate::chance::{Purpose, Span, stream};
 use crate::day::Day;
-use crate::scenario::{AdapterFault, LocalTime, Scenario, Spells, Whom};
+use crate::scenario::{AdapterFault, LocalTime, Outage, Scenario, Spells, Whom};
 use protocol::Timestamp;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+
+/// A gateway that does not come back on its day delivers so long after the end of it, milliseconds.
+pub(crate) const LATE_MS: i64 = 86_400_000;
 
 /// The troubles of one gateway.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +66,8 @@ pub(crate) fn troubles(scenario: &Scenario, day: &Day, seed: u64) -> Vec<Trouble
     let mut troubles = vec![Trouble::default(); scenario.gateways.len()];
     for (number, gateway) in scenario.gateways.iter().enumerate() {
         let outages = scenario.outages.iter().filter(|outage| outage.gateways.contains(&gateway.name));
-        troubles[number].away.extend(outages.map(|outage| (day.at(outage.from), day.at(outage.to))));
+        let until = |outage: &Outage| outage.to.map_or(day.to.plus(LATE_MS), |to| day.at(to));
+        troubles[number].away.extend(outages.map(|outage| (day.at(outage.from), until(outage))));
     }
     let faults = &scenario.faults;
     // Each fault has a stream of its own, so that one more changes no other.

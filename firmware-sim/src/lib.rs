@@ -17,7 +17,7 @@
 //! let patience = std::time::Duration::from_secs(120);
 //! registrar.settled(registered.venue, (day.from, day.to), day.to, patience).await?;
 //! let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
-//! let comparison = report::compare(&simulation.truth(), &footfall);
+//! let comparison = report::compare(&simulation.truth(), &footfall, simulation.scenario().bounds);
 //! println!("{comparison}");
 //! # Ok(())
 //! # }

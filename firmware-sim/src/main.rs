@@ -154,7 +154,7 @@ async fn simulate(args: &DayArgs) -> anyhow::Result<bool> {
     line.end(&sent);
     registrar.settled(registered.venue, (day.from, day.to), day.to, PATIENCE).await?;
     let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
-    let comparison = report::compare(&simulation.truth(), &footfall);
+    let comparison = report::compare(&simulation.truth(), &footfall, simulation.scenario().bounds);
     println!("{comparison}");
     if sent.refused > 0 {
         println!("{} batches were refused, so less was counted than was sent", sent.refused);

@@ -2,13 +2,29 @@
 
 use crate::registrar::{Footfall, MeasuredBucket};
 use crate::truth::{TrueBucket, Truth};
+use serde::Deserialize;
 use std::fmt;
 
-/// Visits and uniques may differ by this share of the truth.
-pub const COUNT_TOLERANCE: f64 = 0.02;
+/// How near to the truth the numbers of each hour and of the day have to come.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounds {
+    /// Visits and uniques may differ by this share of the truth.
+    pub counts: f64,
+    /// Median dwell may differ by this, seconds.
+    pub dwell_s: f64,
+    /// Mean occupancy may differ by this share of the truth, or by half a person where that is more.
+    pub occupancy: f64,
+}
 
-/// Median dwell may differ by this, seconds.
-pub const DWELL_TOLERANCE_S: f64 = 60.0;
+/// What a mean occupancy may be off by however few are there.
+const HALF_A_PERSON: f64 = 0.5;
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { counts: 0.02, dwell_s: 60.0, occupancy: 0.05 }
+    }
+}
 
 /// True and measured numbers of one day. Its `Display` is the table.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +33,8 @@ pub struct Comparison {
     pub hours: Vec<Row>,
     /// The whole day.
     pub day: Row,
+    /// What they are held against.
+    pub bounds: Bounds,
 }
 
 /// True and measured numbers of one bucket.
@@ -31,7 +49,7 @@ pub struct Row {
 }
 
 /// Puts the platform's numbers beside the true ones, bucket by bucket of the same start.
-pub fn compare(truth: &Truth, footfall: &Footfall) -> Comparison {
+pub fn compare(truth: &Truth, footfall: &Footfall, bounds: Bounds) -> Comparison {
     let row = |truth: &TrueBucket, measured: Option<&MeasuredBucket>| Row {
         clock: truth.clock.clone(),
         truth: truth.clone(),
@@ -42,34 +60,37 @@ pub fn compare(truth: &Truth, footfall: &Footfall) -> Comparison {
         row(hour, measured)
     });
     let day = (footfall.day.start == truth.day.start).then_some(&footfall.day);
-    Comparison { hours: hours.collect(), day: row(&truth.day, day) }
+    Comparison { hours: hours.collect(), day: row(&truth.day, day), bounds }
 }
 
 impl Comparison {
-    /// Whether every hour and the whole day agree: visits and uniques within 2 %, median dwell within 60 s.
+    /// Whether every hour and the whole day are within the bounds.
     pub fn agrees(&self) -> bool {
-        self.hours.iter().chain([&self.day]).all(Row::agrees)
+        self.hours.iter().chain([&self.day]).all(|row| row.agrees(&self.bounds))
     }
 }
 
 impl Row {
-    /// Whether this bucket agrees.
-    pub fn agrees(&self) -> bool {
-        let Some(measured) = &self.measured else { return false };
+    /// Whether this bucket is within the bounds.
+    pub fn agrees(&self, bounds: &Bounds) -> bool {
+        let (truth, Some(measured)) = (&self.truth, &self.measured) else { return false };
         let close = |truth: u64, measured: Option<u64>| {
-            measured.is_some_and(|measured| measured.abs_diff(truth) as f64 <= COUNT_TOLERANCE * truth as f64)
+            measured.is_some_and(|measured| measured.abs_diff(truth) as f64 <= bounds.counts * truth as f64)
         };
-        let dwell = match (self.truth.dwell_median_s, measured.dwell_median_s) {
-            (Some(truth), Some(measured)) => (truth - measured).abs() <= DWELL_TOLERANCE_S,
+        let dwell = match (truth.dwell_median_s, measured.dwell_median_s) {
+            (Some(truth), Some(measured)) => (truth - measured).abs() <= bounds.dwell_s,
             (None, measured) => measured.is_none_or(|measured| measured.abs() < f64::EPSILON),
             (Some(_), None) => false,
         };
-        close(self.truth.visits, measured.visits) && close(self.truth.uniques, measured.uniques) && dwell
+        let room = (bounds.occupancy * truth.occupancy_mean).max(HALF_A_PERSON);
+        let occupancy =
+            measured.occupancy_mean.is_some_and(|mean| (mean - truth.occupancy_mean).abs() <= room);
+        close(truth.visits, measured.visits) && close(truth.uniques, measured.uniques) && dwell && occupancy
     }
 
-    fn is_empty(&self) -> bool {
+    fn is_empty(&self, bounds: &Bounds) -> bool {
         let nobody = self.truth.visits + self.truth.bounces + self.truth.passers_by == 0;
-        nobody && self.agrees()
+        nobody && self.truth.occupancy_mean < HALF_A_PERSON && self.agrees(bounds)
     }
 }
 
@@ -77,16 +98,17 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "            visits           uniques        median dwell        bounces       passers-by"
+            "            visits           uniques        median dwell     mean occupancy      bounces       passers-by"
         )?;
         writeln!(
             f,
-            " hour    true measured    true measured    true measured   true measured   true measured"
+            " hour    true measured    true measured    true measured    true measured   true measured   true measured"
         )?;
-        for hour in self.hours.iter().filter(|hour| !hour.is_empty()) {
-            line(f, &hour.clock, hour)?;
+        let Self { bounds, .. } = self;
+        for hour in self.hours.iter().filter(|hour| !hour.is_empty(bounds)) {
+            line(f, &hour.clock, hour, bounds)?;
         }
-        line(f, "day", &self.day)?;
+        line(f, "day", &self.day, bounds)?;
         let (truth, measured) = (&self.day.truth, self.day.measured.as_ref());
         let visits = relative(truth.visits, measured.and_then(|it| it.visits));
         let uniques = relative(truth.uniques, measured.and_then(|it| it.uniques));
@@ -94,34 +116,50 @@ impl fmt::Display for Comparison {
             (Some(truth), Some(measured)) => format!("{:+.0} s", measured - truth),
             _ => "-".to_owned(),
         };
-        let agree = self.hours.iter().filter(|hour| hour.agrees()).count();
-        writeln!(f, "difference of the day: visits {visits}, uniques {uniques}, median dwell {dwell}")?;
+        let occupancy = match measured.and_then(|it| it.occupancy_mean) {
+            Some(measured) if truth.occupancy_mean > 0.0 => {
+                format!("{:+.1} %", (measured / truth.occupancy_mean - 1.0) * 100.0)
+            }
+            _ => "-".to_owned(),
+        };
+        let agree = self.hours.iter().filter(|hour| hour.agrees(bounds)).count();
+        writeln!(
+            f,
+            "difference of the day: visits {visits}, uniques {uniques}, median dwell {dwell}, mean occupancy {occupancy}"
+        )?;
         let verdict = if self.agrees() { "agrees" } else { "DISAGREES" };
         write!(
             f,
-            "verdict: {verdict} ({agree} of {} hours within 2 % of visits and uniques and 60 s of median dwell)",
-            self.hours.len()
+            "verdict: {verdict} ({agree} of {} hours within {:.0} % of visits and uniques, {:.0} s of median dwell and {:.0} % of \
+             mean occupancy)",
+            self.hours.len(),
+            bounds.counts * 100.0,
+            bounds.dwell_s,
+            bounds.occupancy * 100.0
         )
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, clock: &str, row: &Row) -> fmt::Result {
+fn line(f: &mut fmt::Formatter<'_>, clock: &str, row: &Row, bounds: &Bounds) -> fmt::Result {
     let measured = row.measured.clone().unwrap_or_default();
     let count = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let mean = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
     writeln!(
         f,
-        "{clock:>5} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8} {:>6} {:>8} {:>6} {:>8}{}",
+        "{clock:>5} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8} {:>6} {:>8} {:>6} {:>8}{}",
         row.truth.visits,
         count(measured.visits),
         row.truth.uniques,
         count(measured.uniques),
         length(row.truth.dwell_median_s),
         length(measured.dwell_median_s),
+        mean(Some(row.truth.occupancy_mean)),
+        mean(measured.occupancy_mean),
         row.truth.bounces,
         count(measured.bounces),
         row.truth.passers_by,
         count(measured.passers_by),
-        if row.agrees() { "" } else { "  <-" }
+        if row.agrees(bounds) { "" } else { "  <-" }
     )
 }
 
@@ -160,6 +198,7 @@ mod tests {
             bounces: 2,
             passers_by: 5,
             dwell_median_s: dwell,
+            occupancy_mean: 20.0,
         }
     }
 
@@ -171,6 +210,7 @@ mod tests {
             bounces: Some(2),
             passers_by: Some(5),
             dwell_median_s: dwell,
+            occupancy_mean: Some(20.0),
         }
     }
 
@@ -183,7 +223,7 @@ mod tests {
             hours: vec![measured.clone()],
             day: measured.clone(),
         };
-        compare(&truth, &footfall)
+        compare(&truth, &footfall, Bounds::default())
     }
 
     #[test]
@@ -196,6 +236,9 @@ mod tests {
             (measured(100, 52, Some(600.0)), false),
             (measured(100, 50, Some(661.0)), false),
             (measured(100, 50, None), false),
+            (MeasuredBucket { occupancy_mean: Some(19.0), ..measured(100, 50, Some(600.0)) }, true),
+            (MeasuredBucket { occupancy_mean: Some(18.9), ..measured(100, 50, Some(600.0)) }, false),
+            (MeasuredBucket { occupancy_mean: None, ..measured(100, 50, Some(600.0)) }, false),
             (MeasuredBucket { visits: None, ..measured(0, 50, Some(600.0)) }, false),
             (MeasuredBucket { start: Timestamp(1), ..measured(100, 50, Some(600.0)) }, false),
         ];
@@ -206,7 +249,7 @@ mod tests {
 
     #[test]
     fn nobody_agrees_with_nobody_only() {
-        let nobody = TrueBucket { bounces: 0, passers_by: 0, ..truth(0, 0, None) };
+        let nobody = TrueBucket { bounces: 0, passers_by: 0, occupancy_mean: 19.6, ..truth(0, 0, None) };
         assert!(compared(&nobody, &measured(0, 0, None)).agrees());
         assert!(compared(&nobody, &measured(0, 0, Some(0.0))).agrees());
         assert!(!compared(&nobody, &measured(1, 1, Some(300.0))).agrees());
@@ -218,9 +261,12 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(
             lines[2],
-            "09:00     100       90      50       50   10:05    10:00      2        2      5        5  <-"
+            "09:00     100       90      50       50   10:05    10:00    20.0     20.0      2        2      5        5  <-"
         );
-        assert_eq!(lines[4], "difference of the day: visits -10.0 %, uniques +0.0 %, median dwell -5 s");
+        assert_eq!(
+            lines[4],
+            "difference of the day: visits -10.0 %, uniques +0.0 %, median dwell -5 s, mean occupancy +0.0 %"
+        );
         assert!(lines[5].starts_with("verdict: DISAGREES (0 of 1 hours"), "{}", lines[5]);
         assert!(table.is_ascii());
     }

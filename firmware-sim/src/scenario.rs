@@ -9,10 +9,11 @@ mod fault;
 mod place;
 mod shipped;
 
-pub use crowd::{Crowd, CrowdKind, IdentifierMix, Returns, Walking};
+pub use crowd::{Crowd, CrowdKind, IdentifierMix, Returns, Sleep, Walking};
 pub use fault::{AdapterFault, ClockFault, Faults, Jump, NetworkFault, Spells, Whom};
 pub use place::{AppliancePlan, BeaconPlan, GatewayPlan, LocalTime, VenuePlan, ZonePlan};
 
+use crate::report::Bounds;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -40,6 +41,9 @@ pub struct Scenario {
     /// What the shoppers' transmitters call themselves.
     #[serde(default)]
     pub identifiers: IdentifierMix,
+    /// Whether some of the transmitters sleep.
+    #[serde(default)]
+    pub sleep: Option<Sleep>,
     /// How people walk.
     #[serde(default)]
     pub walking: Walking,
@@ -55,6 +59,9 @@ pub struct Scenario {
     /// What else goes wrong with gateways.
     #[serde(default)]
     pub faults: Faults,
+    /// How near the platform's numbers have to come.
+    #[serde(default)]
+    pub bounds: Bounds,
 }
 
 impl Scenario {
@@ -165,8 +172,9 @@ pub struct Outage {
     pub gateways: Vec<String>,
     /// From when.
     pub from: LocalTime,
-    /// Until when, later on the same day.
-    pub to: LocalTime,
+    /// Until when, later on the same day; if left out, until a day after the end of this one.
+    #[serde(default)]
+    pub to: Option<LocalTime>,
 }
 
 /// Why a scenario cannot be used.

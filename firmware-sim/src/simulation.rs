@@ -17,6 +17,7 @@ use crate::scenario::Scenario;
 use crate::truth::Truth;
 use crate::walker::{FloorPlan, Shopper, shoppers};
 use protocol::{DeviceKind, Identifier, Timestamp, VenueId, ZoneId};
+use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -236,6 +237,14 @@ impl Simulation {
         }
         fleet.disconnect().await;
         Ok(so_far)
+    }
+
+    /// How long a shopper's transmitter is silent after an advertisement, in milliseconds.
+    fn shopper_interval(&self, number: usize, rng: &mut ChaCha8Rng) -> i64 {
+        match &self.scenario.sleep {
+            Some(sleep) if self.shoppers[number].sleeps => sleep.silence.draw(rng),
+            _ => self.scenario.radio.advertising_interval_ms,
+        }
     }
 
     fn tags(&self) -> impl Iterator<Item = &Identifier> {

@@ -23,6 +23,8 @@ pub struct Shopper {
     pub kind: CrowdKind,
     /// What their transmitter calls itself; several when it changes its address.
     pub identifiers: Vec<Identifier>,
+    /// Whether their transmitter sleeps.
+    pub sleeps: bool,
     /// Their ways through the venue, one after another.
     pub outings: Vec<Path>,
 }
@@ -59,7 +61,11 @@ pub(crate) fn shoppers(scenario: &Scenario, plan: &FloorPlan, seed: u64, day: &D
         let outings = outings(scenario, crowd, plan, day, at, &mut rng);
         let rotations = outings.last().map_or(0, |last| last.end().since(at) / identity::ROTATION_MS);
         let identifiers = identities.next(number, rotations as u32 + 1);
-        shoppers.push(Shopper { number, kind: crowd.kind, identifiers, outings });
+        let sleeps = scenario
+            .sleep
+            .as_ref()
+            .is_some_and(|sleep| stream(seed, Purpose::Sleep, u64::from(number)).random_bool(sleep.share));
+        shoppers.push(Shopper { number, kind: crowd.kind, identifiers, sleeps, outings });
     }
     shoppers
 }

@@ -66,7 +66,7 @@ async fn run(engine: Engine, name: &str) -> anyhow::Result<(World, Simulation)> 
     registrar.settled(registered.venue, (day.from, day.to), day.to, Duration::from_mins(4)).await?;
     let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
     let truth = simulation.truth();
-    let comparison = report::compare(&truth, &footfall);
+    let comparison = report::compare(&truth, &footfall, simulation.scenario().bounds);
     println!("{name}, seed {SEED}\n{comparison}");
     ensure!(comparison.agrees(), "{name}, seed {SEED}, {yesterday}\n{comparison}");
     ensure!(truth.day.visits > 50, "{name}: hardly anybody came");

@@ -31,6 +31,8 @@ pub struct MeasuredBucket {
     pub passers_by: Option<u64>,
     /// Median dwell, seconds.
     pub dwell_median_s: Option<f64>,
+    /// Subjects inside, on average over the time.
+    pub occupancy_mean: Option<f64>,
 }
 
 /// A stay as the platform tells it.
@@ -76,6 +78,7 @@ struct Bucket {
     bounces: Option<u64>,
     passers_by: Option<u64>,
     dwell_median_s: Option<f64>,
+    occupancy_mean: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +142,7 @@ fn measured(bucket: Bucket) -> MeasuredBucket {
         bounces: bucket.bounces,
         passers_by: bucket.passers_by,
         dwell_median_s: bucket.dwell_median_s,
+        occupancy_mean: bucket.occupancy_mean,
     }
 }
 
@@ -155,7 +159,7 @@ mod tests {
         let bucket = r#"{"start":"2026-11-21T09:00:00Z","visits":3,"uniques":2,"bounces":1,"passers_by":4,
             "dwell_median_s":61.5,"dwell_p90_s":70,"occupancy_peak":2,"occupancy_mean":0.5,"suppressed":false}"#;
         let hidden = r#"{"start":"2026-11-21T10:00:00Z","visits":null,"uniques":null,"bounces":null,
-            "passers_by":null,"dwell_median_s":null,"suppressed":true}"#;
+            "passers_by":null,"dwell_median_s":null,"occupancy_mean":null,"suppressed":true}"#;
         let series = |buckets: &str| -> Series {
             let text = format!(
                 r#"{{"venue":"x","complete_through":"2026-11-22T00:00:00Z","recomputing":false,"series":[{buckets}]}}"#
@@ -164,6 +168,7 @@ mod tests {
         };
         let footfall = Footfall::of(series(&format!("{bucket},{hidden}")), series(bucket)).unwrap();
         assert_eq!(footfall.hours[0].dwell_median_s, Some(61.5));
+        assert_eq!(footfall.hours[0].occupancy_mean, Some(0.5));
         assert_eq!(footfall.hours[1].visits, None);
         assert_eq!(footfall.day.start, Timestamp(1_795_251_600_000));
         assert!(Footfall::of(series(""), series("")).is_err());

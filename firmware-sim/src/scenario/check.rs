@@ -1,11 +1,12 @@
 //! What a scenario must hold beyond its shape: names that exist, numbers in range, everything on the floor.
 
+mod crowd;
 mod fault;
 
-use super::{AppliancePlan, Crowd, CrowdKind, Scenario, ScenarioError};
+use super::{AppliancePlan, Scenario, ScenarioError};
 use crate::chance::Span;
 use crate::floor::{Point, Polygon};
-use protocol::{DeviceKind, ZoneKind};
+use protocol::DeviceKind;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -21,10 +22,8 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     for appliance in &scenario.appliances {
         check_appliance(scenario, &format!("appliances.{}", appliance.name), appliance)?;
     }
-    for (number, crowd) in scenario.shoppers.iter().enumerate() {
-        check_crowd(scenario, &format!("shoppers[{number}]"), crowd)?;
-    }
-    identifiers(scenario)?;
+    crowd::check(scenario)?;
+    bounds(scenario)?;
     radio(scenario)?;
     fault::check(scenario)
 }
@@ -162,48 +161,10 @@ fn check_appliance(scenario: &Scenario, place: &str, appliance: &AppliancePlan) 
     in_range(&format!("{place}.manners.offline_ms"), manners.offline_ms, 0..=86_400_000)
 }
 
-fn check_crowd(scenario: &Scenario, place: &str, crowd: &Crowd) -> Checked {
-    for (hour, rate) in crowd.per_hour.iter().enumerate() {
-        in_range(&format!("{place}.per_hour[{hour}]"), *rate, 0.0..=100_000.0)?;
-    }
-    sound(&format!("{place}.dwell"), &crowd.dwell)?;
-    let [fewest, most] = crowd.stops;
-    if fewest < 1 || fewest > most || most > 50 {
-        return senseless(&format!("{place}.stops"), "fewest and most, of 1 to 50");
-    }
-    if let Some(returns) = &crowd.returns {
-        in_range(&format!("{place}.returns.share"), returns.share, 0.0..=1.0)?;
-        sound(&format!("{place}.returns.after"), &returns.after)?;
-    }
-    let needed: &[ZoneKind] = match crowd.kind {
-        CrowdKind::PasserBy => &[ZoneKind::Outside],
-        CrowdKind::Bouncer | CrowdKind::Visitor => {
-            &[ZoneKind::Outside, ZoneKind::Entrance, ZoneKind::Interior]
-        }
-        CrowdKind::Staff => &[ZoneKind::Staff],
-    };
-    for kind in needed {
-        if !scenario.zones.iter().any(|zone| zone.kind == *kind && zone.attraction > 0.0) {
-            return senseless(place, format!("they need a zone of kind {kind} with an attraction"));
-        }
-    }
-    Ok(())
-}
-
-fn identifiers(scenario: &Scenario) -> Checked {
-    let mix = &scenario.identifiers;
-    let weights = [("ble", mix.ble), ("app", mix.app), ("ibeacon", mix.ibeacon), ("random", mix.random)];
-    for (name, weight) in weights {
-        in_range(&format!("identifiers.{name}"), weight, 0.0..=1_000.0)?;
-    }
-    if weights.iter().all(|(_, weight)| *weight == 0.0) {
-        return senseless("identifiers", "one weight must be more than 0");
-    }
-    in_range("identifiers.registered_tags", mix.registered_tags, 0..=10_000)?;
-    if format!("ibeacon:{}:0:0", mix.ibeacon_uuid).parse::<protocol::Identifier>().is_err() {
-        return senseless("identifiers.ibeacon_uuid", "not a UUID");
-    }
-    Ok(())
+fn bounds(scenario: &Scenario) -> Checked {
+    in_range("bounds.counts", scenario.bounds.counts, 0.0..=1.0)?;
+    in_range("bounds.dwell_s", scenario.bounds.dwell_s, 0.0..=3_600.0)?;
+    in_range("bounds.occupancy", scenario.bounds.occupancy, 0.0..=1.0)
 }
 
 fn radio(scenario: &Scenario) -> Checked {
@@ -266,6 +227,17 @@ mod tests {
         ("loss = 0.1", "loss = 1.0", "radio.loss"),
         ("median_s = 600", "median_s = 6", "shoppers[0].dwell"),
         ("registered_tags = 1", "registered_tags = -1", "registered_tags"),
+        (
+            "[radio]",
+            "[sleep]\nshare = 2\nsilence = { median_s = 9, max_s = 9, min_s = 9 }\n[radio]",
+            "sleep.share",
+        ),
+        (
+            "[radio]",
+            "[sleep]\nshare = 1\nsilence = { median_s = 9, max_s = 9 }\n[radio]",
+            "sleep.silence.min_s",
+        ),
+        ("[radio]", "[bounds]\ncounts = 2\n[radio]", "bounds.counts"),
     ];
 
     #[test]

@@ -95,6 +95,16 @@ impl Default for IdentifierMix {
     }
 }
 
+/// Phones that sleep: the screen is off, and they advertise far less often than others.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sleep {
+    /// The share of the people whose transmitter sleeps all the time they are there.
+    pub share: f64,
+    /// How long it is silent between two advertisements, drawn anew each time.
+    pub silence: Span,
+}
+
 fn one_stop() -> [u32; 2] {
     [1, 1]
 }

@@ -72,6 +72,11 @@ impl Receiver {
         }
     }
 
+    /// Whether it has no connection before then, long after the day.
+    pub(super) fn is_away_until(&self, late: Timestamp) -> bool {
+        self.trouble.away.iter().any(|(_, until)| *until >= late)
+    }
+
     /// What has arrived by then.
     pub(super) fn arrived(&mut self, by: Timestamp) -> impl Iterator<Item = Batch> {
         let count = self.held.iter().take_while(|(arrives, _)| *arrives <= by).count();

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::receiver::Receiver;
 use crate::chance::{Purpose, stream};
+use crate::fault::LATE_MS;
 use crate::fleet::Uplink;
 use crate::floor::Point;
 use crate::gateway::Heading;
@@ -82,6 +83,18 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// What is still held back after the day; nothing if it was brought already.
+    fn a_day_late(&mut self) -> Option<Step> {
+        let receivers = self.receivers.iter_mut().enumerate();
+        let all = Timestamp(i64::MAX);
+        let batches: Vec<(usize, Batch)> = receivers
+            .flat_map(|(number, receiver)| receiver.arrived(all).map(move |batch| (number, batch)))
+            .collect();
+        let to = self.simulation.day.to.plus(LATE_MS);
+        let uplinks = self.receivers.iter().map(|it| it.uplink(to, to)).collect();
+        (!batches.is_empty()).then_some(Step { to, batches, uplinks })
+    }
+
     /// Everything that is on the air in [from, to).
     fn air(&mut self, from: Timestamp, to: Timestamp) {
         while let Some((start, number, outing)) = self.outings.get(self.next_outing).copied()
@@ -99,7 +112,8 @@ impl<'a> Steps<'a> {
         // Every outing has a stream of its own: 24 bits of shoppers, 16 of outings.
         let index = (outing as u64) << 32 | number as u64;
         let mut rng = stream(self.simulation.seed, Purpose::Radio, index);
-        let phase = rng.random_range(0..self.simulation.scenario.radio.advertising_interval_ms);
+        let interval = self.simulation.shopper_interval(number, &mut rng);
+        let phase = rng.random_range(0..interval);
         let carrier = Carrier::Shopper { number, outing, cursor: 0, zone: None };
         Transmitter { carrier, next_ms: start.0 + phase, shadowing: Shadowing::default(), rng }
     }
@@ -123,7 +137,7 @@ impl Iterator for Steps<'_> {
 
     fn next(&mut self) -> Option<Step> {
         if self.at >= self.end {
-            return None;
+            return self.a_day_late();
         }
         let from = self.at;
         let to = from.plus(STEP_MS);
@@ -136,11 +150,11 @@ impl Iterator for Steps<'_> {
         }
         let mut uplinks: Vec<Uplink> = self.receivers.iter().map(|it| it.uplink(from, to)).collect();
         let mut batches = Vec::new();
-        // Whatever is still under way or held back when the day is over arrives at last.
+        // Whatever is still under way or held back when the day is over arrives at last, but for what comes a day late.
         let is_last = self.at >= self.end;
         let by = if is_last { Timestamp(i64::MAX) } else { to };
         for ((number, receiver), uplink) in self.receivers.iter_mut().enumerate().zip(&mut uplinks) {
-            uplink.offline &= !is_last;
+            uplink.offline &= !is_last || receiver.is_away_until(self.simulation.day.to.plus(LATE_MS));
             if !uplink.offline {
                 batches.extend(receiver.arrived(by).map(|batch| (number, batch)));
             }
@@ -201,8 +215,8 @@ impl Carrier {
     /// People's transmitters wait up to 10 ms longer each time (Bluetooth Core Specification, Vol 6, Part B, 4.4.2.2.1).
     fn interval(&self, simulation: &Simulation, at: Timestamp, rng: &mut ChaCha8Rng) -> i64 {
         match self {
-            Self::Shopper { .. } => {
-                simulation.scenario.radio.advertising_interval_ms + rng.random_range(0..=10)
+            Self::Shopper { number, .. } => {
+                simulation.shopper_interval(*number, rng) + rng.random_range(0..=10)
             }
             Self::Beacon { number, .. } => {
                 let every = i64::from(simulation.scenario.beacons[*number].every_s) * 1000;

@@ -7,6 +7,7 @@ mod day;
 mod faults;
 mod fleet;
 mod load;
+mod mall;
 mod pattern;
 mod recorded_air;
 mod registry;

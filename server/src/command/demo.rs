@@ -130,7 +130,7 @@ impl Demo {
         line.end(&sent);
         registrar.settled(registered.venue, (day.from, day.to), day.to, PATIENCE).await?;
         let footfall = registrar.footfall(registered.venue, day.from, day.to).await?;
-        let comparison = report::compare(&simulation.truth(), &footfall);
+        let comparison = report::compare(&simulation.truth(), &footfall, simulation.scenario().bounds);
         Ok(Result { venue: registered.venue, comparison, day, token, appliances })
     }
 }

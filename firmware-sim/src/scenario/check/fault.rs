@@ -12,7 +12,7 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     clock(scenario)?;
     for outage in &scenario.outages {
         named(scenario, "outages", &outage.gateways)?;
-        if !is_one_day(scenario, outage.from, outage.to) {
+        if outage.to.is_some_and(|to| !is_one_day(scenario, outage.from, to)) {
             return senseless("outages", "an outage ends after it begins, on the same day");
         }
     }
