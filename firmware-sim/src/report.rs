@@ -64,14 +64,25 @@ pub fn compare(truth: &Truth, footfall: &Footfall, bounds: Bounds) -> Comparison
 }
 
 impl Comparison {
-    /// Whether every hour and the whole day are within the bounds.
+    /// Whether the whole day and every hour that is shown are within the bounds. Half of them at least have to be shown.
     pub fn agrees(&self) -> bool {
-        self.hours.iter().chain([&self.day]).all(|row| row.agrees(&self.bounds))
+        let is_right = |hour: &Row| hour.is_withheld() || hour.agrees(&self.bounds);
+        let is_shown = self.withheld() * 2 <= self.hours.len();
+        self.day.agrees(&self.bounds) && self.hours.iter().all(is_right) && is_shown
+    }
+
+    /// How many hours are withheld, since few people are behind them.
+    fn withheld(&self) -> usize {
+        self.hours.iter().filter(|hour| hour.is_withheld()).count()
     }
 }
 
 impl Row {
-    /// Whether this bucket is within the bounds.
+    fn is_withheld(&self) -> bool {
+        self.measured.as_ref().is_some_and(|measured| measured.suppressed)
+    }
+
+    /// Whether this bucket is within the bounds. Occupancy may be withheld where visits are not.
     pub fn agrees(&self, bounds: &Bounds) -> bool {
         let (truth, Some(measured)) = (&self.truth, &self.measured) else { return false };
         let close = |truth: u64, measured: Option<u64>| {
@@ -84,7 +95,7 @@ impl Row {
         };
         let room = (bounds.occupancy * truth.occupancy_mean).max(HALF_A_PERSON);
         let occupancy =
-            measured.occupancy_mean.is_some_and(|mean| (mean - truth.occupancy_mean).abs() <= room);
+            measured.occupancy_mean.is_none_or(|mean| (mean - truth.occupancy_mean).abs() <= room);
         close(truth.visits, measured.visits) && close(truth.uniques, measured.uniques) && dwell && occupancy
     }
 
@@ -123,6 +134,10 @@ impl fmt::Display for Comparison {
             _ => "-".to_owned(),
         };
         let agree = self.hours.iter().filter(|hour| hour.agrees(bounds)).count();
+        let withheld = match self.withheld() {
+            0 => String::new(),
+            hours => format!("; {hours} withheld, since few people are behind them"),
+        };
         writeln!(
             f,
             "difference of the day: visits {visits}, uniques {uniques}, median dwell {dwell}, mean occupancy {occupancy}"
@@ -131,8 +146,8 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "verdict: {verdict} ({agree} of {} hours within {:.0} % of visits and uniques, {:.0} s of median dwell and {:.0} % of \
-             mean occupancy)",
-            self.hours.len(),
+             mean occupancy{withheld})",
+            self.hours.len() - self.withheld(),
             bounds.counts * 100.0,
             bounds.dwell_s,
             bounds.occupancy * 100.0
@@ -159,7 +174,13 @@ fn line(f: &mut fmt::Formatter<'_>, clock: &str, row: &Row, bounds: &Bounds) -> 
         count(measured.bounces),
         row.truth.passers_by,
         count(measured.passers_by),
-        if row.agrees(bounds) { "" } else { "  <-" }
+        if row.is_withheld() {
+            "  withheld"
+        } else if row.agrees(bounds) {
+            ""
+        } else {
+            "  <-"
+        }
     )
 }
 
@@ -211,6 +232,7 @@ mod tests {
             passers_by: Some(5),
             dwell_median_s: dwell,
             occupancy_mean: Some(20.0),
+            suppressed: false,
         }
     }
 
@@ -245,6 +267,28 @@ mod tests {
         for (measured, agrees) in cases {
             assert_eq!(compared(&truth, &measured).agrees(), agrees, "{measured:?}");
         }
+    }
+
+    #[test]
+    fn what_is_withheld_is_not_compared_and_is_not_all() {
+        let (truth, shown) = (truth(100, 50, Some(600.0)), measured(100, 50, Some(600.0)));
+        let hidden = MeasuredBucket { suppressed: true, ..MeasuredBucket::default() };
+        let row = |measured: &MeasuredBucket| Row {
+            clock: "09:00".to_owned(),
+            truth: truth.clone(),
+            measured: Some(measured.clone()),
+        };
+        let comparison = |hours: &[&MeasuredBucket], day| Comparison {
+            hours: hours.iter().map(|hour| row(hour)).collect(),
+            day: row(day),
+            bounds: Bounds::default(),
+        };
+        let half = comparison(&[&shown, &hidden], &shown);
+        assert!(half.agrees());
+        let text = half.to_string();
+        assert!(text.contains("(1 of 1 hours") && text.contains("; 1 withheld"), "{text}");
+        assert!(!comparison(&[&shown, &hidden, &hidden], &shown).agrees());
+        assert!(!comparison(&[&shown, &hidden], &hidden).agrees());
     }
 
     #[test]

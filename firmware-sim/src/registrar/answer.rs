@@ -33,6 +33,8 @@ pub struct MeasuredBucket {
     pub dwell_median_s: Option<f64>,
     /// Subjects inside, on average over the time.
     pub occupancy_mean: Option<f64>,
+    /// Whether all is withheld, since few people are behind it.
+    pub suppressed: bool,
 }
 
 /// A stay as the platform tells it.
@@ -79,6 +81,7 @@ struct Bucket {
     passers_by: Option<u64>,
     dwell_median_s: Option<f64>,
     occupancy_mean: Option<f64>,
+    suppressed: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,6 +146,7 @@ fn measured(bucket: Bucket) -> MeasuredBucket {
         passers_by: bucket.passers_by,
         dwell_median_s: bucket.dwell_median_s,
         occupancy_mean: bucket.occupancy_mean,
+        suppressed: bucket.suppressed,
     }
 }
 
@@ -169,7 +173,7 @@ mod tests {
         let footfall = Footfall::of(series(&format!("{bucket},{hidden}")), series(bucket)).unwrap();
         assert_eq!(footfall.hours[0].dwell_median_s, Some(61.5));
         assert_eq!(footfall.hours[0].occupancy_mean, Some(0.5));
-        assert_eq!(footfall.hours[1].visits, None);
+        assert_eq!((footfall.hours[1].visits, footfall.hours[1].suppressed), (None, true));
         assert_eq!(footfall.day.start, Timestamp(1_795_251_600_000));
         assert!(Footfall::of(series(""), series("")).is_err());
     }
