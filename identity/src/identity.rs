@@ -83,12 +83,8 @@ pub async fn rotate_signing_keys(
     data: &Path,
     now: Timestamp,
 ) -> Result<usize, IdentityError> {
-    let path = config.sealing_key(data);
-    if !path.exists() {
-        // A new one would open none of the keys that there are.
-        return Err(IdentityError::SealingKey { path, reason: "it is not there".to_owned() });
-    }
-    Keyring::open(store.clone(), Arc::new(Sealer::open(&path)?)).await?.rotate(now).await
+    let sealer = Sealer::open_existing(&config.sealing_key(data))?;
+    Keyring::open(store.clone(), Arc::new(sealer)).await?.rotate(now).await
 }
 
 impl Identity {
@@ -98,7 +94,9 @@ impl Identity {
         config.validate().map_err(IdentityError::Config)?;
         let issuer = Issuer::new(config.issuer.as_deref(), http)?;
         let passkeys = Passkeys::of(&issuer)?;
-        let sealer = Arc::new(Sealer::open(&config.sealing_key(&data))?);
+        let path = config.sealing_key(&data);
+        let is_needed = store.has_sealed_pseudonym_keys().await?;
+        let sealer = Arc::new(if is_needed { Sealer::open_existing(&path)? } else { Sealer::open(&path)? });
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
         let outbound = Outbound::new(config.allow_private_addresses)?;

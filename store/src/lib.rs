@@ -50,6 +50,8 @@ mod page;
 mod phone;
 mod placement;
 mod polling;
+mod pseudonym;
+mod pseudonym_key;
 mod random;
 mod refresh;
 mod refresh_standing;
@@ -113,10 +115,12 @@ pub use orders::{
     ANSWER_GRACE_MS, Answered, Claimed, CommandClaim, Giving, Handled, Heard, Hearing, MAX_OPEN,
     MAX_UNDER_WAY, Noting, Orders, Said,
 };
-pub use organization::{KeyEpoch, Organization};
+pub use organization::Organization;
 pub use page::{Listed, Page};
 pub use phone::MAX_PHONES;
 pub use placement::Placement;
+pub use pseudonym::{KeyEpoch, Pseudonyms};
+pub use pseudonym_key::{PseudonymEpoch, StoredKey};
 pub use refresh::Refresh;
 pub use registry::{Admits, Registered};
 pub use role::{BuiltInRole, CustomRole, Role};

@@ -32,6 +32,7 @@ mod migrations;
 mod organizations;
 mod people;
 mod phones;
+mod pseudonym_keys;
 mod registry;
 mod sessions;
 mod shop;
