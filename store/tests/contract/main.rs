@@ -18,6 +18,7 @@ mod device_grants;
 mod devices;
 mod engines;
 mod enrolments;
+mod erasures;
 mod expired;
 mod facts;
 mod home_assistant;
