@@ -1,11 +1,14 @@
 //! The audit log of an organization: what was done with it here and what happened to its people, for its admins to read.
 
-use std::net::IpAddr;
+mod reads;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use protocol::{AccountId, AuditId, OrganizationId, Timestamp};
+use protocol::{AccountId, AuditId, OrganizationId, Timestamp, VenueId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{NewAuditEntry, Store};
@@ -19,8 +22,10 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::scopes;
 
+pub(crate) use reads::Reads;
+
 /// What is written down of the requests to this interface. Words are for ever; `identity` and `voice` write others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum What {
     MemberChanged,
     MemberRemoved,
@@ -55,6 +60,13 @@ pub(crate) enum What {
     ClaimKeyChanged,
     ClaimKeyRevoked,
     DevicesImported,
+    StaysRead,
+    /// A live stream of movements was opened.
+    MovementsRead,
+    /// A person read what there is about them.
+    OwnDataRead,
+    /// A person had it erased.
+    OwnDataErased,
 }
 
 /// Something that happened.
@@ -111,6 +123,10 @@ impl What {
             What::ClaimKeyChanged => "claim_key_changed",
             What::ClaimKeyRevoked => "claim_key_revoked",
             What::DevicesImported => "devices_imported",
+            What::StaysRead => "stays_read",
+            What::MovementsRead => "movements_read",
+            What::OwnDataRead => "own_data_read",
+            What::OwnDataErased => "own_data_erased",
         }
     }
 }
@@ -131,6 +147,57 @@ pub(crate) async fn record<S>(
     account: Option<AccountId>,
     mut detail: Value,
 ) {
+    add_author(caller, &mut detail);
+    let organization = Some(caller.organization());
+    let entry = NewAuditEntry { organization, account, what: what.as_str(), detail, address: None };
+    write(&app.store, entry, app.clock.now()).await;
+}
+
+/// Writes down that the caller read exact data, in the log of their organization and their own: what of, and from where. Who reads the
+/// same again within a minute is not written down again.
+pub(crate) async fn record_read<S>(
+    app: &App,
+    reads: &Reads,
+    caller: &Caller<S>,
+    (what, venue): (What, Option<VenueId>),
+    peer: SocketAddr,
+    mut detail: Value,
+) {
+    let now = app.clock.now();
+    if !reads.is_news(caller.credential().id(), what, venue, now) {
+        return;
+    }
+    add_author(caller, &mut detail);
+    if let (Some(venue), Some(detail)) = (venue, detail.as_object_mut()) {
+        detail.insert("venue".to_owned(), json!(venue));
+    }
+    let entry = NewAuditEntry {
+        organization: Some(caller.organization()),
+        account: caller.account(),
+        what: what.as_str(),
+        detail,
+        address: Some(peer.ip().to_canonical()),
+    };
+    write(&app.store, entry, now).await;
+}
+
+/// Writes down that a person had their data erased, in the logs of all organizations that it concerns.
+pub(crate) async fn record_erasure<S>(
+    app: &App,
+    caller: &Caller<S>,
+    organizations: BTreeSet<OrganizationId>,
+    mut detail: Value,
+) {
+    add_author(caller, &mut detail);
+    for organization in organizations {
+        let what = What::OwnDataErased.as_str();
+        let (organization, account, detail) = (Some(organization), caller.account(), detail.clone());
+        let entry = NewAuditEntry { organization, account, what, detail, address: None };
+        write(&app.store, entry, app.clock.now()).await;
+    }
+}
+
+fn add_author<S>(caller: &Caller<S>, detail: &mut Value) {
     let by = match caller.credential() {
         Credential::Key(key) => json!({"key": key}),
         Credential::Grant(grant, _) => json!({"grant": grant, "account": caller.account()}),
@@ -138,9 +205,6 @@ pub(crate) async fn record<S>(
     if let Some(detail) = detail.as_object_mut() {
         detail.insert("by".to_owned(), by);
     }
-    let organization = Some(caller.organization());
-    let entry = NewAuditEntry { organization, account, what: what.as_str(), detail, address: None };
-    write(&app.store, entry, app.clock.now()).await;
 }
 
 /// Writes down what a device did by itself, in the log of its organization.

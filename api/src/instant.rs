@@ -19,7 +19,7 @@ impl Instant {
     }
 
     /// Reads RFC 3339. A space before the offset is taken as the `+` it was before a query string was decoded.
-    pub(crate) fn parse(text: &str) -> Result<Instant, String> {
+    pub fn parse(text: &str) -> Result<Instant, String> {
         let wrong = || "must be a time in RFC 3339, such as 2026-03-01T09:00:00Z".to_owned();
         let repaired;
         let text = match text.split_once(' ') {

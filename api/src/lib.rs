@@ -35,6 +35,7 @@ mod members;
 mod occupancy;
 mod openapi;
 pub mod operator;
+mod own_data;
 mod pages;
 mod paging;
 mod path;

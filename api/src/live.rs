@@ -1,10 +1,11 @@
 //! The live stream: movements of a venue as server-sent events.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderName;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,12 +14,14 @@ use protocol::{
     Movement, MovementKind, OrganizationId, StayId, Subject, Timestamp, VenueId, VisitId, ZoneId,
 };
 use serde::Serialize;
+use serde_json::json;
 use store::{Change, Listener, StoreError};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::audit::{self, Reads, What};
 use crate::caller::{Caller, Credential};
 use crate::instant::Instant;
 use crate::path::Ids;
@@ -78,6 +81,8 @@ pub(crate) async fn live(
     caller: Caller<scopes::MovementsSubscribe>,
     State(app): State<Arc<App>>,
     closing: Option<Extension<Closing>>,
+    reads: Reads,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Ids(venue): Ids<VenueId>,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -99,6 +104,7 @@ pub(crate) async fn live(
         app: Arc::clone(&app),
     };
     app.store.venue(organization, venue).await?;
+    audit::record_read(&app, &reads, &caller, (What::MovementsRead, Some(venue)), peer, json!({})).await;
     let events = stream::unfold(watch, |mut watch| async {
         let event = watch.next().await?;
         Some((Ok::<_, Infallible>(event), watch))

@@ -14,7 +14,7 @@ use crate::idempotency;
 use crate::problem::{Document, Mistake, Position};
 
 /// What may be asked for at the token endpoint.
-const SCOPES: [(&str, &str); 12] = [
+const SCOPES: [(&str, &str); 13] = [
     ("venues:read", "read venues and zones"),
     ("venues:write", "change venues and zones"),
     ("devices:read", "read devices"),
@@ -24,6 +24,7 @@ const SCOPES: [(&str, &str); 12] = [
     ("stays:read", "read single, pseudonymous stays"),
     ("movements:subscribe", "follow movements as they happen"),
     ("pings:write", "report pings; of a person: for their own phones"),
+    ("me:data", "of a person: read all that there is about them, and erase it"),
     ("metrics:read", "read the metrics of the server"),
     ("admin", "manage people, roles, keys, clients and grants"),
     ("*", "all of these"),

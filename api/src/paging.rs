@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use protocol::{StayId, Timestamp};
+use protocol::{StayId, Timestamp, VisitId};
 use serde::Serialize;
 use store::{Listed, Page};
 use utoipa::ToSchema;
@@ -47,6 +47,7 @@ pub(crate) enum List {
     BulkCommands,
     Enrolments,
     ClaimKeys,
+    OwnVisits,
 }
 
 impl<T: ToSchema> Items<T> {
@@ -68,12 +69,12 @@ impl<T: ToSchema> Items<T> {
 
     /// A page of stays, which are ordered by start and id.
     pub(crate) fn of_stays(items: Vec<T>, next: Option<(Timestamp, StayId)>) -> Items<T> {
-        let next_cursor = next.map(|(at, id)| {
-            let mut mark = at.0.to_be_bytes().to_vec();
-            mark.extend_from_slice(id.as_uuid().as_bytes());
-            text(List::Stays, &mark)
-        });
-        Items { items, next_cursor }
+        Items { items, next_cursor: next.map(|(at, id)| timed_text(List::Stays, at, id.as_uuid())) }
+    }
+
+    /// A page of one's own visits, which are ordered the same way.
+    pub(crate) fn of_own_visits(items: Vec<T>, next: Option<(Timestamp, VisitId)>) -> Items<T> {
+        Items { items, next_cursor: next.map(|(at, id)| timed_text(List::OwnVisits, at, id.as_uuid())) }
     }
 }
 
@@ -88,13 +89,13 @@ pub(crate) fn page(query: &mut Query, list: List) -> Page {
 
 /// The mark after which the query asks for stays.
 pub(crate) fn stays_cursor(query: &mut Query) -> Option<(Timestamp, StayId)> {
-    query.optional("cursor", |text| {
-        let mark: [u8; 24] = mark(List::Stays, text)?;
-        let (mut at, mut id) = ([0; 8], [0; 16]);
-        at.copy_from_slice(&mark[..8]);
-        id.copy_from_slice(&mark[8..]);
-        Ok((Timestamp(i64::from_be_bytes(at)), StayId::from_uuid(Uuid::from_bytes(id))))
-    })
+    query.optional("cursor", |text| timed_mark(List::Stays, text).map(|(at, id)| (at, StayId::from_uuid(id))))
+}
+
+/// The mark after which the query asks for one's own visits.
+pub(crate) fn own_visits_cursor(query: &mut Query) -> Option<(Timestamp, VisitId)> {
+    let read = |text: &str| timed_mark(List::OwnVisits, text).map(|(at, id)| (at, VisitId::from_uuid(id)));
+    query.optional("cursor", read)
 }
 
 /// The certificate after which the query asks for more.
@@ -127,6 +128,21 @@ fn text(list: List, mark: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// A cursor of a list that is ordered by time and id.
+fn timed_text(list: List, at: Timestamp, id: Uuid) -> String {
+    let mut mark = at.0.to_be_bytes().to_vec();
+    mark.extend_from_slice(id.as_bytes());
+    text(list, &mark)
+}
+
+fn timed_mark(list: List, text: &str) -> Result<(Timestamp, Uuid), String> {
+    let mark: [u8; 24] = mark(list, text)?;
+    let (mut at, mut id) = ([0; 8], [0; 16]);
+    at.copy_from_slice(&mark[..8]);
+    id.copy_from_slice(&mark[8..]);
+    Ok((Timestamp(i64::from_be_bytes(at)), Uuid::from_bytes(id)))
 }
 
 fn mark<const N: usize>(list: List, text: &str) -> Result<[u8; N], String> {

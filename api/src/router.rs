@@ -20,7 +20,8 @@ use crate::openapi::{Base, complete};
 use crate::{
     App, assistants, audit, bulk_commands, claim_keys, clients, commands, consents, devices, enrolments,
     explain, footfall, grants, headers, home_assistant, idempotency, invitations, keys, live, members,
-    occupancy, pages, phones, pings, probes, problem, roles, stays, telemetry, twins, venues, zones,
+    occupancy, own_data, pages, phones, pings, probes, problem, roles, stays, telemetry, twins, venues,
+    zones,
 };
 
 /// Every route, ready to be served.
@@ -34,7 +35,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/openapi.json", get(move || ready(([(CONTENT_TYPE, "application/json")], description))))
         .route("/api/style.css", get(pages::style))
         .route("/enrol", get(enrolments::page))
-        .merge(documented.layer(Extension(Waiting::default())).layer(Extension(Bounds::default())))
+        .merge(
+            documented
+                .layer(Extension(Waiting::default()))
+                .layer(Extension(Bounds::default()))
+                .layer(Extension(audit::Reads::default())),
+        )
         .with_state(Arc::clone(&app))
         .merge(identity::router(Arc::clone(&app.identity)))
         .merge(voice::router(Arc::clone(&app.voice)))
@@ -103,6 +109,9 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(phones::read, phones::remove))
         .routes(routes!(consents::give_consent, consents::consents))
         .routes(routes!(consents::withdraw_consent))
+        // /api/v1/me/data
+        .routes(routes!(own_data::own_data, own_data::erase_own_data))
+        .routes(routes!(own_data::own_visits))
         // /api/v1/keys
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::delete))

@@ -30,6 +30,7 @@ needed!(
     StaysRead,
     MovementsSubscribe,
     PingsWrite,
+    MeData,
     MetricsRead,
     Admin
 );

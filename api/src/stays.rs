@@ -1,15 +1,18 @@
 //! Stays: exact and pseudonymous, for exports, audits and tests.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use protocol::{StayId, Subject, VenueId, VisitId, ZoneId};
 use serde::Serialize;
+use serde_json::json;
 use store::StayRow;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::audit::{self, Reads, What};
 use crate::caller::Caller;
 use crate::instant::Instant;
 use crate::paging::{self, Items};
@@ -78,6 +81,8 @@ impl From<StayRow> for Stay {
 pub(crate) async fn stays(
     caller: Caller<scopes::StaysRead>,
     State(app): State<Arc<App>>,
+    reads: Reads,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Ids(venue): Ids<VenueId>,
     mut query: Query,
 ) -> Result<Json<Items<Stay>>, Problem> {
@@ -95,6 +100,8 @@ pub(crate) async fn stays(
     let mut stays = app.store.stays(caller.organization(), venue, from.0, to.0, cursor, limit + 1).await?;
     let more = stays.len() > limit as usize;
     stays.truncate(limit as usize);
+    let detail = json!({"from": from, "to": to});
+    audit::record_read(&app, &reads, &caller, (What::StaysRead, Some(venue)), peer, detail).await;
     let next = stays.last().filter(|_| more).map(|stay| (stay.from, stay.id));
     Ok(Json(Items::of_stays(stays.into_iter().map(Stay::from).collect(), next)))
 }

@@ -30,6 +30,7 @@ use crate::ingest::Receipts;
 use crate::inlet::Inlet;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::pseudonym_keys::PseudonymKeys;
 use crate::registry::{Registry, Terms};
 use crate::renewals::{Certifier, Renewals};
 use crate::sign_in::SignIn;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub certifier: Certifier,
     /// Who opens the keys of identifiers that change.
     pub beacon_keys: BeaconKeys,
+    /// Who opens the keys of pseudonyms.
+    pub pseudonym_keys: PseudonymKeys,
     /// The version of the text that people must have agreed to ([`store::PRESENCE`]) before their phones are counted.
     pub presence: String,
     /// Where the certificates are; needed where something listens for TLS.
@@ -104,8 +107,9 @@ impl Broker {
     /// Loads what the broker knows by heart.
     pub async fn open(parts: Parts) -> Result<Self, BrokerError> {
         let pings_per_minute = parts.config.pings.per_minute;
-        let (presence, beacon_keys) = (parts.presence.clone(), parts.beacon_keys.clone());
-        let terms = Terms { pings_per_minute, presence, beacon_keys };
+        let (beacon_keys, pseudonym_keys) = (parts.beacon_keys.clone(), parts.pseudonym_keys.clone());
+        let presence = parts.presence.clone();
+        let terms = Terms { pings_per_minute, presence, beacon_keys, pseudonym_keys };
         let registry = Registry::load(parts.store.clone(), terms).await?;
         let saved = parts.store.load_sessions().await?;
         let tls = parts.tls.clone().map(Tls::open).transpose()?.map(Arc::new);

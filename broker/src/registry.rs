@@ -4,20 +4,22 @@
 //! Loaded at the start, kept up by the notices of `Live` and, because those may be lost, by asking the store every few
 //! seconds what changed. That a device does *not* exist is never remembered.
 
+mod content;
 mod ephemerals;
-mod pseudonym;
 mod rate;
 mod view;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use protocol::{DeviceId, GrantId, KeyId, Timestamp};
 use store::{GrantStanding, Registered, Store, StoreError};
 
 use crate::beacon_keys::BeaconKeys;
+use crate::pseudonym_keys::PseudonymKeys;
 
+pub(crate) use content::content;
 pub(crate) use ephemerals::Effort;
-pub(crate) use pseudonym::{Pseudonyms, content};
 pub(crate) use rate::Rate;
 pub(crate) use view::{Heard, Reporter, View};
 
@@ -37,6 +39,8 @@ pub(crate) struct Terms {
     pub(crate) presence: String,
     /// Who opens the keys of changing identifiers.
     pub(crate) beacon_keys: BeaconKeys,
+    /// Who opens the keys of pseudonyms.
+    pub(crate) pseudonym_keys: PseudonymKeys,
 }
 
 /// How far back each look for changes overlaps the last one: clocks and commits are not instant.
@@ -81,11 +85,11 @@ impl Registry {
     /// Reads all venues and pseudonym keys anew.
     pub(crate) async fn reload_venues(&self) -> Result<(), StoreError> {
         let venues = self.store.venues_admitting().await?;
-        let mut keys = Vec::new();
+        let mut pseudonyms = HashMap::new();
         for organization in self.store.organizations().await? {
-            keys.push((organization.id, self.store.pseudonym_keys(organization.id).await?));
+            pseudonyms.insert(organization.id, self.terms.pseudonym_keys.of(organization.id).await?);
         }
-        self.view.write().unwrap_or_else(PoisonError::into_inner).set_venues(venues, keys);
+        self.view.write().unwrap_or_else(PoisonError::into_inner).set_venues(venues, pseudonyms);
         Ok(())
     }
 

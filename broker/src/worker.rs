@@ -270,6 +270,7 @@ impl Worker {
     async fn forget(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         while self.store.forget_boots(now.minus(self.retention_ms), PORTION).await? > 0 {}
+        while self.store.forget_tombstones(now.minus(self.retention_ms), PORTION).await? > 0 {}
         while self.store.forget_losses(now.minus(self.retention_ms + LOSSES_KEPT_MS), PORTION).await? > 0 {}
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::Timestamp;
-use store::{Change, Clock, Live, Store};
+use store::{Change, Clock, Live, Store, StoreError};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,8 @@ use crate::uses::Uses;
 
 /// How often keys are looked after and what is over is forgotten.
 const MAINTAINED_EVERY: Duration = Duration::from_mins(1);
+/// How long after an erasure something of it may still come in: a ping waits for its second, its commit and its checkpoint.
+const STRAGGLING_MS: i64 = 10 * 60_000;
 /// How often it is written when linked services were used.
 const WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
@@ -83,12 +85,8 @@ pub async fn rotate_signing_keys(
     data: &Path,
     now: Timestamp,
 ) -> Result<usize, IdentityError> {
-    let path = config.sealing_key(data);
-    if !path.exists() {
-        // A new one would open none of the keys that there are.
-        return Err(IdentityError::SealingKey { path, reason: "it is not there".to_owned() });
-    }
-    Keyring::open(store.clone(), Arc::new(Sealer::open(&path)?)).await?.rotate(now).await
+    let sealer = Sealer::open_existing(&config.sealing_key(data))?;
+    Keyring::open(store.clone(), Arc::new(sealer)).await?.rotate(now).await
 }
 
 impl Identity {
@@ -98,7 +96,9 @@ impl Identity {
         config.validate().map_err(IdentityError::Config)?;
         let issuer = Issuer::new(config.issuer.as_deref(), http)?;
         let passkeys = Passkeys::of(&issuer)?;
-        let sealer = Arc::new(Sealer::open(&config.sealing_key(&data))?);
+        let path = config.sealing_key(&data);
+        let is_needed = store.has_sealed_pseudonym_keys().await?;
+        let sealer = Arc::new(if is_needed { Sealer::open_existing(&path)? } else { Sealer::open(&path)? });
         let keyring = Keyring::open(store.clone(), Arc::clone(&sealer)).await?;
         let mailer = Mailer::new(&config.mail)?;
         let outbound = Outbound::new(config.allow_private_addresses)?;
@@ -177,6 +177,9 @@ impl Identity {
         if let Err(error) = self.keyring.maintain(now).await {
             tracing::error!(%error, "signing keys could not be looked after; it is tried again in a minute");
         }
+        if let Err(error) = self.unlink_stragglers(now).await {
+            tracing::error!(%error, "what came in while it was erased could not be unlinked; it is tried again in a minute");
+        }
         loop {
             match self.store.forget_expired(now).await {
                 Ok(0) => break,
@@ -187,6 +190,14 @@ impl Identity {
                 }
             }
         }
+    }
+
+    /// Unlinks what was on its way to its row while somebody had their data erased.
+    async fn unlink_stragglers(&self, now: Timestamp) -> Result<(), StoreError> {
+        for unlinked in self.store.unlink_buried(now.minus(STRAGGLING_MS)).await? {
+            self.changed(Change::Venue(unlinked.venue));
+        }
+        Ok(())
     }
 
     /// Does something behind the answer to a request.

@@ -44,12 +44,24 @@ pub(crate) enum Use {
     Pin,
     /// The key that the identifier of a beacon changes with.
     BeaconKey,
+    /// A key that identifiers become pseudonyms with.
+    Pseudonyms,
 }
 
 impl Sealer {
     /// Reads the key from its file, which is made when it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, IdentityError> {
         Self::with_key(&file::read_or_make(path)?)
+    }
+
+    /// Reads the key from its file, where something was sealed with it already: a new one would open nothing.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, IdentityError> {
+        if !path.exists() {
+            let reason =
+                "it is not there, and what is in the database was sealed with it; put the copy of it back";
+            return Err(IdentityError::SealingKey { path: path.to_owned(), reason: reason.to_owned() });
+        }
+        Self::open(path)
     }
 
     fn with_key(key: &[u8; 32]) -> Result<Self, IdentityError> {
@@ -120,6 +132,7 @@ impl Use {
             Self::Assistant => "assistant",
             Self::Pin => "PIN",
             Self::BeaconKey => "beacon key",
+            Self::Pseudonyms => "pseudonym key",
         }
     }
 

@@ -376,6 +376,7 @@ pub(crate) fn api_scope(scope: &Scope) -> String {
         Scope::StaysRead => "see single, pseudonymous stays",
         Scope::MovementsSubscribe => "see movements as they happen",
         Scope::PingsWrite => "report what a phone hears",
+        Scope::MeData => "see all that there is about you, and erase it",
         Scope::MetricsRead => "see how the server does",
         Scope::Admin => "manage people, keys and services",
         Scope::All => "do everything that you may do",

@@ -32,6 +32,8 @@ enum Command {
     Ca(command::Ca),
     /// Let new keys sign tokens from now on; a running server takes them up within a minute.
     RotateKeys(Place),
+    /// Begin epochs of the pseudonyms that subjects are known by, and destroy their keys.
+    Pseudonyms(command::Pseudonyms),
     /// Look for what could be wrong.
     Doctor(Place),
     /// Say why a device is offline, refused, throttled or silent.
@@ -107,6 +109,7 @@ fn main() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Ca(ca) => ca.run(),
         Command::RotateKeys(place) => command::rotate_keys(&place),
+        Command::Pseudonyms(pseudonyms) => pseudonyms.run(),
         Command::Doctor(place) => command::doctor(&place),
         Command::Explain(explain) => explain.run(),
         Command::OperatorKey(key) => key.run(),

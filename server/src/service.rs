@@ -1,14 +1,14 @@
 //! The whole service: store, broker and API around one data directory.
 
+mod between;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use api::PingLogError;
-use broker::{Asked, BeaconKeys, Certifier, InletError, TokenWorth, Tokens};
-use identity::{Audience, BearerError, Identity, IdentityMetrics};
+use identity::{Identity, IdentityMetrics};
 use prometheus_client::registry::Registry;
 use store::{Claim, Clock, Live, Orders, Organization, Store, StoreError, Tenure};
 use tokio::net::TcpListener;
@@ -143,14 +143,15 @@ impl Service {
             orders: orders.clone(),
             clock: clock.clone(),
             metrics: broker::Metrics::register(&mut registry),
-            tokens: tokens(Arc::clone(&identity)),
-            certifier: certifier(api::Renewals {
+            tokens: between::tokens(Arc::clone(&identity)),
+            certifier: between::certifier(api::Renewals {
                 store: store.clone(),
                 live: live.clone(),
                 clock: clock.clone(),
                 authority: config.authority(),
             }),
-            beacon_keys: beacon_keys(Arc::clone(&identity)),
+            beacon_keys: between::beacon_keys(Arc::clone(&identity)),
+            pseudonym_keys: between::pseudonym_keys(Arc::clone(&identity)),
             presence: identity.purposes().presence_version().to_owned(),
             tls,
         })
@@ -175,7 +176,7 @@ impl Service {
             authority: config.authority(),
             identity: Arc::clone(&identity),
             voice,
-            pings: pings(broker.inlet()),
+            pings: between::pings(broker.inlet()),
             proxies: config.http.trusted_proxies.clone(),
             registry: Arc::new(registry),
             metrics,
@@ -227,56 +228,6 @@ impl Service {
         }
         outcome
     }
-}
-
-/// Where ping batches go that come over HTTP.
-fn pings(inlet: broker::Inlet) -> api::PingLog {
-    api::PingLog::new(move |device, body, content_type| {
-        let inlet = inlet.clone();
-        async move {
-            let taken = inlet.take(device, &body, content_type.as_deref()).await;
-            taken.map_err(|error| match error {
-                InletError::NoDevice => PingLogError::NoDevice,
-                InletError::Closed => PingLogError::Closed,
-                InletError::Store(error) => error.into(),
-            })
-        }
-    })
-}
-
-/// Who signs the next certificates of devices.
-fn certifier(renewals: api::Renewals) -> Certifier {
-    Certifier::new(move |Asked { organization, device, with, request }| {
-        let renewals = renewals.clone();
-        async move { renewals.renew(organization, device, with, request).await }
-    })
-}
-
-/// The keys of identifiers that change, opened with the sealing key.
-fn beacon_keys(identity: Arc<Identity>) -> BeaconKeys {
-    BeaconKeys::new(move |organization, sealed| identity.open_beacon_key(organization, sealed).ok())
-}
-
-/// What access tokens are worth as passwords of MQTT.
-fn tokens(identity: Arc<Identity>) -> Tokens {
-    Tokens::new(move |token| {
-        let identity = Arc::clone(&identity);
-        async move {
-            match identity.check(&token, Audience::Mqtt).await {
-                Ok(bearer) => Ok(Some(TokenWorth {
-                    organization: bearer.organization,
-                    account: bearer.account,
-                    client: bearer.client,
-                    grant: bearer.grant,
-                    scopes: bearer.scopes,
-                    terms: bearer.terms,
-                    expires_at: bearer.expires_at,
-                })),
-                Err(BearerError::Invalid) => Ok(None),
-                Err(BearerError::Store(error)) => Err(error),
-            }
-        }
-    })
 }
 
 /// Holds the claim to the database for as long as it can be held; answers once another server has it. A database that is

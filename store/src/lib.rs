@@ -31,6 +31,7 @@ mod device_grant;
 mod device_pin;
 mod document;
 mod enrolment;
+mod erasure;
 mod error;
 mod expired;
 mod facts;
@@ -50,6 +51,8 @@ mod page;
 mod phone;
 mod placement;
 mod polling;
+mod pseudonym;
+mod pseudonym_key;
 mod random;
 mod refresh;
 mod refresh_standing;
@@ -61,6 +64,7 @@ pub mod segment;
 mod sequence;
 mod session;
 mod signing_key;
+mod subject_visit;
 mod text;
 mod timeline;
 mod twin;
@@ -99,6 +103,7 @@ pub use enrolment::{
     Approval, Collectable, Enrolment, EnrolmentCodes, EnrolmentName, EnrolmentPoll, EnrolmentStatus,
     MAX_STRANGERS, NewEnrolment,
 };
+pub use erasure::Unlinked;
 pub use error::{Result, StoreError};
 pub use grant::{Grant, GrantStanding, NewGrant, RevokedWhy};
 pub use home_assistant::HomeAssistant;
@@ -113,10 +118,12 @@ pub use orders::{
     ANSWER_GRACE_MS, Answered, Claimed, CommandClaim, Giving, Handled, Heard, Hearing, MAX_OPEN,
     MAX_UNDER_WAY, Noting, Orders, Said,
 };
-pub use organization::{KeyEpoch, Organization};
+pub use organization::Organization;
 pub use page::{Listed, Page};
-pub use phone::MAX_PHONES;
+pub use phone::{MAX_PHONES, PHONES_AT_ONCE};
 pub use placement::Placement;
+pub use pseudonym::{KeyEpoch, Pseudonyms};
+pub use pseudonym_key::{PseudonymEpoch, StoredKey};
 pub use refresh::Refresh;
 pub use registry::{Admits, Registered};
 pub use role::{BuiltInRole, CustomRole, Role};
@@ -128,6 +135,7 @@ pub use session::{
     SessionChanges,
 };
 pub use signing_key::{Algorithm, NewSigningKey, SigningKey};
+pub use subject_visit::SubjectVisit;
 pub use timeline::Configuration;
 pub use twin::{Side, Twin, TwinChange, TwinSide};
 pub use typed::TypedCode;

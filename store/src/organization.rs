@@ -1,4 +1,4 @@
-//! Organizations and the keys their pseudonyms are made with.
+//! Organizations: what everything belongs to.
 
 use protocol::{OrganizationId, Timestamp};
 use sqlx::FromRow;
@@ -17,26 +17,6 @@ pub struct Organization {
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
-}
-
-/// A key that identifiers become pseudonyms with, from a time on. A new epoch cuts the link to older pseudonyms.
-#[derive(Clone, PartialEq)]
-pub struct KeyEpoch {
-    /// 0 for the first.
-    pub epoch: i32,
-    /// The event time from which it holds, until the next one's.
-    pub effective_from: Timestamp,
-    /// The key; keep it out of every output.
-    pub key: [u8; 32],
-}
-
-impl std::fmt::Debug for KeyEpoch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyEpoch")
-            .field("epoch", &self.epoch)
-            .field("effective_from", &self.effective_from)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Store {
@@ -60,7 +40,7 @@ impl Store {
         self.organization(OrganizationId::from_uuid(id)).await
     }
 
-    /// Makes an organization with a pseudonym key of its own.
+    /// Makes an organization. The key of its pseudonyms is made when it is first needed, by whoever can seal it.
     pub async fn create_organization(&self, name: &str, now: Timestamp) -> Result<Organization> {
         let id = OrganizationId::new(now, random::bytes()?);
         let mut tx = self.begin().await?;
@@ -83,43 +63,15 @@ impl Store {
         let rows: Vec<OrganizationRow> = on!(self, |db| sqlx::query_as(SQL).fetch_all(db).await?);
         Ok(rows.into_iter().map(Organization::from).collect())
     }
-
-    /// The pseudonym keys of an organization, oldest first; never empty.
-    pub async fn pseudonym_keys(&self, organization: OrganizationId) -> Result<Vec<KeyEpoch>> {
-        const SQL: &str =
-            "SELECT epoch, effective_from, key FROM pseudonym_keys WHERE organization = $1 ORDER BY epoch";
-        let rows: Vec<(i64, i64, Vec<u8>)> =
-            on!(self, |db| sqlx::query_as(SQL).bind(organization.as_uuid()).fetch_all(db).await?);
-        if rows.is_empty() {
-            return Err(StoreError::NotFound);
-        }
-        let epoch = |(epoch, effective_from, key): (i64, i64, Vec<u8>)| {
-            Ok(KeyEpoch {
-                epoch: i32::try_from(epoch).map_err(|_| StoreError::Corrupt("pseudonym key epoch"))?,
-                effective_from: Timestamp(effective_from),
-                key: key.try_into().map_err(|_| StoreError::Corrupt("pseudonym key"))?,
-            })
-        };
-        rows.into_iter().map(epoch).collect()
-    }
 }
 
 impl Tx {
     async fn insert_organization(&mut self, id: OrganizationId, name: &str, now: Timestamp) -> Result<()> {
         const ORGANIZATION: &str = "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)";
-        const KEY: &str =
-            "INSERT INTO pseudonym_keys (organization, epoch, effective_from, key) VALUES ($1, 0, 0, $2)";
-        let key = random::bytes::<32>()?;
         within!(self, |db| sqlx::query(ORGANIZATION)
             .bind(id.as_uuid())
             .bind(name)
             .bind(now.0)
-            .execute(db)
-            .await
-            .map(drop))?;
-        within!(self, |db| sqlx::query(KEY)
-            .bind(id.as_uuid())
-            .bind(key.as_slice())
             .execute(db)
             .await
             .map(drop))?;

@@ -13,6 +13,9 @@ use crate::venue;
 /// Phones that an account may have, in all organizations together.
 pub const MAX_PHONES: usize = 50;
 
+/// How many phones of a person, removed ones included, are looked at in one go.
+pub const PHONES_AT_ONCE: u32 = 500;
+
 impl Store {
     /// Registers a phone of a person in the organization whose application they use. Not found when the organization has no
     /// such application. A conflict over `phones` when there are
@@ -45,6 +48,40 @@ impl Store {
     /// The phones of a person in all organizations, in the order they were registered.
     pub async fn phones(&self, account: AccountId) -> Result<Vec<Device>> {
         self.snapshot().await?.phones(account).await
+    }
+
+    /// The phones of a person in all organizations, newest first and at most [`PHONES_AT_ONCE`], each with whether it is there still:
+    /// those that were removed had pseudonyms too.
+    pub async fn phones_ever(&self, account: AccountId) -> Result<Vec<(Device, bool)>> {
+        const SQL: &str = select_devices!("WHERE d.account = $1 ORDER BY d.id DESC LIMIT $2");
+        let rows: Vec<DeviceRow> = on!(self, |db| sqlx::query_as(SQL)
+            .bind(account.as_uuid())
+            .bind(i64::from(PHONES_AT_ONCE))
+            .fetch_all(db)
+            .await?);
+        rows.iter().map(|row| Ok((row.read()?, !row.is_deleted()))).collect()
+    }
+
+    /// Makes the removed phones of a person nobody's whose ids lie in a range, under a name that says nothing; answers how many.
+    pub async fn disown_phones(
+        &self,
+        account: AccountId,
+        (first, last): (DeviceId, DeviceId),
+        now: Timestamp,
+    ) -> Result<u64> {
+        const SQL: &str = "UPDATE devices SET account = NULL, client = NULL, name = 'erased', updated_at = $2
+            WHERE account = $1 AND deleted_at IS NOT NULL AND id >= $3 AND id <= $4";
+        let mut tx = self.begin().await?;
+        let disowned = within!(&mut tx, |db| sqlx::query(SQL)
+            .bind(account.as_uuid())
+            .bind(now.0)
+            .bind(first.as_uuid())
+            .bind(last.as_uuid())
+            .execute(db)
+            .await?
+            .rows_affected());
+        tx.commit().await?;
+        Ok(disowned)
     }
 
     /// A phone of a person, whatever its organization.

@@ -26,6 +26,8 @@ pub enum Scope {
     MovementsSubscribe,
     /// `pings:write`
     PingsWrite,
+    /// `me:data`: what there is about the person who gave it, and nothing of anybody else.
+    MeData,
     /// `metrics:read`
     MetricsRead,
     /// `admin`
@@ -43,7 +45,7 @@ pub enum Scope {
 #[error("`{0}` is no scope")]
 pub struct ScopeError(String);
 
-const WORDS: [(&str, Scope); 12] = [
+const WORDS: [(&str, Scope); 13] = [
     ("venues:read", Scope::VenuesRead),
     ("venues:write", Scope::VenuesWrite),
     ("devices:read", Scope::DevicesRead),
@@ -53,6 +55,7 @@ const WORDS: [(&str, Scope); 12] = [
     ("stays:read", Scope::StaysRead),
     ("movements:subscribe", Scope::MovementsSubscribe),
     ("pings:write", Scope::PingsWrite),
+    ("me:data", Scope::MeData),
     ("metrics:read", Scope::MetricsRead),
     ("admin", Scope::Admin),
     ("*", Scope::All),

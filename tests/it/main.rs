@@ -28,6 +28,7 @@ mod kill;
 mod mqtt;
 mod oauth;
 mod openapi;
+mod privacy;
 mod programs;
 mod reporters;
 mod restart;

@@ -116,3 +116,48 @@ async fn an_access_token_is_named_by_its_grant() {
     assert_eq!((&entry["what"], &entry["detail"]["by"]["grant"]), (&json!("role_made"), &grant));
     world.stop().await;
 }
+
+#[tokio::test]
+async fn who_reads_of_single_subjects_is_written_down_once_a_minute() {
+    each_engine(async |world| {
+        let venue = world.make_venue().await;
+        let key = world.key_with("stays:read movements:subscribe analytics:read").await;
+        let get = async |path: &str| {
+            let path = format!("/api/v1/venues/{venue}/{path}");
+            let asked = world.request("GET", &path).bearer_auth(&key).header("x-forwarded-for", "192.0.2.7");
+            asked.send().await.unwrap().status().as_u16()
+        };
+        let day = "from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z";
+        for (path, status) in [
+            (format!("stays?{day}"), 200),
+            (format!("stays?{day}&limit=7"), 200),
+            ("live".to_owned(), 200),
+            ("live".to_owned(), 200),
+            (format!("footfall?{day}&bucket=day"), 200),
+            ("stays".to_owned(), 400),
+        ] {
+            assert_eq!(get(&path).await, status, "{path}");
+        }
+        let missing = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let of_nobody = world.get(&format!("/api/v1/venues/{missing}/stays?{day}")).await;
+        assert_eq!(of_nobody.status, 404);
+        let log = async || world.get("/api/v1/audit").await.json()["items"].clone();
+        let read = log().await;
+        let words: Vec<_> = read.as_array().unwrap().iter().map(|entry| entry["what"].clone()).collect();
+        assert_eq!(
+            words,
+            ["movements_read", "stays_read"],
+            "what is refused or tells of nobody is not there"
+        );
+        let stays = &read[1];
+        assert_eq!(stays["detail"]["venue"], json!(venue));
+        assert_eq!(stays["detail"]["from"], json!("2026-03-01T00:00:00Z"));
+        assert!(stays["detail"]["by"]["key"].is_string(), "{stays}");
+        assert_eq!(stays["address"], json!("192.0.2.7"));
+        world.set_time(NOW + 60_000);
+        get(&format!("stays?{day}")).await;
+        assert_eq!(log().await.as_array().unwrap().len(), 3, "a minute later it is another read");
+        world.stop().await;
+    })
+    .await;
+}

@@ -25,6 +25,7 @@ mod invitations;
 mod labels;
 mod live;
 mod members;
+mod own_data;
 mod permissions;
 mod phones;
 mod problems;

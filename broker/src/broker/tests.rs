@@ -22,6 +22,7 @@ async fn without_its_bus_the_broker_ends_and_keeps_the_sessions() {
         tokens: Tokens::none(),
         certifier: Certifier::none(),
         beacon_keys: BeaconKeys::none(),
+        pseudonym_keys: PseudonymKeys::open_to_all(),
         config,
         store: store.clone(),
         live,

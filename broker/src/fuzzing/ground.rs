@@ -30,6 +30,7 @@ use crate::front::{Front, Peer};
 use crate::ingest::{Ingest, Receipts, Submission};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::pseudonym_keys::PseudonymKeys;
 use crate::registry::{self, Registry};
 use crate::renewals::{Certifier, Renewals};
 use crate::sign_in::SignIn;
@@ -98,6 +99,7 @@ impl Ground {
                 pings_per_minute: 1000,
                 presence: String::new(),
                 beacon_keys: BeaconKeys::none(),
+                pseudonym_keys: PseudonymKeys::open_to_all(),
             };
             let registry = Registry::load(store.clone(), terms).await.expect("a registry");
             (store, people, Arc::new(registry))

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{DeviceId, DeviceKind, Identifier, OrganizationId, Subject, Timestamp, VenueId};
-use store::{Admission, Admits, KeyEpoch, Registered};
+use store::{Admission, Admits, Pseudonyms, Registered};
 
 use super::ephemerals::{Ephemeral, Ephemerals};
-use super::{Effort, Pseudonyms, Rate, Terms};
+use super::{Effort, Rate, Terms};
 
 /// A device as the broker knows it.
 #[derive(Debug)]
@@ -173,15 +173,16 @@ impl View {
         Some(old)
     }
 
-    pub(super) fn set_venues(&mut self, venues: Vec<Admits>, keys: Vec<(OrganizationId, Vec<KeyEpoch>)>) {
+    pub(super) fn set_venues(
+        &mut self,
+        venues: Vec<Admits>,
+        pseudonyms: HashMap<OrganizationId, Pseudonyms>,
+    ) {
         self.venues = venues
             .into_iter()
             .map(|venue| (venue.venue, Venue { organization: venue.organization, admits: venue.admits }))
             .collect();
-        self.pseudonyms = keys
-            .into_iter()
-            .filter_map(|(organization, epochs)| Some((organization, Pseudonyms::new(epochs)?)))
-            .collect();
+        self.pseudonyms = pseudonyms;
     }
 
     /// The subject a phone is, seen from the organization whose beacon it heard.

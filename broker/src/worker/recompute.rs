@@ -1,6 +1,7 @@
 //! Late windows: what arrived after its time, or was counted with a configuration that has changed, is counted anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use presence::{Day, Recomputed, Sighting, Window};
@@ -66,13 +67,40 @@ impl Followed {
             let Some(last) = page.last() else { break };
             after = last.position;
             for segment in &page {
-                if let Err(error) = collect(&segment.body, day.from, until, subjects, &mut sightings) {
+                if let Err(error) = self.collect(&segment.body, day.from..until, subjects, &mut sightings) {
                     let position = segment.position;
                     tracing::error!(venue = %self.venue, position, %error, "a segment cannot be read; it is passed over");
                 }
             }
         }
         Ok(self.tracker.recompute(day, subjects, sightings))
+    }
+
+    fn collect(
+        &self,
+        body: &[u8],
+        times: Range<Timestamp>,
+        subjects: Option<&BTreeSet<Subject>>,
+        sightings: &mut Vec<Sighting>,
+    ) -> Result<(), SegmentError> {
+        let reader = SegmentReader::new(body)?;
+        let anchors: Vec<DeviceId> = reader.devices().collect();
+        for batch in reader.batches() {
+            for ping in batch?.pings() {
+                let StoredPing { at, subject, anchor, rssi, transient, .. } = ping?;
+                let subject = self.counted_as(subject);
+                if times.contains(&at) && subjects.is_none_or(|some| some.contains(&subject)) {
+                    sightings.push(Sighting {
+                        at,
+                        subject,
+                        anchor: anchors[anchor as usize],
+                        rssi,
+                        transient,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -89,24 +117,4 @@ fn by_day(windows: &[Window]) -> BTreeMap<Day, Option<BTreeSet<Subject>>> {
         }
     }
     days
-}
-
-fn collect(
-    body: &[u8],
-    from: Timestamp,
-    until: Timestamp,
-    subjects: Option<&BTreeSet<Subject>>,
-    sightings: &mut Vec<Sighting>,
-) -> Result<(), SegmentError> {
-    let reader = SegmentReader::new(body)?;
-    let anchors: Vec<DeviceId> = reader.devices().collect();
-    for batch in reader.batches() {
-        for ping in batch?.pings() {
-            let StoredPing { at, subject, anchor, rssi, transient, .. } = ping?;
-            if from <= at && at < until && subjects.is_none_or(|some| some.contains(&subject)) {
-                sightings.push(Sighting { at, subject, anchor: anchors[anchor as usize], rssi, transient });
-            }
-        }
-    }
-    Ok(())
 }

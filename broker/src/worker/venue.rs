@@ -1,11 +1,11 @@
 //! One venue as the worker follows it: the tracker, and where it stands in the raw log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use presence::{Changes, Occupancy, PackedSighting, Recomputed, Timeline, Tracker, Window};
-use protocol::{Movement, OrganizationId, Timestamp, VenueId};
+use protocol::{Movement, OrganizationId, Subject, Timestamp, VenueId};
 use store::segment::{SegmentError, SegmentReader, StoredPing};
 use store::{Checkpoint, Store, StoreError};
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) struct Followed {
     /// The configuration the tracker works with, by the store's count.
     configuration: i64,
     timeline: Arc<Timeline>,
+    /// Whom what the log says of erased subjects is counted as. Another one brings another configuration.
+    erased: HashMap<Subject, Subject>,
     /// The last segment taken in.
     pub(super) applied: i64,
     /// The newest event time, and when it was learned by the server's clock.
@@ -57,6 +59,7 @@ impl Followed {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let configuration = store.configuration(organization, venue).await?;
+        let erased = store.tombstones(organization).await?;
         let saved = store.tracker(organization, venue).await?;
         let late = store.late_windows(organization, venue).await?;
         let (tracker, applied) = match &saved {
@@ -79,6 +82,7 @@ impl Followed {
             tracker,
             configuration: configuration.revision,
             timeline: configuration.timeline,
+            erased,
             applied,
             // Time went on with the clock up to the checkpoint, and goes on from there if nothing more is heard.
             newest: saved.as_ref().map(|saved| (saved.watermark.plus(PATIENCE_MS), saved.saved_at)),
@@ -154,12 +158,18 @@ impl Followed {
             for ping in batch?.pings() {
                 let StoredPing { at, subject, anchor, rssi, transient, .. } = ping?;
                 if at >= from {
+                    let subject = self.counted_as(subject);
                     let anchor = anchors[anchor as usize];
                     self.tracker.push(&PackedSighting { at, subject, anchor, rssi, transient });
                 }
             }
         }
         Ok(())
+    }
+
+    /// The subject that a ping in the log counts for.
+    pub(super) fn counted_as(&self, subject: Subject) -> Subject {
+        self.erased.get(&subject).copied().unwrap_or(subject)
     }
 
     fn learn(&mut self, newest: Timestamp, now: Timestamp) {

@@ -108,11 +108,12 @@ impl Scopes {
     }
 
     /// What of it a person may give away whose role allows `role`: what [`Scopes::within`] says, and to speak for their own
-    /// phones, which needs no role.
+    /// phones and for themselves, which needs no role.
     pub(crate) fn of_person(self, role: Option<&ScopeSet>) -> Self {
-        let phones = self.api.iter().find(|scope| **scope == Scope::PingsWrite).cloned();
+        let own = self.api.iter().filter(|scope| matches!(scope, Scope::PingsWrite | Scope::MeData));
+        let own: Vec<Scope> = own.cloned().collect();
         let Self { identity, api } = self.within(role);
-        Self { identity, api: api.iter().cloned().chain(phones).collect() }
+        Self { identity, api: api.iter().cloned().chain(own).collect() }
     }
 
     /// What of it anybody may give away who holds `role`. `*` stands for what the role allows, and without a
@@ -164,11 +165,11 @@ mod tests {
     }
 
     #[test]
-    fn everybody_may_speak_for_their_own_phones() {
+    fn everybody_may_speak_for_themselves_and_their_own_phones() {
         let role: ScopeSet = "venues:read".parse().unwrap();
-        let asked = scopes("openid pings:write devices:read");
-        assert_eq!(asked.clone().of_person(None), scopes("openid pings:write"));
-        assert_eq!(asked.clone().of_person(Some(&role)), scopes("openid pings:write"));
+        let asked = scopes("openid pings:write me:data devices:read");
+        assert_eq!(asked.clone().of_person(None), scopes("openid pings:write me:data"));
+        assert_eq!(asked.clone().of_person(Some(&role)), scopes("openid pings:write me:data"));
         assert_eq!(asked.within(Some(&role)), scopes("openid"), "and a service may not");
     }
 

@@ -127,8 +127,19 @@ async fn database(config: &Config, data: &DataDir) -> Vec<Finding> {
         Ok(None) => findings.push(Finding::Note("no ping was received yet".into())),
         Err(error) => findings.push(Finding::Wrong(format!("the raw log cannot be read: {error}"))),
     }
+    findings.push(pseudonym_keys(config, data, &store).await);
     store.close().await;
     findings
+}
+
+/// Whether the sealing key is that of the database.
+async fn pseudonym_keys(config: &Config, data: &DataDir, store: &Store) -> Finding {
+    match identity::check_pseudonym_keys(store, &config.identity, data.path()).await {
+        Ok(0) => Finding::Note("there is no sealed key of pseudonyms yet; `promenade serve` makes it".into()),
+        Ok(1) => Finding::Fine("the sealing key opens the key of pseudonyms".into()),
+        Ok(count) => Finding::Fine(format!("the sealing key opens the {count} keys of pseudonyms")),
+        Err(error) => Finding::Wrong(format!("the keys of pseudonyms cannot be opened: {error}")),
+    }
 }
 
 #[cfg(test)]

@@ -4,4 +4,5 @@ mod authority;
 mod explain;
 mod listening;
 mod operator;
+mod pseudonyms;
 mod world;

@@ -1,6 +1,4 @@
-use protocol::{OrganizationId, Timestamp};
 use store::{Store, StoreError};
-use uuid::Uuid;
 
 use crate::engines::{Database, each_engine, sqlite_url};
 use crate::shop::NOON;
@@ -16,30 +14,6 @@ async fn the_default_organization_is_made_once() {
         assert_eq!(store.organizations().await.unwrap(), [first]);
     })
     .await;
-}
-
-#[tokio::test]
-async fn each_organization_has_its_own_pseudonym_key() {
-    each_engine(async |store| {
-        let one = store.default_organization(NOON).await.unwrap();
-        let two = store.create_organization("Two", NOON.plus(1)).await.unwrap();
-        assert_eq!(store.organizations().await.unwrap(), [one.clone(), two.clone()]);
-        assert_eq!(store.organization(two.id).await.unwrap(), two);
-        let keys = [one.id, two.id].map(|id| store.pseudonym_keys(id));
-        let [one, two] = futures(keys).await;
-        assert_eq!((one.len(), one[0].epoch, one[0].effective_from), (1, 0, Timestamp(0)));
-        assert_ne!(one[0].key, two[0].key);
-        assert!(!format!("{one:?}").contains("key: "), "a key was printed");
-        let nobody = OrganizationId::from_uuid(Uuid::from_u128(7));
-        assert!(matches!(store.organization(nobody).await, Err(StoreError::NotFound)));
-        assert!(matches!(store.pseudonym_keys(nobody).await, Err(StoreError::NotFound)));
-    })
-    .await;
-}
-
-async fn futures<T>(futures: [impl Future<Output = store::Result<T>>; 2]) -> [T; 2] {
-    let [one, two] = futures;
-    [one.await.unwrap(), two.await.unwrap()]
 }
 
 #[tokio::test]
