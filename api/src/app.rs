@@ -55,6 +55,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Connections at one time; more wait to be accepted.
     pub max_connections: usize,
+    /// No number of footfall is shown that fewer people are behind; 1 shows all.
+    pub smallest_group: u64,
 }
 
 impl Default for Config {
@@ -65,6 +67,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(10),
             heartbeat: Duration::from_secs(15),
             max_connections: 4_096,
+            smallest_group: 5,
         }
     }
 }

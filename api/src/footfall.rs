@@ -3,6 +3,8 @@
 mod figures;
 mod period;
 mod reading;
+mod shown;
+mod suppression;
 
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use crate::scopes;
 
 use figures::Figures;
 use period::Size;
+use shown::{Decision, Shown};
+use suppression::SmallestGroup;
 
 /// The version of the definitions in `docs/metrics.md` that the numbers follow.
 pub const DEFINITIONS: &str = "2026-2";
@@ -51,11 +55,14 @@ pub(crate) struct Footfall {
     /// The version of the definitions that the numbers follow.
     #[schema(example = "2026-2")]
     definitions: &'static str,
+    /// No number that fewer people than these are behind is shown.
+    #[schema(example = 5)]
+    smallest_group: u64,
     /// One entry for each bucket of `[from, to)`.
     series: Vec<FootfallBucket>,
 }
 
-/// The numbers of one bucket; all are null when it is suppressed.
+/// The numbers of one bucket; all are null when it is suppressed, and single ones where too few people are behind them.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct FootfallBucket {
     /// The first moment of the bucket.
@@ -81,19 +88,20 @@ pub(crate) struct FootfallBucket {
     suppressed: bool,
 }
 
-impl From<Figures> for FootfallBucket {
-    fn from(figures: Figures) -> FootfallBucket {
+impl FootfallBucket {
+    /// The bucket with what is shown of it.
+    fn of(figures: &Figures, shown: Shown) -> FootfallBucket {
         FootfallBucket {
             start: figures.start.into(),
-            visits: Some(figures.visits),
-            uniques: Some(figures.uniques),
-            bounces: Some(figures.bounces),
-            passers_by: Some(figures.passers_by),
-            dwell_median_s: figures.dwell_median,
-            dwell_p90_s: figures.dwell_p90,
-            occupancy_peak: Some(figures.occupancy_peak),
-            occupancy_mean: Some(figures.occupancy_mean),
-            suppressed: false,
+            visits: shown.visits.then_some(figures.visits),
+            uniques: shown.visits.then_some(figures.uniques),
+            bounces: shown.bounces.then_some(figures.bounces),
+            passers_by: shown.passers_by.then_some(figures.passers_by),
+            dwell_median_s: figures.dwell_median.filter(|_| shown.visits),
+            dwell_p90_s: figures.dwell_p90.filter(|_| shown.visits),
+            occupancy_peak: shown.occupancy.then_some(figures.occupancy_peak),
+            occupancy_mean: shown.occupancy.then_some(figures.occupancy_mean),
+            suppressed: !shown.visits,
         }
     }
 }
@@ -151,6 +159,9 @@ pub(crate) async fn footfall(
     let question =
         reading::Question { organization, venue: id, zone, end: to.0, known: state.complete_through };
     let series = reading::series(&app.store, &question, &starts).await?;
+    let smallest_group = app.config.smallest_group;
+    let decision = Decision { store: &app.store, calendar: &calendar, group: SmallestGroup(smallest_group) };
+    let shown = decision.shown(&question, size, &starts).await?;
     Ok(Json(Footfall {
         venue: id,
         from,
@@ -160,6 +171,7 @@ pub(crate) async fn footfall(
         complete_through: state.complete_through.map(Instant),
         recomputing: state.recomputing,
         definitions: DEFINITIONS,
-        series: series.into_iter().map(FootfallBucket::from).collect(),
+        smallest_group,
+        series: series.iter().zip(shown).map(|(figures, shown)| FootfallBucket::of(figures, shown)).collect(),
     }))
 }

@@ -28,6 +28,8 @@ pub struct Config {
     pub database: Database,
     /// How HTTP is served.
     pub http: Http,
+    /// What is told of people.
+    pub privacy: Privacy,
     /// How people and applications sign in.
     pub identity: identity::Config,
     /// How devices are shown to voice assistants.
@@ -52,6 +54,14 @@ pub struct Database {
 pub struct Http {
     /// The reverse proxies that say in `X-Forwarded-For` for whom they ask.
     pub trusted_proxies: api::TrustedProxies,
+}
+
+/// The `[privacy]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Privacy {
+    /// No number of footfall is shown that fewer people are behind; 1 shows all.
+    pub smallest_group: u64,
 }
 
 /// The `[log]` section.
@@ -82,11 +92,18 @@ impl Default for Config {
             tls: Tls::default(),
             database: Database::default(),
             http: Http::default(),
+            privacy: Privacy::default(),
             identity: identity::Config::default(),
             voice: voice::Config::default(),
             mqtt: broker::Config::default(),
             log: Log::default(),
         }
+    }
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { smallest_group: api::Config::default().smallest_group }
     }
 }
 
@@ -136,6 +153,9 @@ impl Config {
             && !url.starts_with("postgresql://")
         {
             bail!("database.url must begin with postgres://; leave it out for SQLite in the data directory");
+        }
+        if self.privacy.smallest_group == 0 {
+            bail!("privacy.smallest_group must be 1 or more; 1 hides nothing");
         }
         self.tls.validate()
     }

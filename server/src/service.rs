@@ -180,7 +180,7 @@ impl Service {
             proxies: config.http.trusted_proxies.clone(),
             registry: Arc::new(registry),
             metrics,
-            config: api::Config::default(),
+            config: api::Config { smallest_group: config.privacy.smallest_group, ..api::Config::default() },
         });
         Ok(Self { broker, app, organization, store, identity, writing, claim, tenure })
     }

@@ -90,6 +90,8 @@ impl World {
     ) -> anyhow::Result<Self> {
         let mut settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         settings.extend(engine.settings());
+        // Exact numbers of few people, which a server that is left as it is does not tell.
+        settings.push(("PROMENADE_PRIVACY__SMALLEST_GROUP".to_owned(), "1".to_owned()));
         let server = Server::start(folder.path(), &settings, addresses).await?;
         let mut world = Self { folder, engine, server, settings, token: String::new() };
         world.token = world.make_token(&["--name", "test", "--scope", "*"]).await?;

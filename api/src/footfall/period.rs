@@ -14,7 +14,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 /// The size of a bucket, under the name it has in the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size(Bucket);
+pub(super) struct Size(pub(super) Bucket);
 
 const SIZES: [(&str, Bucket); 4] =
     [("15m", Bucket::Quarter), ("hour", Bucket::Hour), ("day", Bucket::Day), ("week", Bucket::Week)];
@@ -68,6 +68,16 @@ pub(super) fn starts(
         Ok(_) | Err(CalendarError::TooManyBuckets) => Err(too_many()),
         Err(error) => Err(vec![Mistake::parameter("from", error.to_string())]),
     }
+}
+
+/// The start of the bucket that `at` lies in; none where there are no buckets.
+pub(super) fn begin(calendar: &Calendar, size: Size, at: Timestamp) -> Option<Timestamp> {
+    before(calendar, size, at)
+}
+
+/// The end of the bucket that ends at `at` or holds it; none where there are no buckets.
+pub(super) fn end(calendar: &Calendar, size: Size, at: Timestamp) -> Option<Timestamp> {
+    if begins(calendar, size, at) { Some(at) } else { after(calendar, size, at) }
 }
 
 fn begins(calendar: &Calendar, size: Size, at: Timestamp) -> bool {

@@ -12,6 +12,7 @@ use crate::problem::Problem;
 const AT_ONCE: i64 = 24 * 60 * 60 * 1_000;
 
 /// What a series is about.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Question {
     pub(super) organization: OrganizationId,
     pub(super) venue: VenueId,
@@ -21,6 +22,13 @@ pub(super) struct Question {
     pub(super) end: Timestamp,
     /// Until when everything is counted.
     pub(super) known: Option<Timestamp>,
+}
+
+impl Question {
+    /// The same of the whole venue.
+    pub(super) fn of_venue(&self) -> Question {
+        Question { zone: None, ..*self }
+    }
 }
 
 /// The numbers of the buckets that begin at `starts`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::Config;
 use presence::{Occupancy, Stay, Visit, VisitClass};
 use protocol::{StayId, Subject, Timestamp, VenueId, VisitId, ZoneId};
 use serde_json::{Value, json};
@@ -14,11 +15,11 @@ const MINUTE: i64 = 60_000;
 const NINE: i64 = NOW - 4 * HOUR;
 
 /// A venue with a door, a hall, the street and an office, and what was seen there.
-struct Shop {
-    world: World,
+pub(crate) struct Shop {
+    pub(crate) world: World,
     venue: VenueId,
-    door: ZoneId,
-    hall: ZoneId,
+    pub(crate) door: ZoneId,
+    pub(crate) hall: ZoneId,
     street: ZoneId,
     office: ZoneId,
     visits: Vec<Visit>,
@@ -26,8 +27,13 @@ struct Shop {
 }
 
 impl Shop {
+    /// Where groups of one are shown.
     async fn new() -> Shop {
-        let world = World::new().await;
+        Self::with(Config { smallest_group: 1, ..Config::default() }).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Shop {
+        let world = World::with(config).await;
         let id = world.make_venue().await;
         let venue = id.parse().unwrap();
         let mut zones = Vec::new();
@@ -41,7 +47,7 @@ impl Shop {
     }
 
     /// A run of one subject through zones: each from a minute after nine to another.
-    fn run(&mut self, subject: u128, class: VisitClass, zones: &[(ZoneId, i64, i64)]) {
+    pub(crate) fn run(&mut self, subject: u128, class: VisitClass, zones: &[(ZoneId, i64, i64)]) {
         let random =
             |number: usize| (number as u64).to_be_bytes().into_iter().chain([7, 7]).collect::<Vec<u8>>();
         let at = |minute: i64| Timestamp(NINE + minute * MINUTE);
@@ -59,7 +65,7 @@ impl Shop {
     }
 
     /// Writes what was seen; everything before a minute after nine is then counted.
-    async fn save(&self, complete_through: i64) {
+    pub(crate) async fn save(&self, complete_through: i64) {
         let (store, organization) = (&self.world.app.store, self.world.organization);
         let configuration = store.configuration(organization, self.venue).await.unwrap().revision;
         let checkpoint = Checkpoint {
@@ -83,7 +89,7 @@ impl Shop {
         format!("/api/v1/venues/{}/{rest}", self.venue)
     }
 
-    async fn get(&self, rest: &str) -> Answer {
+    pub(crate) async fn get(&self, rest: &str) -> Answer {
         self.world.get(&self.path(rest)).await
     }
 }
@@ -112,7 +118,7 @@ async fn footfall_of_a_morning() {
     let expected = json!({
         "venue": shop.venue.to_string(), "from": "2026-03-02T08:00:00Z", "to": "2026-03-02T11:00:00Z",
         "bucket": "hour", "timezone": "Europe/Vienna", "complete_through": "2026-03-02T10:00:00Z",
-        "recomputing": false, "definitions": "2026-2",
+        "recomputing": false, "definitions": "2026-2", "smallest_group": 1,
         "series": [
             {"start": "2026-03-02T08:00:00Z", "visits": 2, "uniques": 2, "bounces": 1, "passers_by": 1,
              "dwell_median_s": 1800.0, "dwell_p90_s": 1800.0, "occupancy_peak": 2, "occupancy_mean": 41.0 / 60.0,

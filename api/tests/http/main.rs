@@ -18,6 +18,7 @@ mod enrolments;
 mod explain;
 mod filter;
 mod grants;
+mod groups;
 mod home_assistant;
 mod hostile;
 mod idempotency;

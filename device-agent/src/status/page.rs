@@ -3,10 +3,10 @@
 use std::fmt::{self, Write};
 
 use protocol::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Sighting, Snapshot, Told};
-use crate::health;
+use crate::{health, link};
 
 /// Colours are the browser's own, so that they fit what its user likes.
 const HEAD: &str = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -32,6 +32,9 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     if let Some(error) = &snapshot.link.last_error {
         page.row("Last error", error);
     }
+    if let Some(validity) = certificate(&snapshot.reported, snapshot.now) {
+        page.row("Certificate", &validity);
+    }
     page.row("Adapter", &adapter(&health["adapter"]));
     page.row("Heard", &format_args!("{:.1} a second", snapshot.heard_per_s));
     page.row("Waiting", &format_args!("{} KB without a receipt", snapshot.spool_bytes.div_ceil(1024)));
@@ -51,6 +54,21 @@ fn connection(snapshot: &Snapshot) -> String {
         Some(seconds) => format!("connected for {}", time(seconds)),
         None => "not connected".to_owned(),
     }
+}
+
+/// How long its certificate holds, if it signs in with one.
+fn certificate(reported: &Map<String, Value>, now: Timestamp) -> Option<String> {
+    let part = reported.get(link::CERTIFICATE_PART)?;
+    let left_ms = Timestamp(part["not_after"].as_i64()?).since(now);
+    let mut text = match u64::try_from(left_ms) {
+        Ok(left_ms) => format!("good for {}", time(left_ms / 1_000)),
+        Err(_) => "over; let the device in anew".to_owned(),
+    };
+    if let Some(failure) = part["renewal"].as_str().filter(|renewal| *renewal != "ok") {
+        text.push_str(", renewal: ");
+        text.push_str(failure);
+    }
+    Some(text)
 }
 
 fn adapter(adapter: &Value) -> String {

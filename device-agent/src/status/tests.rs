@@ -19,10 +19,13 @@ fn snapshot() -> Snapshot {
             for_s: Some(7_300),
             last_error: Some("<b>\"gone\" & back</b>".into()),
         },
-        reported: Map::from_iter([(
-            "health".to_owned(),
-            json!({"temperature_c": 48, "adapter": {"name": "hci0", "state": "scanning"}, "clock": {"known": true}}),
-        )]),
+        reported: Map::from_iter([
+            (
+                "health".to_owned(),
+                json!({"temperature_c": 48, "adapter": {"name": "hci0", "state": "scanning"}, "clock": {"known": true}}),
+            ),
+            ("certificate".to_owned(), json!({"not_after": 1_790_432_000_000_i64, "renewal": "refused"})),
+        ]),
         spool_bytes: 5_000,
         heard_per_s: 12.34,
         heard: vec![Sighting {
@@ -80,6 +83,7 @@ async fn the_page_and_its_numbers_are_there_for_whoever_is_on_this_machine() {
     for words in [
         "<td>Platform</td><td>connected for 2 h</td>",
         "<td>&lt;b&gt;&quot;gone&quot; &amp; back&lt;/b&gt;</td>",
+        "<td>Certificate</td><td>good for 5 days, renewal: refused</td>",
         "<td>hci0 scanning</td>",
         "<td>12.3 a second</td>",
         "<td>5 KB without a receipt</td>",

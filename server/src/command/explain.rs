@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use api::explain::{
     CertificateState, ClaimKeyExplanation, Connection, Count, Explanation, Finding, LastSignIn, LastUnread,
 };
@@ -21,11 +21,12 @@ pub(crate) struct Explain {
     #[command(flatten)]
     place: Place,
     /// The id of the device, or of the claim key.
-    device: DeviceId,
+    device: String,
 }
 
 impl Explain {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
+        let id = id(&self.device)?;
         let config = self.place.load()?;
         // Looking must not make what it looks for.
         if config.database.url.is_none() && !config.data.is_dir() {
@@ -35,28 +36,35 @@ impl Explain {
         if !data.has_database(&config) {
             bail!("there is no database in {}; name another --data", data.path().display());
         }
-        let text = runtime()?.block_on(self.explain(&config, &data))?;
+        let text = runtime()?.block_on(explain(id, &config, &data))?;
         print!("{text}");
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    async fn explain(&self, config: &Config, data: &DataDir) -> anyhow::Result<String> {
-        let store = Store::join(&data.database_url(config)).await.context("the database cannot be opened")?;
-        let text = match store.registered(self.device).await? {
-            Some(registered) => {
-                let organization = registered.device.organization;
-                let (connection, now) = (connection(config, data)?, Clock::System.now());
-                describe(&Explanation::of(&store, organization, self.device, connection, now).await?)
-            }
-            None if store.was_deleted(self.device).await? => Ok(told(&Finding::deleted())),
-            None => match store.any_claim_key(ClaimKeyId::from_uuid(self.device.as_uuid())).await? {
-                Some(key) => Ok(describe_key(&ClaimKeyExplanation::of(&key, Clock::System.now()))),
-                None => bail!("there is no device and no claim key {}", self.device),
-            },
-        };
-        store.close().await;
-        text.context("nothing to say")
-    }
+/// What was typed, as an id. Secrets are taken for ids, and are not to be repeated on a terminal.
+fn id(typed: &str) -> anyhow::Result<DeviceId> {
+    typed.parse().map_err(|_| {
+        anyhow!("that is no id; those of devices and claim keys are in the lists of the HTTP interface, and look like 01a22141-826d-774f-80a4-d5e41cd39247")
+    })
+}
+
+async fn explain(id: DeviceId, config: &Config, data: &DataDir) -> anyhow::Result<String> {
+    let store = Store::join(&data.database_url(config)).await.context("the database cannot be opened")?;
+    let text = match store.registered(id).await? {
+        Some(registered) => {
+            let organization = registered.device.organization;
+            let (connection, now) = (connection(config, data)?, Clock::System.now());
+            describe(&Explanation::of(&store, organization, id, connection, now).await?)
+        }
+        None if store.was_deleted(id).await? => Ok(told(&Finding::deleted())),
+        None => match store.any_claim_key(ClaimKeyId::from_uuid(id.as_uuid())).await? {
+            Some(key) => Ok(describe_key(&ClaimKeyExplanation::of(&key, Clock::System.now()))),
+            None => bail!("there is no device and no claim key {id}"),
+        },
+    };
+    store.close().await;
+    text.context("nothing to say")
 }
 
 /// What is saved counts while a server may be running: here, or where it shares the database with us.

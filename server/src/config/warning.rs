@@ -42,6 +42,13 @@ impl Config {
                     .into(),
             ));
         }
+        if self.privacy.smallest_group < 5 {
+            warnings.push(Warning::plain(format!(
+                "footfall shows numbers that {} people are behind (privacy.smallest_group); with fewer than 5 single people can be \
+                 recognized in them",
+                self.privacy.smallest_group
+            )));
+        }
         if self.listen.of_mqtt().iter().all(|(_, address)| address.0.is_none()) {
             warnings.push(Warning::plain("every transport of MQTT is off: no device can connect".into()));
         }

@@ -61,7 +61,9 @@ async fn what_is_not_there_is_told_from_what_was_deleted() {
     let (device, _) = world.register().await;
     let said = world.run(&["explain", nobody]);
     assert!(!said.succeeded && said.err.contains(nobody), "{said:?}");
-    assert!(!world.run(&["explain", "door"]).succeeded);
+    let said = world.run(&["explain", "ck_secret"]);
+    assert!(!said.succeeded && said.err.contains("that is no id"), "{said:?}");
+    assert!(!said.err.contains("ck_secret"), "a secret that was taken for an id is repeated: {said:?}");
     let store = world.store().await;
     let organization = store.registered(device).await.expect("read").expect("there").device.organization;
     store.delete_device(organization, device, Timestamp(Clock::System.now().0 + 1)).await.expect("deleted");
