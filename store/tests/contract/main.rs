@@ -33,6 +33,7 @@ mod organizations;
 mod people;
 mod phones;
 mod registry;
+mod rollups;
 mod sessions;
 mod shop;
 mod signing_keys;
