@@ -59,17 +59,12 @@ pub(crate) async fn occupancy(
     };
     let zones: BTreeMap<ZoneId, u32> =
         kinds.keys().map(|zone| (*zone, seen.get(zone).copied().unwrap_or(0))).collect();
-    let total = zones.iter().filter(|(zone, _)| is_inside(kinds[zone])).map(|(_, number)| number).sum();
+    let total = zones.iter().filter(|(zone, _)| kinds[*zone].is_inside()).map(|(_, number)| number).sum();
     Ok(Json(Occupancy { at: at.into(), total, zones }))
 }
 
-/// Whether a subject in a zone of this kind is inside the venue and not one of its staff.
-pub(crate) fn is_inside(kind: ZoneKind) -> bool {
-    kind.is_inside()
-}
-
 /// Every zone of a venue and its kind.
-async fn zones(
+pub(crate) async fn zones(
     store: &Store,
     organization: OrganizationId,
     venue: VenueId,

@@ -146,7 +146,7 @@ async fn erase(
         app.live.changed(Change::Device(phone.id));
     }
     app.store.bury(&pseudonyms(app, phones).await?, now).await?;
-    let all = app.store.unlink_buried(now).await?;
+    let all = app.store.unlink_buried(now, now).await?;
     for unlinked in &all {
         app.live.changed(Change::Venue(unlinked.venue));
         erasure.visits += unlinked.visits;

@@ -18,10 +18,10 @@ use crate::commands::wait::Waiting;
 use crate::enrolments::Bounds;
 use crate::openapi::{Base, complete};
 use crate::{
-    App, assistants, audit, bulk_commands, claim_keys, clients, commands, consents, devices, enrolments,
-    explain, footfall, grants, headers, home_assistant, idempotency, invitations, keys, live, members,
-    occupancy, own_data, pages, phones, pings, probes, problem, roles, stays, telemetry, twins, venues,
-    zones,
+    App, assistants, audit, bulk_commands, claim_keys, clients, commands, consents, devices, dwell,
+    enrolments, explain, footfall, grants, headers, heatmap, home_assistant, idempotency, invitations,
+    journeys, keys, live, members, occupancy, own_data, pages, phones, pings, probes, problem, roles, stays,
+    telemetry, twins, venues, zones,
 };
 
 /// Every route, ready to be served.
@@ -100,6 +100,10 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(bulk_commands::cancel))
         // /api/v1/venues/{venue}/…
         .routes(routes!(footfall::footfall))
+        .routes(routes!(dwell::dwell))
+        .routes(routes!(heatmap::heatmap))
+        .routes(routes!(journeys::journeys))
+        .routes(routes!(journeys::cross_shopping))
         .routes(routes!(occupancy::occupancy))
         .routes(routes!(stays::stays))
         .routes(routes!(live::live))

@@ -4,6 +4,7 @@
 //! nothing: the next one starts from the last checkpoint.
 
 mod recompute;
+mod rolling;
 mod tell;
 mod venue;
 
@@ -20,6 +21,7 @@ use crate::dispatch::Dispatch;
 use crate::ingest::Committed;
 use crate::metrics::Metrics;
 
+pub(crate) use rolling::Rolling;
 use venue::Followed;
 
 /// Derived rows are at most this much behind.

@@ -194,7 +194,7 @@ impl Identity {
 
     /// Unlinks what was on its way to its row while somebody had their data erased.
     async fn unlink_stragglers(&self, now: Timestamp) -> Result<(), StoreError> {
-        for unlinked in self.store.unlink_buried(now.minus(STRAGGLING_MS)).await? {
+        for unlinked in self.store.unlink_buried(now.minus(STRAGGLING_MS), now).await? {
             self.changed(Change::Venue(unlinked.venue));
         }
         Ok(())

@@ -114,6 +114,26 @@ impl Calendar {
         Ok(starts)
     }
 
+    /// The starts of the hours of `[from, to)`, as [`Self::buckets`] has them; the first is cut off at `from`, whatever that is.
+    pub fn hours(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let mut starts = Vec::new();
+        let mut at = from;
+        while at < to && starts.len() < Self::MOST_BUCKETS {
+            starts.push(at);
+            at = bucket::next(self, Bucket::Hour, at);
+        }
+        starts
+    }
+
+    /// The week that `at` lies in: from Monday's start of day to that of the next.
+    pub fn week(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let mut from = self.day(at).from;
+        while KNOWN.contains(&from.second()) && !bucket::begins(self, Bucket::Week, from) {
+            from = self.day(from.minus(1)).from;
+        }
+        (from, bucket::next(self, Bucket::Week, from))
+    }
+
     /// The IANA name of the time zone.
     pub fn timezone(&self) -> &str {
         &self.name

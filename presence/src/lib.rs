@@ -12,6 +12,7 @@
 mod calendar;
 mod changes;
 mod layout;
+mod metrics;
 mod occupancy;
 mod row_id;
 mod settings;
@@ -26,6 +27,7 @@ mod zone;
 pub use calendar::{Bucket, Calendar, CalendarError, Day};
 pub use changes::{Changes, Stay, Visit, VisitClass};
 pub use layout::Layout;
+pub use metrics::{DWELL_BOUNDS_MS, Dwell, Observed, ObservedRun, ObservedStay, Paths, Tally, Uniques};
 pub use occupancy::Occupancy;
 pub use settings::{Settings, SettingsError, SignalSettings, VisitSettings, ZoneSettings};
 pub use sighting::{AnchorKey, PackedSighting, Sighting};

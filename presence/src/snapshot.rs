@@ -10,8 +10,8 @@ use protocol::VenueId;
 use siphasher::sip::SipHasher24;
 use thiserror::Error;
 
-use self::reader::Reader;
-use self::writer::Writer;
+pub(crate) use self::reader::Reader;
+pub(crate) use self::writer::Writer;
 use crate::{Timeline, Tracker};
 
 mod reader;

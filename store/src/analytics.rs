@@ -28,6 +28,8 @@ pub struct VisitRow {
     pub open: bool,
     /// The start of the venue's day it belongs to.
     pub day: Timestamp,
+    /// Whether it is of class `visit` and its subject had one of that class on an earlier day.
+    pub returning: bool,
 }
 
 /// A stay as it is stored.
@@ -53,6 +55,15 @@ pub struct StayRow {
     pub open: bool,
 }
 
+/// What was seen in a span of time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The visits that began in it; private random addresses make none.
+    pub visits: Vec<VisitRow>,
+    /// Their stays, and all others that have a part in it, private random addresses included.
+    pub stays: Vec<StayRow>,
+}
+
 /// How far a venue's numbers can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnalyticsState {
@@ -66,51 +77,61 @@ pub struct AnalyticsState {
 const LONGEST_MS: i64 = 2 * 86_400_000;
 
 impl Store {
-    /// The visits of a venue that began in `[from, to)`, by start; private random addresses make none.
-    pub async fn visits(
+    /// The visits of a venue that began in `[from, to)` with all of their stays, and the other stays that have a part in that
+    /// time, each by start: who was there.
+    pub async fn seen(
         &self,
         organization: OrganizationId,
         venue: VenueId,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<VisitRow>> {
-        const SQL: &str = "SELECT id, revision, subject, from_at, to_at, class, open, day FROM visits
-            WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4 AND class <> 'transient'
+    ) -> Result<Seen> {
+        const VISITS: &str = "SELECT id, revision, subject, from_at, to_at, class, open, day,
+                class = 'visit' AND EXISTS (SELECT 1 FROM visits e WHERE e.venue = v.venue AND e.subject = v.subject
+                    AND e.class = 'visit' AND e.from_at < v.day) AS again
+            FROM visits v WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4
+                AND class <> 'transient'
             ORDER BY from_at, id";
-        let rows: Vec<VisitColumns> = on!(self, |db| sqlx::query_as(SQL)
-            .bind(venue.as_uuid())
-            .bind(organization.as_uuid())
+        // A stay lies in its visit, so those that were there bound what has to be looked at.
+        const BOUNDS: &str = "SELECT min(from_at), max(to_at) FROM visits
+            WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4 AND to_at >= $5";
+        const STAYS: &str =
+            "SELECT s.id, s.revision, s.subject, s.visit, v.class, s.zone, s.from_at, s.to_at, s.open
+            FROM stays s JOIN visits v ON v.venue = s.venue AND v.id = s.visit
+            WHERE s.venue = $1 AND s.organization = $2 AND s.from_at >= $3 AND s.from_at <= $4
+                AND (s.from_at < $6 AND s.to_at >= $5 OR v.from_at >= $5 AND v.from_at < $6)
+            ORDER BY s.from_at, s.id";
+        let mut tx = self.snapshot().await?;
+        let (venue, organization) = (venue.as_uuid(), organization.as_uuid());
+        let visits: Vec<VisitColumns> = within!(&mut tx, |db| sqlx::query_as(VISITS)
+            .bind(venue)
+            .bind(organization)
             .bind(from.0)
             .bind(to.0)
             .fetch_all(db)
             .await?);
-        rows.into_iter().map(VisitRow::try_from).collect()
-    }
-
-    /// Those of [`Self::visits`] that have a stay in the zone.
-    pub async fn visits_touching(
-        &self,
-        organization: OrganizationId,
-        venue: VenueId,
-        zone: ZoneId,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<VisitRow>> {
-        const SQL: &str = "SELECT id, revision, subject, from_at, to_at, class, open, day FROM visits
-            WHERE venue = $1 AND organization = $2 AND from_at >= $3 AND from_at < $4 AND class <> 'transient'
-                AND id IN (SELECT visit FROM stays
-                    WHERE venue = $1 AND organization = $2 AND zone = $5 AND from_at >= $3 AND from_at < $6)
-            ORDER BY from_at, id";
-        let rows: Vec<VisitColumns> = on!(self, |db| sqlx::query_as(SQL)
-            .bind(venue.as_uuid())
-            .bind(organization.as_uuid())
+        let bounds: (Option<i64>, Option<i64>) = within!(&mut tx, |db| sqlx::query_as(BOUNDS)
+            .bind(venue)
+            .bind(organization)
+            .bind(from.minus(LONGEST_MS).0)
+            .bind(to.0)
+            .bind(from.0)
+            .fetch_one(db)
+            .await?);
+        let (Some(first), Some(last)) = bounds else { return Ok(Seen::default()) };
+        let stays: Vec<StayColumns> = within!(&mut tx, |db| sqlx::query_as(STAYS)
+            .bind(venue)
+            .bind(organization)
+            .bind(first)
+            .bind(last)
             .bind(from.0)
             .bind(to.0)
-            .bind(zone.as_uuid())
-            .bind(to.plus(LONGEST_MS).0)
             .fetch_all(db)
             .await?);
-        rows.into_iter().map(VisitRow::try_from).collect()
+        Ok(Seen {
+            visits: visits.into_iter().map(VisitRow::try_from).collect::<Result<_>>()?,
+            stays: stays.into_iter().map(StayRow::try_from).collect::<Result<_>>()?,
+        })
     }
 
     /// The stays of a venue that began in `[from, to)`, by start and id, at most `limit` after the cursor: the start and
@@ -139,29 +160,6 @@ impl Store {
             .bind(after.0)
             .bind(id)
             .bind(i64::from(limit))
-            .fetch_all(db)
-            .await?);
-        rows.into_iter().map(StayRow::try_from).collect()
-    }
-
-    /// The stays of a venue that have a part in `[from, to)`, by start, private random addresses included: who was there.
-    pub async fn zone_stays(
-        &self,
-        organization: OrganizationId,
-        venue: VenueId,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<StayRow>> {
-        const SQL: &str = "SELECT s.id, s.revision, s.subject, s.visit, v.class, s.zone, s.from_at, s.to_at, s.open
-            FROM stays s JOIN visits v ON v.venue = s.venue AND v.id = s.visit
-            WHERE s.venue = $1 AND s.organization = $2 AND s.from_at >= $3 AND s.from_at < $4 AND s.to_at >= $5
-            ORDER BY s.from_at, s.id";
-        let rows: Vec<StayColumns> = on!(self, |db| sqlx::query_as(SQL)
-            .bind(venue.as_uuid())
-            .bind(organization.as_uuid())
-            .bind(from.minus(LONGEST_MS).0)
-            .bind(to.0)
-            .bind(from.0)
             .fetch_all(db)
             .await?);
         rows.into_iter().map(StayRow::try_from).collect()
@@ -196,6 +194,7 @@ struct VisitColumns {
     class: String,
     open: bool,
     day: i64,
+    again: bool,
 }
 
 impl TryFrom<VisitColumns> for VisitRow {
@@ -211,6 +210,7 @@ impl TryFrom<VisitColumns> for VisitRow {
             class: class(&row.class)?,
             open: row.open,
             day: Timestamp(row.day),
+            returning: row.again,
         })
     }
 }

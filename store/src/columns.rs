@@ -41,6 +41,17 @@ pub(crate) fn list(numbers: &[i64]) -> String {
     json
 }
 
+/// Ids as a JSON list of lists of one.
+pub(crate) fn ids(ids: &[Uuid]) -> String {
+    let mut rows = Rows::new();
+    for id in ids {
+        rows.push(|row| {
+            row.uuid(*id);
+        });
+    }
+    rows.finish()
+}
+
 /// Rows as a JSON list of lists. Bytes are written as hexadecimal, for `unhex`.
 pub(crate) struct Rows {
     json: Vec<u8>,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
+use crate::rollup::Touched;
 
 pub(crate) use rows::class;
 
@@ -64,11 +65,14 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.check_configuration(checkpoint).await?;
         tx.put_tracker(checkpoint).await?;
+        let mut touched = Touched::default();
+        touched.by(checkpoint.visits, checkpoint.stays);
         tx.put_visits(organization, venue, checkpoint.visits).await?;
         tx.put_stays(organization, venue, checkpoint.stays).await?;
         for recomputed in checkpoint.replaced {
-            tx.replace(organization, venue, recomputed).await?;
+            tx.replace(organization, venue, recomputed, &mut touched).await?;
         }
+        tx.mark(organization, venue, touched, checkpoint.now).await?;
         tx.delete_late_windows(organization, venue, checkpoint.done).await?;
         tx.insert_late_windows(organization, venue, checkpoint.late).await?;
         tx.commit().await
@@ -150,10 +154,13 @@ impl Tx {
         organization: OrganizationId,
         venue: VenueId,
         recomputed: &Recomputed,
+        touched: &mut Touched,
     ) -> Result<()> {
         let Recomputed { day, subjects, stays, visits, .. } = recomputed;
         let subjects: Option<Vec<Uuid>> =
             subjects.as_ref().map(|some| some.iter().map(|subject| Uuid::from_u128(subject.0)).collect());
+        self.touch_replaced(organization, venue, *day, subjects.as_deref(), touched).await?;
+        touched.by(visits, stays);
         let kept: Vec<Uuid> = stays.iter().map(|stay| stay.id.as_uuid()).collect();
         self.delete_stays(organization, venue, *day, subjects.as_deref(), &kept).await?;
         let kept: Vec<Uuid> = visits.iter().map(|visit| visit.id.as_uuid()).collect();

@@ -10,6 +10,7 @@ use crate::columns::{CHUNK, Rows};
 use crate::engine::{Store, Tx};
 use crate::error::{Result, StoreError};
 use crate::random;
+use crate::rollup::Touched;
 
 /// Visits in one transaction, so that it stays short.
 const PORTION: i64 = 100;
@@ -50,7 +51,7 @@ impl Store {
     /// Unlinks the visits and stays of every pseudonym that was buried at `since` or later, and marks their days to be made anew.
     /// Answers with the venues where there were any. What was on its way into the log at the moment of the burial is found when
     /// this is asked again.
-    pub async fn unlink_buried(&self, since: Timestamp) -> Result<Vec<Unlinked>> {
+    pub async fn unlink_buried(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Unlinked>> {
         const SQL: &str = "SELECT DISTINCT v.organization, v.venue FROM tombstones t
             JOIN visits v ON v.organization = t.organization AND v.subject = t.subject
             WHERE t.erased_at >= $1";
@@ -60,7 +61,7 @@ impl Store {
         for (organization, venue) in venues {
             let (organization, venue) = (OrganizationId::from_uuid(organization), VenueId::from_uuid(venue));
             let mut unlinked = Unlinked { organization, venue, visits: 0, stays: 0 };
-            while self.unlink_portion(&mut unlinked).await? {}
+            while self.unlink_portion(&mut unlinked, now).await? {}
             all.push(unlinked);
         }
         Ok(all)
@@ -92,7 +93,7 @@ impl Store {
     }
 
     /// Answers whether there may be more.
-    async fn unlink_portion(&self, unlinked: &mut Unlinked) -> Result<bool> {
+    async fn unlink_portion(&self, unlinked: &mut Unlinked, now: Timestamp) -> Result<bool> {
         let Unlinked { organization, venue, .. } = *unlinked;
         let mut tx = self.change(organization).await?;
         // Nothing that was computed before is written after this, and whoever follows the venue learns of the tombstones.
@@ -103,6 +104,9 @@ impl Store {
             stays += tx.unlink(organization, venue, visit).await?;
         }
         tx.mark_unlinked(organization, venue, &counted).await?;
+        // Sketches of uniques hold the pseudonyms that they were made of.
+        let times = counted.iter().map(|(_, from, to, ..)| (Timestamp(*from), Timestamp(*to)));
+        tx.mark(organization, venue, Touched::times(times), now).await?;
         tx.commit().await?;
         unlinked.visits += counted.len() as u64;
         unlinked.stays += stays;

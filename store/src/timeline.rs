@@ -177,6 +177,7 @@ impl Tx {
         let Some(watermark) = watermark.map(Timestamp).filter(|watermark| from < *watermark) else {
             return Ok(());
         };
+        self.miss_rollups(organization, venue, from, watermark).await?;
         let oldest: Option<i64> = within!(self, |db| sqlx::query_scalar(OLDEST)
             .bind(venue.as_uuid())
             .bind(organization.as_uuid())

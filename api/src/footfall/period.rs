@@ -14,18 +14,18 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 /// The size of a bucket, under the name it has in the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size(pub(super) Bucket);
+pub(crate) struct Size(pub(crate) Bucket);
 
 const SIZES: [(&str, Bucket); 4] =
     [("15m", Bucket::Quarter), ("hour", Bucket::Hour), ("day", Bucket::Day), ("week", Bucket::Week)];
 
 impl Size {
-    pub(super) fn parse(text: &str) -> Result<Size, String> {
+    pub(crate) fn parse(text: &str) -> Result<Size, String> {
         let size = SIZES.iter().find(|(name, _)| *name == text);
         size.map(|(_, bucket)| Size(*bucket)).ok_or_else(|| "must be 15m, hour, day or week".to_owned())
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         SIZES.iter().find(|(_, bucket)| *bucket == self.0).map_or("", |(name, _)| name)
     }
 
@@ -41,7 +41,7 @@ impl Size {
 }
 
 /// The starts of the buckets of `[from, to)`, or what is wrong with the two.
-pub(super) fn starts(
+pub(crate) fn starts(
     calendar: &Calendar,
     size: Size,
     from: Timestamp,

@@ -1,34 +1,38 @@
 //! Which numbers of a series are shown: decided from whole weeks, whatever part of them was asked for.
 
-use presence::{Bucket, Calendar};
-use protocol::Timestamp;
-use store::Store;
+use presence::{Bucket, Calendar, Tally};
+use protocol::{Timestamp, ZoneId};
+use store::{Question, Store};
 
-use super::figures::Figures;
 use super::period::{Size, begin, end};
-use super::reading::{self, Question};
 use super::suppression::{People, SmallestGroup};
 use crate::problem::{Mistake, Problem};
 
 /// From the largest cells to the smallest; each lies in one of those before it.
 const SIZES: [Bucket; 4] = [Bucket::Week, Bucket::Day, Bucket::Hour, Bucket::Quarter];
 
-/// How many numbers of a bucket are decided about apart; none is a sum that another is part of.
-const NUMBERS: usize = 4;
+/// How many numbers of a bucket are decided about apart.
+const NUMBERS: usize = 8;
 
 /// Which numbers of a bucket are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shown {
-    /// Visits, and what is told of them. If not, nothing of the bucket is shown.
+    /// Visits, and what is told of all of them. If not, nothing of the bucket is shown.
     pub(super) visits: bool,
     pub(super) bounces: bool,
     pub(super) passers_by: bool,
     /// The most at one moment, and the mean.
     pub(super) occupancy: bool,
+    pub(super) engaged: bool,
+    pub(super) returning: bool,
+    /// Visits by length.
+    pub(super) lengths: bool,
+    pub(super) zone_stays: bool,
 }
 
 /// All cells of one size that have a part in the decision.
 struct Level {
+    size: Bucket,
     starts: Vec<Timestamp>,
     end: Timestamp,
 }
@@ -36,70 +40,35 @@ struct Level {
 /// Who decides.
 pub(super) struct Decision<'a> {
     pub(super) store: &'a Store,
-    pub(super) calendar: &'a Calendar,
     pub(super) group: SmallestGroup,
 }
 
 impl Decision<'_> {
-    /// What is shown of the buckets of a question that begin at `starts`.
+    /// What is shown of the buckets of a question, of the venue or of one of its zones.
     pub(super) async fn shown(
         &self,
-        question: &Question,
-        size: Size,
-        starts: &[Timestamp],
+        question: &Question<'_>,
+        zone: Option<ZoneId>,
     ) -> Result<Vec<Shown>, Problem> {
-        let (Some(&from), false) = (starts.first(), self.group.allows(1)) else {
-            return Ok(vec![Shown::from([true; NUMBERS]); starts.len()]);
+        let (Some(&from), false) = (question.starts.first(), self.group.allows(1)) else {
+            return Ok(vec![Shown::from([true; NUMBERS]); question.starts.len()]);
         };
-        let levels = self.levels(size, from, question.end)?;
-        let venue = self.figures(&question.of_venue(), &levels).await?;
-        let mut shown = self.decide(&levels, |level, cell| people(&venue[level][cell]));
-        if question.zone.is_some() {
-            let zone = self.figures(question, &levels).await?;
+        let levels = levels(question.calendar, question.size, from, question.end)?;
+        let places = if zone.is_some() { vec![None, zone] } else { vec![None] };
+        let mut tallies = Vec::with_capacity(levels.len());
+        for level in &levels {
+            let question = Question { size: level.size, starts: &level.starts, end: level.end, ..*question };
+            tallies.push(self.store.tallies(&question, &places).await?);
+        }
+        let mut shown = self.decide(&levels, |level, cell| people(&tallies[level][0][cell]));
+        if zone.is_some() {
             shown = self.decide(&levels, |level, cell| {
-                people_of_zone(&zone[level][cell], &venue[level][cell], shown[level][cell])
+                people_of_zone(&tallies[level][1][cell], &tallies[level][0][cell], shown[level][cell])
             });
         }
         let (Some(level), Some(shown)) = (levels.last(), shown.pop()) else { return Ok(Vec::new()) };
         let asked = level.starts.iter().zip(shown).filter(|(start, _)| (from..question.end).contains(start));
         Ok(asked.map(|(_, shown)| Shown::from(shown)).collect())
-    }
-
-    /// The cells around those of `[from, to)`, down to their size: the weeks, all days of these, all hours of the days and all
-    /// quarters of the hours that have a part in it.
-    fn levels(&self, size: Size, from: Timestamp, to: Timestamp) -> Result<Vec<Level>, Problem> {
-        let mut levels = Vec::new();
-        for (index, bucket) in SIZES.into_iter().enumerate() {
-            // A whole is as large as it takes to hold what was asked for.
-            let whole = Size(SIZES[index.saturating_sub(1)]);
-            let around = begin(self.calendar, whole, from).zip(end(self.calendar, whole, to));
-            // Where days begin within an hour, that hour is a part of two days.
-            let cells = around.and_then(|(from, to)| {
-                begin(self.calendar, Size(bucket), from).zip(end(self.calendar, Size(bucket), to))
-            });
-            let Some((start, stop)) = cells else {
-                return Err(Problem::invalid_query(vec![Mistake::parameter(
-                    "from",
-                    "is beyond the calendar",
-                )]));
-            };
-            let starts = self.calendar.buckets(bucket, start, stop);
-            let starts = starts.map_err(|error| Problem::internal(&error))?;
-            levels.push(Level { starts, end: stop });
-            if Size(bucket) == size {
-                break;
-            }
-        }
-        Ok(levels)
-    }
-
-    async fn figures(&self, question: &Question, levels: &[Level]) -> Result<Vec<Vec<Figures>>, Problem> {
-        let mut figures = Vec::with_capacity(levels.len());
-        for level in levels {
-            let question = Question { end: level.end, ..*question };
-            figures.push(reading::series(self.store, &question, &level.starts).await?);
-        }
-        Ok(figures)
     }
 
     /// Which numbers of each cell of each level are shown, from the top down.
@@ -111,30 +80,29 @@ impl Decision<'_> {
         let mut decided: Vec<Vec<[bool; NUMBERS]>> = Vec::with_capacity(levels.len());
         for (index, level) in levels.iter().enumerate() {
             let mut shown = vec![[false; NUMBERS]; level.starts.len()];
-            match index.checked_sub(1) {
-                None => {
-                    for (cell, shown) in shown.iter_mut().enumerate() {
-                        *shown = people(index, cell).map(|people| self.group.shows(people));
-                    }
+            let Some(above) = index.checked_sub(1) else {
+                for (cell, shown) in shown.iter_mut().enumerate() {
+                    *shown = people(index, cell).map(|people| self.group.shows(people));
                 }
-                Some(above) => {
-                    for (whole, whole_is_shown) in decided[above].iter().enumerate() {
-                        let (from, to) = levels[above].span(whole);
-                        let first = level.starts.partition_point(|start| *start < from);
-                        let parts: Vec<_> = (first..level.starts.partition_point(|start| *start < to))
-                            .map(|cell| {
-                                let cut = level.span(cell).1 > to;
-                                people(index, cell)
-                                    .map(|people| People { hidden: people.hidden || cut, ..people })
-                            })
-                            .collect();
-                        for number in 0..NUMBERS {
-                            let of_number: Vec<People> = parts.iter().map(|part| part[number]).collect();
-                            let of_number = self.group.shows_parts(whole_is_shown[number], &of_number);
-                            for (cell, is_shown) in shown[first..].iter_mut().zip(of_number) {
-                                cell[number] = is_shown;
-                            }
-                        }
+                decided.push(shown);
+                continue;
+            };
+            for (whole, whole_is_shown) in decided[above].iter().enumerate() {
+                let (from, to) = levels[above].span(whole);
+                let first = level.starts.partition_point(|start| *start < from);
+                let last = level.starts.partition_point(|start| *start < to);
+                let parts: Vec<_> = (first..last)
+                    .map(|cell| {
+                        // Where a day begins within an hour, that hour is a part of two days.
+                        let cut = level.span(cell).1 > to;
+                        people(index, cell).map(|people| People { hidden: people.hidden || cut, ..people })
+                    })
+                    .collect();
+                for number in 0..NUMBERS {
+                    let of_number: Vec<People> = parts.iter().map(|part| part[number]).collect();
+                    let of_number = self.group.shows_parts(whole_is_shown[number], &of_number);
+                    for (cell, is_shown) in shown[first..].iter_mut().zip(of_number) {
+                        cell[number] = is_shown;
                     }
                 }
             }
@@ -150,33 +118,85 @@ impl Level {
     }
 }
 
-impl From<[bool; NUMBERS]> for Shown {
-    fn from([visits, bounces, passers_by, occupancy]: [bool; NUMBERS]) -> Shown {
+impl Shown {
+    /// What of a whole is shown that consists of these buckets: what is shown of each.
+    pub(super) fn of_all(buckets: &[Shown]) -> Shown {
+        let all = |is: fn(&Shown) -> bool| buckets.iter().all(is);
         Shown {
-            visits,
-            bounces: visits && bounces,
-            passers_by: visits && passers_by,
-            occupancy: visits && occupancy,
+            visits: all(|it| it.visits),
+            bounces: all(|it| it.bounces),
+            passers_by: all(|it| it.passers_by),
+            occupancy: all(|it| it.occupancy),
+            engaged: all(|it| it.engaged),
+            returning: all(|it| it.returning),
+            lengths: all(|it| it.lengths),
+            zone_stays: all(|it| it.zone_stays),
         }
     }
 }
 
-/// Who is behind the numbers of a venue's cell. Of bounces and passers-by only runs are known.
-fn people(figures: &Figures) -> [People; NUMBERS] {
-    let Figures { uniques, bounces, passers_by, occupancy_peak, .. } = *figures;
-    [uniques, bounces, passers_by, occupancy_peak].map(|inside| People { inside, ..People::default() })
+impl From<[bool; NUMBERS]> for Shown {
+    fn from(shown: [bool; NUMBERS]) -> Shown {
+        let [visits, ..] = shown;
+        let [_, bounces, passers_by, occupancy, engaged, returning, lengths, zone_stays] =
+            shown.map(|is_shown| visits && is_shown);
+        Shown { visits, bounces, passers_by, occupancy, engaged, returning, lengths, zone_stays }
+    }
+}
+
+/// The cells around those of `[from, to)`, down to their size: the weeks, all days of these, all hours of the days and all quarters
+/// of the hours that have a part in it.
+fn levels(calendar: &Calendar, size: Bucket, from: Timestamp, to: Timestamp) -> Result<Vec<Level>, Problem> {
+    let mut levels = Vec::new();
+    let mut whole = Bucket::Week;
+    for bucket in SIZES {
+        let around = begin(calendar, Size(whole), from).zip(end(calendar, Size(whole), to));
+        // Where days begin within an hour, the hours around them are whole ones.
+        let cells = around
+            .and_then(|(from, to)| begin(calendar, Size(bucket), from).zip(end(calendar, Size(bucket), to)));
+        let Some((start, end)) = cells else {
+            return Err(Problem::invalid_query(vec![Mistake::parameter("from", "is beyond the calendar")]));
+        };
+        let starts = calendar.buckets(bucket, start, end).map_err(|error| Problem::internal(&error))?;
+        levels.push(Level { size: bucket, starts, end });
+        if bucket == size {
+            break;
+        }
+        whole = bucket;
+    }
+    Ok(levels)
+}
+
+/// Who is behind the numbers of a venue's cell. Of all but visits only runs, stays or subjects at one moment are known.
+fn people(tally: &Tally) -> [People; NUMBERS] {
+    let visits = tally.visits();
+    let one = |number| [number, 0, 0, 0, 0, 0];
+    // Who is not in one part of the visits is in the other.
+    let parted = |part: u64| [part, visits - part.min(visits), 0, 0, 0, 0];
+    [
+        one(tally.uniques.count()),
+        one(tally.bounces),
+        one(tally.passers_by),
+        one(tally.peak),
+        parted(tally.engaged),
+        parted(tally.returning),
+        tally.dwell.buckets(),
+        one(tally.zone_stays),
+    ]
+    .map(|inside| People { inside, ..People::default() })
 }
 
 /// The same of a zone's cell, whose venue's numbers are shown or not.
-fn people_of_zone(zone: &Figures, venue: &Figures, shown: [bool; NUMBERS]) -> [People; NUMBERS] {
-    let (mut people, venue_people) = (people(zone), people(venue));
+fn people_of_zone(zone: &Tally, venue: &Tally, shown: [bool; NUMBERS]) -> [People; NUMBERS] {
+    let (mut people, around) = (people(zone), people(venue));
     for number in 0..NUMBERS {
-        people[number].outside = venue_people[number].inside.saturating_sub(people[number].inside);
+        let (inside, all) = (people[number].inside, around[number].inside);
+        people[number].outside = std::array::from_fn(|at| all[at].saturating_sub(inside[at]));
         people[number].hidden = !shown[number];
     }
     // Somebody who came twice can have been in the zone once.
-    if venue.visits > zone.visits {
-        people[0].outside = people[0].outside.max(1);
+    if venue.visits() > zone.visits() {
+        people[0].outside[0] = people[0].outside[0].max(1);
     }
     people
 }

@@ -6,13 +6,16 @@
 //! cells themselves: complementary suppression, as statistical offices do it (Hundepool et al., *Statistical Disclosure
 //! Control*, Wiley 2012, sections 4.2 and 4.3), in a hierarchy of cells from the top down.
 
+/// Numbers that stand together and are shown together, at most.
+pub(super) const TOGETHER: usize = 6;
+
 /// The people behind a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct People {
-    /// Behind its number.
-    pub(super) inside: u64,
+    /// Behind each of its numbers; what is not used is 0.
+    pub(super) inside: [u64; TOGETHER],
     /// Of a zone: behind what is left of the venue's number without the zone's. Of the venue: nobody.
-    pub(super) outside: u64,
+    pub(super) outside: [u64; TOGETHER],
     /// Whether it is hidden for another cause: a zone's cell is wherever the venue's is, or where all of the venue was in the
     /// zone the one would tell the other.
     pub(super) hidden: bool,
@@ -30,7 +33,7 @@ impl SmallestGroup {
 
     /// Whether a cell without a larger one around it is shown.
     pub(super) fn shows(self, cell: People) -> bool {
-        cell.inside == 0 || (!cell.hidden && self.allows(cell.inside) && self.allows(cell.outside))
+        cell.is_empty() || (!cell.hidden && self.allows_all(cell))
     }
 
     /// Which parts of a cell are shown, if the whole is or is not.
@@ -45,11 +48,14 @@ impl SmallestGroup {
         let mut shown: Vec<bool> = parts.iter().map(|part| self.shows(*part)).collect();
         // Where nobody was in the zone hiding that helps only those who were elsewhere, so it comes last.
         let mut spare: Vec<usize> = (0..parts.len()).filter(|&index| shown[index]).collect();
+        let size = |people: [u64; TOGETHER]| people.iter().sum::<u64>();
         spare.sort_by_key(|&index| {
-            (parts[index].inside == 0, parts[index].inside, parts[index].outside, index)
+            let part = parts[index];
+            (part.is_empty(), size(part.inside), size(part.outside), index)
         });
         for index in spare {
-            if self.hides_a_group(parts, &shown) {
+            let hidden = parts.iter().zip(&shown).filter(|(_, shown)| !**shown).map(|(part, _)| *part);
+            if self.allows_all(hidden.fold(People::default(), People::with)) {
                 break;
             }
             shown[index] = false;
@@ -57,11 +63,20 @@ impl SmallestGroup {
         shown
     }
 
-    /// Whether what is hidden is nobody or a group, in the zone and outside it.
-    fn hides_a_group(self, parts: &[People], shown: &[bool]) -> bool {
-        let hidden = || parts.iter().zip(shown).filter(|(_, shown)| !**shown).map(|(part, _)| part);
-        self.allows(hidden().map(|part| part.inside).sum())
-            && self.allows(hidden().map(|part| part.outside).sum())
+    fn allows_all(self, cell: People) -> bool {
+        cell.inside.iter().chain(&cell.outside).all(|&people| self.allows(people))
+    }
+}
+
+impl People {
+    fn is_empty(&self) -> bool {
+        self.inside.iter().all(|&people| people == 0)
+    }
+
+    fn with(self, other: Self) -> Self {
+        let sum =
+            |one: [u64; TOGETHER], other: [u64; TOGETHER]| std::array::from_fn(|at| one[at] + other[at]);
+        Self { inside: sum(self.inside, other.inside), outside: sum(self.outside, other.outside), ..self }
     }
 }
 

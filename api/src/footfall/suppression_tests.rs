@@ -2,8 +2,13 @@ use super::*;
 
 const FIVE: SmallestGroup = SmallestGroup(5);
 
+fn people(inside: u64, outside: u64) -> People {
+    let alone = |people| [people, 0, 0, 0, 0, 0];
+    People { inside: alone(inside), outside: alone(outside), hidden: false }
+}
+
 fn venue(inside: u64) -> People {
-    People { inside, ..People::default() }
+    people(inside, 0)
 }
 
 fn shown(numbers: &[u64]) -> Vec<bool> {
@@ -35,6 +40,14 @@ fn of_a_hidden_whole_nothing_is_shown() {
 fn a_group_of_one_hides_nothing() {
     let one = SmallestGroup(1);
     assert_eq!(one.shows_parts(true, &[venue(1), venue(0), venue(2)]), [true; 3]);
+}
+
+#[test]
+fn what_stands_together_is_hidden_together() {
+    let lengths = |inside| People { inside, ..People::default() };
+    // One length of three people; what is hidden with it makes each length nobody's or a group's.
+    let parts = [lengths([9, 0, 0, 3, 0, 0]), lengths([0, 0, 0, 7, 0, 0]), lengths([30, 0, 0, 0, 0, 0])];
+    assert_eq!(FIVE.shows_parts(true, &parts), [false, false, true]);
 }
 
 /// What an attacker knows: sums of unknown numbers. Whether a sum follows from them is a question of linear algebra, over the
@@ -160,7 +173,7 @@ fn attack(world: &World, seed: u64) {
     };
     let of_zone = |range: &std::ops::Range<usize>, venue_is_shown: bool| {
         let (inside, outside) = world.people(range.clone());
-        People { inside, outside, hidden: !venue_is_shown }
+        People { hidden: !venue_is_shown, ..people(inside, outside) }
     };
     let venue_week = FIVE.shows(of_venue(&week));
     let zone_week = FIVE.shows(of_zone(&week, venue_week));
@@ -168,11 +181,11 @@ fn attack(world: &World, seed: u64) {
     let mut shown = std::collections::HashMap::from([(week.clone(), (venue_week, zone_week))]);
     for (whole, parts) in world.cells() {
         let (venue_whole, zone_whole) = shown[&whole];
-        let people: Vec<People> = parts.iter().map(of_venue).collect();
-        let venue_parts = FIVE.shows_parts(venue_whole, &people);
-        let people: Vec<People> =
+        let in_venue: Vec<People> = parts.iter().map(of_venue).collect();
+        let venue_parts = FIVE.shows_parts(venue_whole, &in_venue);
+        let in_zone: Vec<People> =
             parts.iter().zip(&venue_parts).map(|(part, &shown)| of_zone(part, shown)).collect();
-        let zone_parts = FIVE.shows_parts(zone_whole, &people);
+        let zone_parts = FIVE.shows_parts(zone_whole, &in_zone);
         for ((part, &of_venue), &of_zone) in parts.iter().zip(&venue_parts).zip(&zone_parts) {
             look(part, of_venue, of_zone);
             shown.entry(part.clone()).or_insert((of_venue, of_zone));
@@ -212,7 +225,7 @@ fn nobody_learns_of_a_few_by_sums_and_differences() {
     for seed in 0..3_000 {
         let mut random = Random(seed);
         let most = [3, 8, 20][random.below(3) as usize];
-        let mut number = |random: &mut Random| if random.below(3) == 0 { 0 } else { random.below(most) };
+        let number = |random: &mut Random| if random.below(3) == 0 { 0 } else { random.below(most) };
         let days = (0..1 + random.below(4))
             .map(|_| (0..1 + random.below(5)).map(|_| (number(&mut random), number(&mut random))).collect())
             .collect();

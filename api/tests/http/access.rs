@@ -41,7 +41,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 86, "routes that need a key");
+    assert_eq!(operations.len(), 90, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");
@@ -194,6 +194,10 @@ async fn things_of_others_are_not_there() {
         ("PATCH", format!("/api/v1/venues/{venue}/zones/{zone}"), Some(&name)),
         ("DELETE", format!("/api/v1/venues/{venue}/zones/{zone}"), None),
         ("GET", format!("/api/v1/venues/{venue}/footfall?{range}&bucket=hour"), None),
+        ("GET", format!("/api/v1/venues/{venue}/dwell?{range}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/heatmap?{range}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/journeys?{range}"), None),
+        ("GET", format!("/api/v1/venues/{venue}/cross-shopping?{range}&zone={zone}"), None),
         ("GET", format!("/api/v1/venues/{venue}/occupancy"), None),
         ("GET", format!("/api/v1/venues/{venue}/stays?{range}"), None),
         ("GET", format!("/api/v1/venues/{venue}/live"), None),

@@ -1,5 +1,7 @@
 //! Footfall, occupancy and stays, over rows written as a worker writes them.
 
+mod whole;
+
 use std::collections::BTreeMap;
 
 use api::Config;
@@ -118,17 +120,25 @@ async fn footfall_of_a_morning() {
     let expected = json!({
         "venue": shop.venue.to_string(), "from": "2026-03-02T08:00:00Z", "to": "2026-03-02T11:00:00Z",
         "bucket": "hour", "timezone": "Europe/Vienna", "complete_through": "2026-03-02T10:00:00Z",
-        "recomputing": false, "definitions": "2026-2", "smallest_group": 1,
+        "recomputing": false, "definitions": "2026-2", "smallest_group": 1, "peak_hour": "2026-03-02T08:00:00Z",
+        "total":
+            {"start": "2026-03-02T08:00:00Z", "visits": 3, "uniques": 2, "returning": 0, "engaged": 3, "bounces": 1,
+             "passers_by": 1, "capture_rate": 0.75, "entry_rate": 0.8, "draw": null, "dwell_mean_s": 1400.0,
+             "dwell_median_s": 1800.0, "dwell_p90_s": 1800.0, "dwell_buckets": [0, 0, 0, 1, 2, 0], "zone_stays": 6,
+             "occupancy_peak": 3, "occupancy_mean": 101.0 / 120.0, "suppressed": false},
         "series": [
-            {"start": "2026-03-02T08:00:00Z", "visits": 2, "uniques": 2, "bounces": 1, "passers_by": 1,
-             "dwell_median_s": 1800.0, "dwell_p90_s": 1800.0, "occupancy_peak": 2, "occupancy_mean": 41.0 / 60.0,
-             "suppressed": false},
-            {"start": "2026-03-02T09:00:00Z", "visits": 1, "uniques": 1, "bounces": 0, "passers_by": 0,
-             "dwell_median_s": 600.0, "dwell_p90_s": 600.0, "occupancy_peak": 3, "occupancy_mean": 1.0,
-             "suppressed": false},
-            {"start": "2026-03-02T10:00:00Z", "visits": 0, "uniques": 0, "bounces": 0, "passers_by": 0,
-             "dwell_median_s": null, "dwell_p90_s": null, "occupancy_peak": 0, "occupancy_mean": 0.0,
-             "suppressed": false},
+            {"start": "2026-03-02T08:00:00Z", "visits": 2, "uniques": 2, "returning": 0, "engaged": 2, "bounces": 1,
+             "passers_by": 1, "capture_rate": 2.0 / 3.0, "entry_rate": 0.75, "draw": null, "dwell_mean_s": 1800.0,
+             "dwell_median_s": 1800.0, "dwell_p90_s": 1800.0, "dwell_buckets": [0, 0, 0, 0, 2, 0], "zone_stays": 5,
+             "occupancy_peak": 2, "occupancy_mean": 41.0 / 60.0, "suppressed": false},
+            {"start": "2026-03-02T09:00:00Z", "visits": 1, "uniques": 1, "returning": 0, "engaged": 1, "bounces": 0,
+             "passers_by": 0, "capture_rate": 1.0, "entry_rate": 1.0, "draw": null, "dwell_mean_s": 600.0,
+             "dwell_median_s": 600.0, "dwell_p90_s": 600.0, "dwell_buckets": [0, 0, 0, 1, 0, 0], "zone_stays": 1,
+             "occupancy_peak": 3, "occupancy_mean": 1.0, "suppressed": false},
+            {"start": "2026-03-02T10:00:00Z", "visits": 0, "uniques": 0, "returning": 0, "engaged": 0, "bounces": 0,
+             "passers_by": 0, "capture_rate": null, "entry_rate": null, "draw": null, "dwell_mean_s": null,
+             "dwell_median_s": null, "dwell_p90_s": null, "dwell_buckets": [0, 0, 0, 0, 0, 0], "zone_stays": 0,
+             "occupancy_peak": 0, "occupancy_mean": 0.0, "suppressed": false},
         ]
     });
     assert_eq!(answer.json(), expected);
@@ -149,6 +159,7 @@ async fn footfall_of_a_zone() {
     let door = of(shop.door).await;
     assert_eq!((numbers(&door[0]), numbers(&door[1])), ([2, 2, 0, 0, 1], [0, 0, 0, 0, 0]));
     assert_eq!(door[0]["dwell_median_s"], 1800.0, "the visit counts as a whole");
+    assert_eq!((&door[0]["draw"], &door[1]["draw"]), (&json!(1.0), &json!(0.0)));
     let street = of(shop.street).await;
     assert_eq!((numbers(&street[0]), numbers(&street[1])), ([0, 0, 0, 1, 1], [0, 0, 0, 0, 0]));
     let nowhere = shop.get(&format!("footfall?{range}&zone=01890a5d-ac96-774b-bcce-b302099a8057")).await;

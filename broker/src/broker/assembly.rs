@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::sessions::Sessions;
 use crate::sign_in::Strangers;
-use crate::worker::Worker;
+use crate::worker::{Rolling, Worker};
 
 /// How many committed segments may wait for the worker before commits wait.
 const WORKER_QUEUE: usize = 256;
@@ -118,7 +118,8 @@ impl Counting {
     }
 }
 
-/// The tasks that bring what devices say, what is ordered, what they are told, and what is heard of beacons.
+/// The tasks that bring what devices say, what is ordered, what they are told, and what is heard of beacons; and the one that
+/// makes rollups.
 pub(crate) struct Talks {
     /// Ends once no connection can say anything any more.
     hearing: JoinHandle<()>,
@@ -130,12 +131,15 @@ pub(crate) struct Talks {
     announcing: JoinHandle<()>,
     /// Ends at shutdown.
     watching: JoinHandle<()>,
+    /// Ends at shutdown.
+    rolling: JoinHandle<()>,
 }
 
 impl Talks {
     /// Waits for the end of each, once no connection can say anything any more.
     pub(crate) async fn end(self) -> Result<(), JoinError> {
         within_reason("the watch over beacons", self.watching).await?;
+        self.rolling.await?;
         self.telling.await?;
         self.announcing.await?;
         within_reason("what devices say", self.hearing).await?;
@@ -181,12 +185,14 @@ pub(crate) fn talk(
         clock: clock.clone(),
         metrics: metrics.clone(),
     };
+    let rolling = Rolling { store: store.clone(), clock: clock.clone() };
     let talks = Talks {
         hearing: tokio::spawn(hearing.run(sayings)),
         placing: tokio::spawn(placing.run(ordered)),
         telling: tokio::spawn(telling.run(shutdown.clone())),
         announcing: tokio::spawn(announcing.run(shutdown.clone())),
         watching: tokio::spawn(watching.run(shutdown.clone())),
+        rolling: tokio::spawn(rolling.run(shutdown.clone())),
     };
     (control, births, talks)
 }

@@ -2,30 +2,30 @@
 
 use super::SnapshotError;
 
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, SnapshotError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, SnapshotError> {
         self.raw().map(|[byte]| byte)
     }
 
-    pub(super) fn raw<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
+    pub(crate) fn raw<const N: usize>(&mut self) -> Result<[u8; N], SnapshotError> {
         let (first, rest) = self.bytes.split_first_chunk().ok_or(SnapshotError::Damaged)?;
         self.bytes = rest;
         Ok(*first)
     }
 
-    pub(super) fn unsigned(&mut self) -> Result<u64, SnapshotError> {
+    pub(crate) fn unsigned(&mut self) -> Result<u64, SnapshotError> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -41,13 +41,13 @@ impl<'a> Reader<'a> {
         Err(SnapshotError::Impossible("an integer of more than 64 bits"))
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64, SnapshotError> {
+    pub(crate) fn signed(&mut self) -> Result<i64, SnapshotError> {
         let value = self.unsigned()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     /// The number of items that follow, of which each takes at least one byte; so a wrong number reserves no memory.
-    pub(super) fn count(&mut self) -> Result<usize, SnapshotError> {
+    pub(crate) fn count(&mut self) -> Result<usize, SnapshotError> {
         let count = self.unsigned()?;
         usize::try_from(count).ok().filter(|count| *count <= self.bytes.len()).ok_or(SnapshotError::Damaged)
     }

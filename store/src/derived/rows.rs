@@ -7,7 +7,7 @@ use protocol::{OrganizationId, StayId, VenueId, VisitId};
 use uuid::Uuid;
 
 use super::word;
-use crate::columns::Rows;
+use crate::columns::{Rows, ids};
 use crate::engine::Tx;
 use crate::error::{Result, StoreError};
 
@@ -181,8 +181,8 @@ impl Tx {
                 .bind(venue.as_uuid())
                 .bind(day.from.0)
                 .bind(day.to.0)
-                .bind(subjects.map(json))
-                .bind(json(kept))
+                .bind(subjects.map(ids))
+                .bind(ids(kept))
                 .execute(&mut **tx)
                 .await
                 .map(drop)?,
@@ -210,14 +210,4 @@ pub(crate) fn class(text: &str) -> Result<VisitClass> {
 
 fn column<T, V>(rows: &[&T], value: impl Fn(&T) -> V) -> Vec<V> {
     rows.iter().map(|row| value(row)).collect()
-}
-
-fn json(ids: &[Uuid]) -> String {
-    let mut rows = Rows::new();
-    for id in ids {
-        rows.push(|row| {
-            row.uuid(*id);
-        });
-    }
-    rows.finish()
 }

@@ -4,7 +4,7 @@ use store::{Checkpoint, Store};
 
 use crate::checkpoints::{blank, stay, visit};
 use crate::engines::each_engine;
-use crate::shop::{HOUR, MINUTE, NOON, Shop};
+use crate::shop::{DAY, HOUR, MINUTE, MORNING, NOON, Shop};
 
 /// Five visits an hour apart, one of each class; each passes the entrance and the first two go further.
 async fn visited(store: &Store) -> Shop {
@@ -36,15 +36,14 @@ async fn visits_belong_to_the_time_of_their_start() {
     each_engine(async |store| {
         let shop = visited(&store).await;
         let find = async |organization, from: i64, to: i64| {
-            let visits =
-                store.visits(organization, shop.venue, NOON.plus(from), NOON.plus(to)).await.unwrap();
-            visits.into_iter().map(|visit| visit.class).collect::<Vec<_>>()
+            let seen = store.seen(organization, shop.venue, NOON.plus(from), NOON.plus(to)).await.unwrap();
+            seen.visits.into_iter().map(|visit| visit.class).collect::<Vec<_>>()
         };
         assert_eq!(find(shop.organization, 0, 9 * HOUR).await, [Visit, Bounce, PasserBy, Staff]);
         assert_eq!(find(shop.organization, 1, HOUR).await, []);
         assert_eq!(find(shop.organization, HOUR, HOUR + 1).await, [Bounce]);
         assert_eq!(find(shop.other, 0, 9 * HOUR).await, []);
-        let first = store.visits(shop.organization, shop.venue, NOON, NOON.plus(1)).await.unwrap()[0];
+        let first = store.seen(shop.organization, shop.venue, NOON, NOON.plus(1)).await.unwrap().visits[0];
         let made = visit(0, NOON, 30, Visit);
         assert_eq!((first.id, first.subject, first.revision), (made.id, made.subject, 1));
         assert_eq!((first.from, first.to, first.open, first.day), (made.from, made.to, false, made.day));
@@ -53,19 +52,28 @@ async fn visits_belong_to_the_time_of_their_start() {
 }
 
 #[tokio::test]
-async fn visits_are_found_by_the_zones_they_touch() {
+async fn a_subject_returns_that_had_a_visit_on_an_earlier_day() {
     each_engine(async |store| {
-        let shop = visited(&store).await;
-        let find = async |organization, zone, to: i64| {
-            let to = NOON.plus(to);
-            let visits = store.visits_touching(organization, shop.venue, zone, NOON, to).await.unwrap();
-            visits.into_iter().map(|visit| visit.class).collect::<Vec<_>>()
+        let shop = Shop::open(&store).await;
+        let of = |number, day: i64, hours: i64, class| presence::Visit {
+            subject: protocol::Subject(number % 10),
+            day: MORNING.plus(day * DAY),
+            ..visit(number, NOON.plus(day * DAY + hours * HOUR), 30, class)
         };
-        assert_eq!(find(shop.organization, shop.entrance, 9 * HOUR).await, [Visit, Bounce, PasserBy, Staff]);
-        assert_eq!(find(shop.organization, shop.interior, 9 * HOUR).await, [Visit, Bounce]);
-        // The zone may be reached after the range has ended.
-        assert_eq!(find(shop.organization, shop.interior, 1).await, [Visit]);
-        assert_eq!(find(shop.other, shop.interior, 9 * HOUR).await, []);
+        let visits = [
+            of(1, 0, 0, Visit),
+            of(11, 0, 1, Visit),
+            of(21, 1, 0, Bounce),
+            of(31, 1, 1, Visit),
+            of(2, 0, 0, Bounce),
+            of(12, 1, 0, Visit),
+            of(3, 2, 0, Visit),
+        ];
+        let checkpoint = Checkpoint { visits: &visits, ..blank(&store, &shop, 1, NOON.plus(3 * DAY)).await };
+        store.checkpoint(&checkpoint).await.unwrap();
+        let seen = store.seen(shop.organization, shop.venue, NOON, NOON.plus(3 * DAY)).await.unwrap();
+        let returning = seen.visits.iter().filter(|visit| visit.returning);
+        assert_eq!(returning.map(|visit| visit.id.as_uuid().as_u128()).collect::<Vec<_>>(), [31]);
     })
     .await;
 }
@@ -128,12 +136,14 @@ async fn everybody_who_was_there_is_found() {
     each_engine(async |store| {
         let shop = visited(&store).await;
         let find = async |organization, from: Timestamp, to: Timestamp| {
-            let stays = store.zone_stays(organization, shop.venue, from, to).await.unwrap();
-            stays.into_iter().map(|stay| number(stay.id)).collect::<Vec<_>>()
+            let seen = store.seen(organization, shop.venue, from, to).await.unwrap();
+            seen.stays.into_iter().map(|stay| number(stay.id)).collect::<Vec<_>>()
         };
         assert_eq!(find(shop.organization, NOON.plus(15 * MINUTE), NOON.plus(16 * MINUTE)).await, [10]);
         assert_eq!(find(shop.organization, NOON.plus(4 * HOUR), NOON.plus(5 * HOUR)).await, [4]);
         assert_eq!(find(shop.organization, NOON.minus(HOUR), NOON).await, [0_u128; 0]);
+        // The stays of a visit are there with its beginning, however much later they are.
+        assert_eq!(find(shop.organization, NOON, NOON.plus(1)).await, [0, 10]);
         assert_eq!(find(shop.organization, NOON, NOON.plus(9 * HOUR)).await, [0, 10, 1, 11, 2, 3, 4]);
         assert_eq!(find(shop.other, NOON, NOON.plus(9 * HOUR)).await, [0_u128; 0]);
     })

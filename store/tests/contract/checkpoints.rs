@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use presence::{Changes, Day, PackedSighting, Sighting, Stay, Tracker, Visit, VisitClass, Window};
 use protocol::{DeviceId, StayId, Subject, Timestamp, VisitId};
-use store::{Append, Checkpoint, NewSegment, SavedTracker, Store, StoreError, ZonePatch};
+use store::{Append, Checkpoint, NewSegment, SavedTracker, Seen, Store, StoreError, ZonePatch};
 use uuid::Uuid;
 
 use crate::engines::each_engine;
@@ -82,7 +82,7 @@ async fn a_tracker_is_saved_with_its_rows_and_moves_forward_only() {
             assert!(matches!(written, Err(StoreError::Conflict("applied"))), "{written:?}");
         }
         assert_eq!(store.tracker(organization, venue).await.unwrap(), Some(saved));
-        assert_eq!(store.visits(organization, venue, NOON, NOON.plus(1)).await.unwrap().len(), 1);
+        assert_eq!(store.seen(organization, venue, NOON, NOON.plus(1)).await.unwrap().visits.len(), 1);
 
         let next = Checkpoint { watermark: NOON.plus(MINUTE), snapshot: b"more", now: NOON.plus(5), ..first };
         store.checkpoint(&next).await.unwrap();
@@ -131,8 +131,8 @@ async fn a_revision_counts_real_changes() {
             (vec![longer], vec![ended]),
         ] {
             store.checkpoint(&Checkpoint { visits: &visits, stays: &stays, ..blank }).await.unwrap();
-            let visit = store.visits(shop.organization, shop.venue, NOON, NOON.plus(1)).await.unwrap()[0];
-            let stay = store.zone_stays(shop.organization, shop.venue, NOON, NOON.plus(1)).await.unwrap()[0];
+            let seen = store.seen(shop.organization, shop.venue, NOON, NOON.plus(1)).await.unwrap();
+            let (visit, stay) = (seen.visits[0], seen.stays[0]);
             assert_eq!(
                 (visit.to, visit.class, visit.open),
                 (visits.last().unwrap().to, visits.last().unwrap().class, true)
@@ -155,7 +155,7 @@ async fn many_rows_go_in_one_checkpoint() {
             (0..1_203).map(|number| stay(number, &visits[number as usize], shop.interior, 0, 5)).collect();
         let checkpoint = Checkpoint { visits: &visits, stays: &stays, ..blank(&store, &shop, 1, NOON).await };
         store.checkpoint(&checkpoint).await.unwrap();
-        let read = store.visits(shop.organization, shop.venue, NOON, NOON.plus(MINUTE)).await.unwrap();
+        let read = store.seen(shop.organization, shop.venue, NOON, NOON.plus(MINUTE)).await.unwrap().visits;
         assert_eq!(read.len(), 1_203);
         assert!(
             read.iter().zip(&visits).all(|(row, visit)| row.id == visit.id && row.subject == visit.subject)
@@ -203,8 +203,7 @@ async fn a_day_made_anew_replaces_the_rows_of_its_subjects() {
         store.checkpoint(&first).await.unwrap();
         let read = async || {
             let (from, to) = (NOON.minus(2 * DAY), NOON.plus(DAY));
-            let visits = store.visits(shop.organization, shop.venue, from, to).await.unwrap();
-            let stays = store.zone_stays(shop.organization, shop.venue, from, to).await.unwrap();
+            let Seen { visits, stays } = store.seen(shop.organization, shop.venue, from, to).await.unwrap();
             let subjects = |subjects: BTreeSet<u128>| subjects.into_iter().collect::<Vec<_>>();
             (
                 visits.iter().map(|visit| (visit.subject.0, visit.from.since(NOON))).collect::<Vec<_>>(),

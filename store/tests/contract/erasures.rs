@@ -62,10 +62,10 @@ async fn an_erased_subject_counts_on_as_nobody() {
         let (visits_before, stays_before) = read().await;
         store.bury(&[(organization, Subject(101)), (shop.other, Subject(102))], NOON).await.unwrap();
         let replacement = store.tombstones(organization).await.unwrap()[&Subject(101)];
-        assert!(store.unlink_buried(NOON.plus(1)).await.unwrap().is_empty(), "it was buried before");
-        let unlinked = store.unlink_buried(NOON).await.unwrap();
+        assert!(store.unlink_buried(NOON.plus(1), NOON).await.unwrap().is_empty(), "it was buried before");
+        let unlinked = store.unlink_buried(NOON, NOON).await.unwrap();
         assert_eq!(unlinked, [Unlinked { organization, venue, visits: 2, stays: 4 }]);
-        assert!(store.unlink_buried(NOON).await.unwrap().is_empty(), "there is nothing left");
+        assert!(store.unlink_buried(NOON, NOON).await.unwrap().is_empty(), "there is nothing left");
 
         let (visits, stays) = read().await;
         let subjects: Vec<_> = visits.iter().map(|visit| visit.subject).collect();
@@ -115,12 +115,12 @@ async fn an_erasure_is_as_large_as_it_is() {
         let many: Vec<_> = (1..=2_500).map(|number| (shop.organization, Subject(number))).collect();
         store.bury(&many, NOON).await.unwrap();
         assert_eq!(store.tombstones(shop.organization).await.unwrap().len(), 2_500);
-        let unlinked = store.unlink_buried(NOON).await.unwrap();
+        let unlinked = store.unlink_buried(NOON, NOON).await.unwrap();
         assert_eq!(unlinked.iter().map(|venue| venue.visits).sum::<u64>(), 250);
         assert!(visits_of(&store, shop.organization, Subject(7)).await.is_empty());
         // A venue that was deleted is forgetful too.
         store.delete_venue(shop.organization, shop.venue, NOON).await.unwrap();
-        assert!(store.unlink_buried(NOON).await.unwrap().is_empty());
+        assert!(store.unlink_buried(NOON, NOON).await.unwrap().is_empty());
     })
     .await;
 }

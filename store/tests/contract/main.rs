@@ -35,6 +35,7 @@ mod people;
 mod phones;
 mod pseudonym_keys;
 mod registry;
+mod rollups;
 mod sessions;
 mod shop;
 mod signing_keys;
