@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use presence::{Day, Recomputed, Sighting, Window};
+use presence::{Day, Recomputation, Recomputed, Sighting, Window};
 use protocol::{DeviceId, Subject, Timestamp};
 use store::segment::{SegmentError, SegmentReader, StoredPing};
 use store::{Store, StoreError};
@@ -31,7 +31,7 @@ impl Followed {
         let done: Vec<Window> = self.late.iter().copied().collect();
         let mut replaced = Vec::new();
         for (day, subjects) in by_day(&done) {
-            let recomputed = self.recompute_day(store, day, subjects.as_ref()).await?;
+            let recomputed = self.recompute_day(store, day, subjects).await?;
             // The worker does one thing at a time, so the tracker stands where the recomputation found it.
             let adopted = self.tracker.adopt(&recomputed);
             debug_assert!(adopted, "nothing else advances the tracker");
@@ -46,9 +46,9 @@ impl Followed {
         &self,
         store: &Store,
         day: Day,
-        subjects: Option<&BTreeSet<Subject>>,
+        subjects: Option<BTreeSet<Subject>>,
     ) -> Result<Recomputed, StoreError> {
-        let mut sightings = Vec::new();
+        let mut recomputation = self.tracker.recomputation(day, subjects);
         let until = day.to.min(self.tracker.watermark());
         let mut after = 0;
         loop {
@@ -66,13 +66,13 @@ impl Followed {
             let Some(last) = page.last() else { break };
             after = last.position;
             for segment in &page {
-                if let Err(error) = collect(&segment.body, day.from, until, subjects, &mut sightings) {
+                if let Err(error) = collect(&segment.body, &mut recomputation) {
                     let position = segment.position;
                     tracing::error!(venue = %self.venue, position, %error, "a segment cannot be read; it is passed over");
                 }
             }
         }
-        Ok(self.tracker.recompute(day, subjects, sightings))
+        Ok(recomputation.finish())
     }
 }
 
@@ -91,21 +91,13 @@ fn by_day(windows: &[Window]) -> BTreeMap<Day, Option<BTreeSet<Subject>>> {
     days
 }
 
-fn collect(
-    body: &[u8],
-    from: Timestamp,
-    until: Timestamp,
-    subjects: Option<&BTreeSet<Subject>>,
-    sightings: &mut Vec<Sighting>,
-) -> Result<(), SegmentError> {
+fn collect(body: &[u8], recomputation: &mut Recomputation) -> Result<(), SegmentError> {
     let reader = SegmentReader::new(body)?;
     let anchors: Vec<DeviceId> = reader.devices().collect();
     for batch in reader.batches() {
         for ping in batch?.pings() {
             let StoredPing { at, subject, anchor, rssi, transient, .. } = ping?;
-            if from <= at && at < until && subjects.is_none_or(|some| some.contains(&subject)) {
-                sightings.push(Sighting { at, subject, anchor: anchors[anchor as usize], rssi, transient });
-            }
+            recomputation.push(Sighting { at, subject, anchor: anchors[anchor as usize], rssi, transient });
         }
     }
     Ok(())
