@@ -33,4 +33,4 @@ pub use settings::{Settings, SettingsError, SignalSettings, VisitSettings, ZoneS
 pub use sighting::{AnchorKey, PackedSighting, Sighting};
 pub use snapshot::SnapshotError;
 pub use timeline::{Timeline, TimelineError};
-pub use tracker::{Pushed, Recomputed, Tracker, Window};
+pub use tracker::{Pushed, Recomputation, Recomputed, Tracker, Window};

@@ -24,6 +24,7 @@ mod state;
 mod subjects;
 mod timers;
 
+pub use self::recompute::Recomputation;
 pub(crate) use self::state::{State, SubjectState};
 
 /// Follows all subjects of one venue.

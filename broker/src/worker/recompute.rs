@@ -1,10 +1,9 @@
 //! Late windows: what arrived after its time, or was counted with a configuration that has changed, is counted anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::time::Duration;
 
-use presence::{Day, Recomputed, Sighting, Window};
+use presence::{Day, Recomputation, Recomputed, Sighting, Window};
 use protocol::{DeviceId, Subject, Timestamp};
 use store::segment::{SegmentError, SegmentReader, StoredPing};
 use store::{Store, StoreError};
@@ -32,7 +31,7 @@ impl Followed {
         let done: Vec<Window> = self.late.iter().copied().collect();
         let mut replaced = Vec::new();
         for (day, subjects) in by_day(&done) {
-            let recomputed = self.recompute_day(store, day, subjects.as_ref()).await?;
+            let recomputed = self.recompute_day(store, day, subjects).await?;
             // The worker does one thing at a time, so the tracker stands where the recomputation found it.
             let adopted = self.tracker.adopt(&recomputed);
             debug_assert!(adopted, "nothing else advances the tracker");
@@ -47,9 +46,9 @@ impl Followed {
         &self,
         store: &Store,
         day: Day,
-        subjects: Option<&BTreeSet<Subject>>,
+        subjects: Option<BTreeSet<Subject>>,
     ) -> Result<Recomputed, StoreError> {
-        let mut sightings = Vec::new();
+        let mut recomputation = self.tracker.recomputation(day, subjects);
         let until = day.to.min(self.tracker.watermark());
         let mut after = 0;
         loop {
@@ -67,37 +66,24 @@ impl Followed {
             let Some(last) = page.last() else { break };
             after = last.position;
             for segment in &page {
-                if let Err(error) = self.collect(&segment.body, day.from..until, subjects, &mut sightings) {
+                if let Err(error) = self.collect(&segment.body, &mut recomputation) {
                     let position = segment.position;
                     tracing::error!(venue = %self.venue, position, %error, "a segment cannot be read; it is passed over");
                 }
             }
         }
-        Ok(self.tracker.recompute(day, subjects, sightings))
+        Ok(recomputation.finish())
     }
 
-    fn collect(
-        &self,
-        body: &[u8],
-        times: Range<Timestamp>,
-        subjects: Option<&BTreeSet<Subject>>,
-        sightings: &mut Vec<Sighting>,
-    ) -> Result<(), SegmentError> {
+    fn collect(&self, body: &[u8], recomputation: &mut Recomputation) -> Result<(), SegmentError> {
         let reader = SegmentReader::new(body)?;
         let anchors: Vec<DeviceId> = reader.devices().collect();
         for batch in reader.batches() {
             for ping in batch?.pings() {
                 let StoredPing { at, subject, anchor, rssi, transient, .. } = ping?;
                 let subject = self.counted_as(subject);
-                if times.contains(&at) && subjects.is_none_or(|some| some.contains(&subject)) {
-                    sightings.push(Sighting {
-                        at,
-                        subject,
-                        anchor: anchors[anchor as usize],
-                        rssi,
-                        transient,
-                    });
-                }
+                let anchor = anchors[anchor as usize];
+                recomputation.push(Sighting { at, subject, anchor, rssi, transient });
             }
         }
         Ok(())

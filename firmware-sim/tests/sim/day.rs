@@ -1,9 +1,10 @@
 //! Whole simulated days without a server: they repeat, they are physical, and a plain estimator that knows nothing but
 //! the pings comes to the true numbers. What the platform makes of them is tested with the real server.
 
-use firmware_sim::{Scenario, Simulation, Step};
-use protocol::{Identifier, ZoneKind};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use firmware_sim::scenario::{LocalTime, Outage, Sleep};
+use firmware_sim::{Scenario, Simulation, Span, Step};
+use protocol::{Identifier, Timestamp, ZoneKind};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 const DAY: &str = "2026-11-21";
 
@@ -76,6 +77,51 @@ fn a_gateway_that_was_cut_off_delivers_everything_late() {
         batches.map(|(gateway, batch)| ((gateway, batch.seq), batch.to_cbor())).collect()
     };
     assert!(all(steps) == all(without.steps().collect()), "an outage must change when, not what");
+}
+
+#[test]
+fn a_gateway_that_does_not_come_back_delivers_its_day_a_day_late() {
+    let mut scenario = Scenario::shipped("quiet").unwrap();
+    let of_door = |simulation: &Simulation, door: usize| -> Vec<(Timestamp, u64)> {
+        let steps = simulation.steps().flat_map(|step| step.batches.into_iter().map(move |it| (step.to, it)));
+        steps.filter(|(_, (gateway, _))| *gateway == door).map(|(to, (_, batch))| (to, batch.seq)).collect()
+    };
+    let door = scenario.gateway("door gateway").unwrap();
+    let in_time = of_door(&Simulation::new(scenario.clone(), 1, DAY.parse().unwrap()).unwrap(), door);
+    let from = LocalTime(12 * 60);
+    scenario.outages.push(Outage { gateways: vec!["door gateway".to_owned()], from, to: None });
+    let away = Simulation::new(scenario, 1, DAY.parse().unwrap()).unwrap();
+    let late = of_door(&away, door);
+    let numbers = |batches: &[(Timestamp, u64)]| batches.iter().map(|(_, seq)| *seq).collect::<Vec<_>>();
+    assert_eq!(numbers(&late), numbers(&in_time), "it must change when, not what");
+    let (noon, a_day_later) = (away.day().at(from), away.day().to.plus(86_400_000));
+    assert!(late.iter().all(|(to, _)| *to <= noon || *to == a_day_later));
+    assert!(late.iter().filter(|(to, _)| *to == a_day_later).count() > 100);
+}
+
+#[test]
+fn phones_that_sleep_are_heard_rarely() {
+    let mut scenario = Scenario::shipped("quiet").unwrap();
+    scenario.radio.loss = 0.0;
+    let silence = Span { median_s: 40.0, sigma: 0.0, min_s: 40.0, max_s: 40.0 };
+    scenario.sleep = Some(Sleep { share: 0.5, silence });
+    let simulation = Simulation::new(scenario, 1, DAY.parse().unwrap()).unwrap();
+    let mut heard: HashMap<Identifier, BTreeSet<i64>> = HashMap::new();
+    for ping in simulation.steps().flat_map(|step| step.batches).flat_map(|(_, batch)| batch.pings) {
+        heard.entry(ping.id).or_default().insert(ping.at.second());
+    }
+    let mut kinds = HashSet::new();
+    for shopper in simulation.shoppers() {
+        // Somebody who only passes by may be gone before their phone says a word.
+        let Some(seconds) = heard.get(&shopper.identifiers[0]) else { continue };
+        let gaps = seconds.iter().zip(seconds.iter().skip(1)).map(|(one, next)| next - one);
+        // Not across the time that somebody was away between two outings.
+        for gap in gaps.filter(|gap| *gap < 900) {
+            assert_eq!(gap >= 40, shopper.sleeps, "{gap} s without a word, asleep: {}", shopper.sleeps);
+        }
+        kinds.insert(shopper.sleeps);
+    }
+    assert_eq!(kinds.len(), 2, "half of them sleep");
 }
 
 /// The strongest gateway's zone second by second, smoothed, and visits by the contract's definition.

@@ -3,41 +3,71 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use protocol::Subject;
+use protocol::{Subject, Timestamp};
 
 use super::{Recomputed, Tracker};
 use crate::visit::Record;
 use crate::{Changes, Day, PackedSighting, Sighting, Stay, Visit};
 
+/// A day that is being made anew. A sighting is kept in the eight bytes in which it waits for its second, so a day of many
+/// millions fits into memory.
+#[derive(Debug)]
+pub struct Recomputation {
+    day: Day,
+    subjects: Option<BTreeSet<Subject>>,
+    /// The end of what is made anew: that of the day, or the watermark.
+    until: Timestamp,
+    watermark: Timestamp,
+    scratch: Tracker,
+}
+
+impl Recomputation {
+    /// Takes a sighting, in any order. Those of other subjects, other days, at or after the watermark are passed over, so a
+    /// caller may give more.
+    pub fn push(&mut self, sighting: Sighting) {
+        let Sighting { at, subject, anchor, rssi, transient } = sighting;
+        let is_wanted = self.subjects.as_ref().is_none_or(|some| some.contains(&subject));
+        if self.day.from <= at && at < self.until && is_wanted {
+            let anchor = self.scratch.anchor(anchor);
+            self.scratch.push(&PackedSighting { at, subject, anchor, rssi, transient });
+        }
+    }
+
+    /// The day as all sightings together make it.
+    pub fn finish(mut self) -> Recomputed {
+        let mut changes = Changes::default();
+        self.scratch.advance(self.until, &mut changes);
+        self.scratch.show_open(&mut changes);
+        changes.coalesce();
+        let Changes { mut stays, mut visits, .. } = changes;
+        stays.sort_unstable_by_key(|stay| (stay.subject, stay.from));
+        visits.sort_unstable_by_key(|visit| (visit.subject, visit.from));
+        let live = self.scratch.state().subjects;
+        let Self { day, subjects, watermark, .. } = self;
+        Recomputed { day, subjects, stays, visits, watermark, live }
+    }
+}
+
 impl Tracker {
-    /// Makes a day anew up to the watermark, for some subjects or for all, from all their sightings on that day. Other
-    /// sightings (of other subjects, other days, at or after the watermark) are passed over, so a caller may give more.
+    /// Begins to make a day anew up to the watermark, for some subjects or for all; give it all their sightings on that day.
     ///
     /// Days do not depend on each other, as every run ends with its day.
+    pub fn recomputation(&self, day: Day, subjects: Option<BTreeSet<Subject>>) -> Recomputation {
+        let watermark = self.watermark();
+        let scratch = Self::beginning(self.venue, Arc::clone(&self.timeline), day.from.second());
+        Recomputation { day, subjects, until: day.to.min(watermark), watermark, scratch }
+    }
+
+    /// Makes a day anew from sightings that are at hand.
     pub fn recompute(
         &self,
         day: Day,
         subjects: Option<&BTreeSet<Subject>>,
         sightings: impl IntoIterator<Item = Sighting>,
     ) -> Recomputed {
-        let until = day.to.min(self.watermark());
-        let mut scratch = Self::beginning(self.venue, Arc::clone(&self.timeline), day.from.second());
-        for sighting in sightings {
-            let Sighting { at, subject, anchor, rssi, transient } = sighting;
-            if day.from <= at && at < until && subjects.is_none_or(|some| some.contains(&subject)) {
-                let anchor = scratch.anchor(anchor);
-                scratch.push(&PackedSighting { at, subject, anchor, rssi, transient });
-            }
-        }
-        let mut changes = Changes::default();
-        scratch.advance(until, &mut changes);
-        scratch.show_open(&mut changes);
-        changes.coalesce();
-        let Changes { mut stays, mut visits, .. } = changes;
-        stays.sort_unstable_by_key(|stay| (stay.subject, stay.from));
-        visits.sort_unstable_by_key(|visit| (visit.subject, visit.from));
-        let live = scratch.state().subjects;
-        Recomputed { day, subjects: subjects.cloned(), stays, visits, watermark: self.watermark(), live }
+        let mut recomputation = self.recomputation(day, subjects.cloned());
+        sightings.into_iter().for_each(|sighting| recomputation.push(sighting));
+        recomputation.finish()
     }
 
     /// Goes on from a recomputed day: if it is the open one, its subjects stand where the recomputation left them, and
