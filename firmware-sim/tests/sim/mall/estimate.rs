@@ -186,6 +186,7 @@ impl Estimate {
             passers_by: Some(count(VisitClass::PasserBy)),
             dwell_median_s: middle.map(|(upper, lower)| (upper + lower) as f64 / 2_000.0),
             occupancy_mean: Some(mean(self.inside(), from, to)),
+            suppressed: false,
         }
     }
 
