@@ -1,5 +1,6 @@
 //! `promenade pseudonyms`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -139,7 +140,7 @@ async fn list(store: &Store, organization: OrganizationId) -> anyhow::Result<Str
             StoredKey::Clear(_) => "not sealed yet; `promenade serve` does it".to_owned(),
             StoredKey::Destroyed(at) => format!("destroyed at {}", Instant(at)),
         };
-        text.push_str(&format!("{}  from {from}  {key}\n", epoch.epoch));
+        writeln!(text, "{}  from {from}  {key}", epoch.epoch)?;
     }
     if text.is_empty() {
         text.push_str("There is no epoch yet; `promenade serve` begins the first one.\n");
