@@ -15,6 +15,8 @@ pub struct Bounds {
     pub dwell_s: f64,
     /// Mean occupancy may differ by this share of the truth, or by half a person where that is more.
     pub occupancy: f64,
+    /// Visits, uniques and dwell of an hour with fewer true visits than this are shown and not judged.
+    pub few: u64,
 }
 
 /// What a mean occupancy may be off by however few are there.
@@ -22,7 +24,7 @@ const HALF_A_PERSON: f64 = 0.5;
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { counts: 0.02, dwell_s: 60.0, occupancy: 0.05 }
+        Self { counts: 0.02, dwell_s: 60.0, occupancy: 0.05, few: 0 }
     }
 }
 
@@ -96,7 +98,8 @@ impl Row {
         let room = (bounds.occupancy * truth.occupancy_mean).max(HALF_A_PERSON);
         let occupancy =
             measured.occupancy_mean.is_none_or(|mean| (mean - truth.occupancy_mean).abs() <= room);
-        close(truth.visits, measured.visits) && close(truth.uniques, measured.uniques) && dwell && occupancy
+        let counts = close(truth.visits, measured.visits) && close(truth.uniques, measured.uniques);
+        occupancy && (truth.visits < bounds.few || counts && dwell)
     }
 
     fn is_empty(&self, bounds: &Bounds) -> bool {
@@ -289,6 +292,17 @@ mod tests {
         assert!(text.contains("(1 of 1 hours") && text.contains("; 1 withheld"), "{text}");
         assert!(!comparison(&[&shown, &hidden, &hidden], &shown).agrees());
         assert!(!comparison(&[&shown, &hidden], &hidden).agrees());
+    }
+
+    #[test]
+    fn few_visits_are_judged_by_occupancy_only() {
+        let bounds = Bounds { few: 50, ..Bounds::default() };
+        let agrees = |visits: u64, mean: f64| {
+            let measured = Some(MeasuredBucket { occupancy_mean: Some(mean), ..measured(1, 1, Some(1.0)) });
+            let truth = truth(visits, visits, Some(600.0));
+            Row { clock: truth.clock.clone(), truth, measured }.agrees(&bounds)
+        };
+        assert_eq!([agrees(49, 20.0), agrees(50, 20.0), agrees(49, 10.0)], [true, false, false]);
     }
 
     #[test]

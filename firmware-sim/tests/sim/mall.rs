@@ -60,14 +60,13 @@ fn a_mall_is_measured_whatever_goes_wrong() {
     assert!(countable == 0 || estimate.count(VisitClass::Staff) > 0, "staff was there and is not seen");
 }
 
-/// The bounds of the scenario; of a few visits in an hour one may be off.
+/// The bounds of the scenario. An hour of few visits cannot be within a share of them. Staff whose phones sleep are sometimes
+/// taken for visitors: one word that their own gateway misses and that of a shop hears puts them there.
 fn assert_near(comparison: &Comparison) {
-    for row in comparison.hours.iter().chain([&comparison.day]) {
-        let bounds = &comparison.bounds;
-        let measured = row.measured.clone().unwrap();
-        let off = measured.visits.unwrap().abs_diff(row.truth.visits);
-        let few = off <= 1 && (row.truth.visits as f64) < 1.0 / bounds.counts;
-        assert!(few || row.agrees(bounds), "{}, seed {SEED}\n{comparison}", row.clock);
+    assert!(comparison.agrees(), "seed {SEED}\n{comparison}");
+    for row in comparison.hours.iter().filter(|row| row.truth.visits < comparison.bounds.few) {
+        let visits = row.measured.as_ref().and_then(|measured| measured.visits).unwrap();
+        assert!(visits.abs_diff(row.truth.visits) <= 3, "{}, seed {SEED}\n{comparison}", row.clock);
     }
 }
 

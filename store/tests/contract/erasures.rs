@@ -55,7 +55,7 @@ async fn an_erased_subject_counts_on_as_nobody() {
         let before = blank(&store, &shop, 1, NOON).await;
         let read = async || {
             let (from, to) = (NOON.minus(40 * DAY), NOON.plus(DAY));
-            let visits = store.visits(organization, venue, from, to).await.unwrap();
+            let visits = store.seen(organization, venue, from, to).await.unwrap().visits;
             let stays = store.stays(organization, venue, from, to, None, 99).await.unwrap();
             (visits, stays)
         };
