@@ -19,6 +19,9 @@ pub struct Bounds {
     pub few: u64,
 }
 
+/// A mean occupancy may be withheld below this: it is where the most at one moment were few people, and where these would follow.
+const WITHHELD_BELOW: f64 = 10.0;
+
 /// What a mean occupancy may be off by however few are there.
 const HALF_A_PERSON: f64 = 0.5;
 
@@ -96,8 +99,9 @@ impl Row {
             (Some(_), None) => false,
         };
         let room = (bounds.occupancy * truth.occupancy_mean).max(HALF_A_PERSON);
-        let occupancy =
-            measured.occupancy_mean.is_none_or(|mean| (mean - truth.occupancy_mean).abs() <= room);
+        let occupancy = measured.occupancy_mean.map_or(truth.occupancy_mean < WITHHELD_BELOW, |mean| {
+            (mean - truth.occupancy_mean).abs() <= room
+        });
         let counts = close(truth.visits, measured.visits) && close(truth.uniques, measured.uniques);
         occupancy && (truth.visits < bounds.few || counts && dwell)
     }
