@@ -78,7 +78,9 @@ pub(crate) async fn heatmap(
     let tallies = app.store.tallies(&range.question(), &places).await?;
     let mut totals = tallies.iter().map(|tallies| {
         let mut total = Tally::default();
-        tallies.iter().for_each(|tally| total.merge(tally));
+        for tally in tallies {
+            total.merge(tally);
+        }
         total
     });
     let all = totals.next().map_or(0, |venue| venue.visits());

@@ -73,6 +73,28 @@ impl Range {
         Ok(Range { organization, venue, from, to, size, starts, calendar, state })
     }
 
+    /// Another time of the same venue, with as many buckets of the same size.
+    pub(crate) fn as_long_from(&self, from: Instant) -> Result<Range, Problem> {
+        let wrong = |detail: String| Problem::invalid_query(vec![Mistake::parameter("compare_from", detail)]);
+        let to = self.calendar.after(self.size.0, from.0, self.starts.len());
+        let to = to.map_err(|error| wrong(error.to_string()))?;
+        let starts = starts(&self.calendar, self.size, from.0, to);
+        let starts = starts.map_err(|mistakes| wrong(mistakes[0].detail.clone()))?;
+        Ok(Range {
+            venue: self.venue.clone(),
+            calendar: self.calendar.clone(),
+            from,
+            to: Instant(to),
+            starts,
+            ..*self
+        })
+    }
+
+    /// How many buckets there are.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
     /// What the store is asked.
     pub(crate) fn question(&self) -> Question<'_> {
         Question {

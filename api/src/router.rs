@@ -100,6 +100,7 @@ fn documented() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(bulk_commands::cancel))
         // /api/v1/venues/{venue}/…
         .routes(routes!(footfall::footfall))
+        .routes(routes!(footfall::several))
         .routes(routes!(dwell::dwell))
         .routes(routes!(heatmap::heatmap))
         .routes(routes!(journeys::journeys))

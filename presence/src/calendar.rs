@@ -114,6 +114,18 @@ impl Calendar {
         Ok(starts)
     }
 
+    /// Where `count` buckets end that begin at `from`, which must be the start of one.
+    pub fn after(&self, size: Bucket, from: Timestamp, count: usize) -> Result<Timestamp, CalendarError> {
+        self.buckets(size, from, from)?;
+        Ok((0..count.min(Self::MOST_BUCKETS)).fold(from, |at, _| bucket::next(self, size, at)))
+    }
+
+    /// The start of the day that is named by a date, `YYYY-MM-DD`; none for a text that is no date.
+    pub fn dated(&self, date: &str) -> Option<Timestamp> {
+        let start = self.start(date.parse().ok()?);
+        KNOWN.contains(&start.second()).then_some(start)
+    }
+
     /// The starts of the hours of `[from, to)`, as [`Self::buckets`] has them; the first is cut off at `from`, whatever that is.
     pub fn hours(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
         let mut starts = Vec::new();

@@ -232,3 +232,30 @@ fn what_is_no_calendar() {
     );
     assert!(Calendar::new("UTC", 1_439).is_ok());
 }
+
+#[test]
+fn days_consist_of_hours_and_weeks_of_days() {
+    // Lord Howe Island moves by half an hour; a day that begins at ten past four cuts an hour in two.
+    for (timezone, minutes) in [("Europe/Berlin", 240), ("Australia/Lord_Howe", 250), ("Asia/Kathmandu", 0)] {
+        let calendar = calendar(timezone, minutes);
+        let mut at = calendar.dated("2026-03-01").unwrap();
+        while at < calendar.dated("2026-11-15").unwrap() {
+            let day = calendar.day(at);
+            let hours = calendar.hours(day.from, day.to);
+            let ends = hours.iter().skip(1).chain([&day.to]);
+            assert_eq!(hours[0], day.from, "{timezone}");
+            assert!(
+                hours.iter().zip(ends).all(|(from, to)| (1..=HOUR).contains(&to.since(*from))),
+                "{timezone}"
+            );
+            assert!(hours[1..].iter().all(|hour| calendar.buckets(Bucket::Hour, *hour, *hour).is_ok()));
+            let (from, to) = calendar.week(at);
+            assert!(from <= at && at < to, "{timezone}");
+            assert_eq!(calendar.buckets(Bucket::Week, from, to), Ok(vec![from]), "{timezone}");
+            assert_eq!(calendar.after(Bucket::Day, from, 7), Ok(to), "{timezone}");
+            at = day.to;
+        }
+        assert!(calendar.after(Bucket::Day, at.plus(1), 1).is_err());
+        assert_eq!((calendar.dated("2026-02-30"), calendar.dated("soon")), (None, None));
+    }
+}

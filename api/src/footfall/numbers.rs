@@ -92,7 +92,9 @@ impl<'a> Whole<'a> {
     pub(super) fn total(&self) -> FootfallBucket {
         let Question { starts, end, known, .. } = *self.question;
         let mut total = Tally::default();
-        self.tallies.iter().for_each(|tally| total.merge(tally));
+        for tally in self.tallies {
+            total.merge(tally);
+        }
         let all = self.venue.map(|venue| venue.iter().map(Tally::visits).sum());
         let start = starts.first().copied().unwrap_or(end);
         FootfallBucket::of((start, end.min(known)), &total, all, Shown::of_all(self.shown))

@@ -119,7 +119,9 @@ mod tests {
 
     fn paths(paths: &[&[u128]]) -> Paths {
         let mut found = Paths::default();
-        paths.iter().for_each(|path| found.insert(path.iter().copied().map(zone)));
+        for path in paths {
+            found.insert(path.iter().copied().map(zone));
+        }
         found
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn operations() -> Vec<(String, String, String)> {
 async fn every_operation_refuses_strangers() {
     let world = World::new().await;
     let operations = operations();
-    assert_eq!(operations.len(), 93, "routes that need a key");
+    assert_eq!(operations.len(), 94, "routes that need a key");
     for (method, path, _) in operations {
         let answer = Answer::to(world.request(&method, &path).json(&json!({}))).await;
         assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{method} {path}");

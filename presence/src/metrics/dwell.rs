@@ -55,9 +55,15 @@ impl Dwell {
         }
         self.make_room();
         match (&mut self.lengths, &other.lengths) {
-            (_, Lengths::Few(few)) => few.iter().for_each(|(ms, count)| self.lengths.put(*ms, *count)),
+            (_, Lengths::Few(few)) => {
+                for (ms, count) in few {
+                    self.lengths.put(*ms, *count);
+                }
+            }
             (Lengths::Many(mine), Lengths::Many(theirs)) => {
-                theirs.iter().for_each(|(bin, count)| *mine.entry(*bin).or_default() += count);
+                for (bin, count) in theirs {
+                    *mine.entry(*bin).or_default() += count;
+                }
             }
             // The other alone is many, so there was no room for a few.
             (Lengths::Few(_), Lengths::Many(_)) => {}
@@ -105,14 +111,18 @@ impl Dwell {
             && self.count > FEW as u64
         {
             let mut many = BTreeMap::new();
-            few.iter().for_each(|(ms, count)| *many.entry(bounds::bin(*ms)).or_default() += count);
+            for (ms, count) in few {
+                *many.entry(bounds::bin(*ms)).or_default() += count;
+            }
             self.lengths = Lengths::Many(many);
         }
     }
 
     pub(super) fn write(&self, w: &mut Writer) {
         w.unsigned(self.sum_ms);
-        self.buckets.iter().for_each(|count| w.unsigned(*count));
+        for count in &self.buckets {
+            w.unsigned(*count);
+        }
         match &self.lengths {
             Lengths::Few(few) => {
                 w.byte(0);
@@ -198,7 +208,9 @@ mod tests {
 
     fn of(lengths: &[i64]) -> Dwell {
         let mut dwell = Dwell::default();
-        lengths.iter().for_each(|ms| dwell.insert(*ms));
+        for ms in lengths {
+            dwell.insert(*ms);
+        }
         dwell
     }
 

@@ -8,7 +8,7 @@ pub(super) struct Level {
     /// from one zone into the next is one.
     changes: Vec<(Timestamp, i64)>,
     next: usize,
-    level: i64,
+    now: i64,
 }
 
 impl Level {
@@ -22,7 +22,7 @@ impl Level {
             }
         }
         changes.sort_unstable();
-        Self { changes, next: 0, level: 0 }
+        Self { changes, next: 0, now: 0 }
     }
 
     /// The highest level in `[from, to)`, and its sum over the time in milliseconds. Spans of time must come in order.
@@ -31,21 +31,21 @@ impl Level {
         if to <= from {
             return (0, 0);
         }
-        let (mut peak, mut area, mut at) = (self.level, 0, from);
+        let (mut peak, mut area, mut at) = (self.now, 0, from);
         while let Some(&(change, _)) = self.changes.get(self.next).filter(|(change, _)| *change < to) {
-            area += self.level * change.since(at);
+            area += self.now * change.since(at);
             at = change;
             self.advance_to(change);
-            peak = peak.max(self.level);
+            peak = peak.max(self.now);
         }
-        area += self.level * to.since(at);
+        area += self.now * to.since(at);
         (peak.unsigned_abs(), area.unsigned_abs())
     }
 
     /// Takes every change up to and including `at`.
     fn advance_to(&mut self, at: Timestamp) {
         while let Some((_, by)) = self.changes.get(self.next).filter(|(change, _)| *change <= at) {
-            self.level += by;
+            self.now += by;
             self.next += 1;
         }
     }

@@ -53,7 +53,9 @@ impl Paths {
         let mut w = Writer::default();
         w.byte(VERSION);
         w.unsigned(zones.len() as u64);
-        zones.iter().for_each(|zone| w.raw(zone.as_uuid().as_bytes()));
+        for zone in &zones {
+            w.raw(zone.as_uuid().as_bytes());
+        }
         w.unsigned(self.0.len() as u64);
         for (path, count) in &self.0 {
             w.unsigned(path.len() as u64);

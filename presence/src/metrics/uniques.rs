@@ -48,11 +48,17 @@ impl Uniques {
     /// Takes in all subjects of another set.
     pub fn merge(&mut self, other: &Self) {
         match (&mut self.0, &other.0) {
-            (_, Set::Few(few)) => few.iter().for_each(|hash| self.put(*hash)),
+            (_, Set::Few(few)) => {
+                for hash in few {
+                    self.put(*hash);
+                }
+            }
             (Set::Many(mine), Set::Many(theirs)) => mine.merge(theirs),
             (Set::Few(few), Set::Many(theirs)) => {
                 let mut registers = theirs.clone();
-                few.iter().for_each(|hash| registers.insert(*hash));
+                for hash in &*few {
+                    registers.insert(*hash);
+                }
                 self.0 = Set::Many(registers);
             }
         }
@@ -73,7 +79,9 @@ impl Uniques {
                 few.insert(hash);
                 if few.len() > FEW {
                     let mut registers = Registers::new();
-                    few.iter().for_each(|hash| registers.insert(*hash));
+                    for hash in &*few {
+                        registers.insert(*hash);
+                    }
                     self.0 = Set::Many(registers);
                 }
             }
@@ -86,7 +94,9 @@ impl Uniques {
             Set::Few(few) => {
                 w.byte(0);
                 w.unsigned(few.len() as u64);
-                few.iter().for_each(|hash| w.raw(&hash.to_be_bytes()));
+                for hash in few {
+                    w.raw(&hash.to_be_bytes());
+                }
             }
             Set::Many(registers) => {
                 w.byte(1);
@@ -121,7 +131,9 @@ mod tests {
 
     fn of(subjects: impl IntoIterator<Item = u128>) -> Uniques {
         let mut uniques = Uniques::default();
-        subjects.into_iter().for_each(|subject| uniques.insert(Subject(subject)));
+        for subject in subjects {
+            uniques.insert(Subject(subject));
+        }
         uniques
     }
 

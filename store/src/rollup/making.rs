@@ -130,7 +130,9 @@ impl Store {
         let merged = self.merged(whose, Size::Hour, day).await?;
         let mut paths = Paths::default();
         let hours = self.snapshot().await?.paths(whose, Size::Hour, day.0, day.1).await?;
-        hours.into_iter().for_each(|(_, hour)| paths.merge(hour));
+        for (_, hour) in hours {
+            paths.merge(hour);
+        }
         let mut tx = self.begin().await?;
         tx.replace_tallies(whose, Size::Day, day, &merged).await?;
         tx.replace_paths(whose, Size::Day, day, &paths).await?;

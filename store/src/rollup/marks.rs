@@ -93,12 +93,16 @@ impl Tx {
                 query.bind(day.from.0).bind(day.to.0).bind(subjects).fetch_all(&mut **tx).await?
             }
         };
-        rows.into_iter().for_each(|(from, to)| touched.quarters.extend(from..=quarter(Timestamp(to))));
+        for (from, to) in rows {
+            touched.quarters.extend(from..=quarter(Timestamp(to)));
+        }
         let subjects = match subjects {
             Some(some) => some.to_vec(),
             None => self.visitors(organization, venue, day).await?,
         };
-        subjects.iter().for_each(|subject| touched.since(Subject(subject.as_u128()), day.from));
+        for subject in &subjects {
+            touched.since(Subject(subject.as_u128()), day.from);
+        }
         Ok(())
     }
 

@@ -121,7 +121,9 @@ impl Answer<'_> {
         let (from, to) = (spans[0].from, spans[spans.len() - 1].to);
         if let Some(paths) = &mut self.paths {
             let found = tx.paths(whose, size, from, to).await?;
-            found.into_iter().for_each(|(_, part)| paths.merge(part));
+            for (_, part) in found {
+                paths.merge(part);
+            }
             return Ok(());
         }
         // One place is a run of the key; of several it is cheaper to read the time once.

@@ -107,3 +107,64 @@ async fn journeys_of_a_morning() {
     assert_eq!(shop.get(&format!("cross-shopping?{MORNING}")).await.problem(), "invalid-query");
     shop.world.stop().await;
 }
+
+#[tokio::test]
+async fn a_time_is_compared_with_another() {
+    let shop = morning().await;
+    let path = format!("footfall?{MORNING}&bucket=hour&compare_from=2026-03-02T09:00:00Z");
+    let answer = shop.get(&path).await.json();
+    let compared = &answer["compared"];
+    assert_eq!(
+        (&compared["from"], &compared["to"]),
+        (&json!("2026-03-02T09:00:00Z"), &json!("2026-03-02T11:00:00Z"))
+    );
+    assert_eq!(compared["series"][0], answer["series"][1]);
+    assert_eq!((&compared["total"]["visits"], &answer["total"]["visits"]), (&json!(1), &json!(3)));
+    for wrong in ["2026-03-02T09:00:01Z", "soon", "9999-12-31T00:00:00Z"] {
+        let answer = shop.get(&format!("footfall?{MORNING}&bucket=hour&compare_from={wrong}")).await;
+        assert_eq!(answer.problem(), "invalid-query", "{wrong}");
+    }
+    assert_eq!(shop.get(&format!("footfall?{MORNING}&bucket=hour")).await.json()["compared"], Value::Null);
+    shop.world.stop().await;
+}
+
+#[tokio::test]
+async fn venues_are_compared_day_by_day_of_their_own() {
+    let shop = morning().await;
+    let far = json!({"name": "Far", "timezone": "Pacific/Auckland", "day_starts_at": "04:00"});
+    let far = shop.world.make("/api/v1/venues", &far).await;
+    let of = async |rest: &str| shop.world.get(&format!("/api/v1/footfall?{rest}")).await;
+    let both = format!("venues={},{far}", shop.venue);
+    let answer = of(&format!("{both}&from=2026-03-02&to=2026-03-04&bucket=day")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let items = answer.json()["items"].clone();
+    let seen = |item: &Value| {
+        [&item["from"], &item["to"], &item["total"]["visits"], &item["series"][0]["visits"]].map(Value::clone)
+    };
+    assert_eq!(
+        seen(&items[0]),
+        [json!("2026-03-01T23:00:00Z"), json!("2026-03-03T23:00:00Z"), json!(3), json!(3)]
+    );
+    assert_eq!(
+        seen(&items[1]),
+        [json!("2026-03-01T15:00:00Z"), json!("2026-03-03T15:00:00Z"), json!(0), json!(0)]
+    );
+    assert_eq!((items.as_array().unwrap().len(), items[1]["series"].as_array().unwrap().len()), (2, 2));
+    let week = of(&format!("{both}&from=2026-03-02&to=2026-03-09&bucket=week")).await.json();
+    assert_eq!(week["items"][0]["total"]["visits"], 3);
+    let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
+    for wrong in [
+        format!("{both}&from=2026-03-02&to=2026-03-04&bucket=hour"),
+        format!("{both}&from=2026-03-03&to=2026-03-10&bucket=week"),
+        format!("{both}&from=2026-03-04&to=2026-03-02&bucket=day"),
+        format!("{both}&from=2026-02-30&to=2026-03-02&bucket=day"),
+        format!("{both}&from=2000-01-01&to=2026-03-02&bucket=day"),
+        format!("venues={nobody}&from=2026-03-02&to=2026-03-04&bucket=day"),
+        format!("venues={far},{far}&from=2026-03-02&to=2026-03-04&bucket=day"),
+        format!("venues={}&from=2026-03-02&to=2026-03-04&bucket=day", vec![far.as_str(); 101].join(",")),
+        "from=2026-03-02&to=2026-03-04&bucket=day".to_owned(),
+    ] {
+        assert_eq!(of(&wrong).await.problem(), "invalid-query", "{wrong}");
+    }
+    shop.world.stop().await;
+}
