@@ -127,7 +127,10 @@ impl Range {
                 let mistake = Mistake::parameter(parameter, "the venue has no such zone");
                 Err(Problem::invalid_query(vec![mistake]))
             }
-            found => Ok(drop(found?)),
+            found => {
+                found?;
+                Ok(())
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::Question;
 use utoipa::ToSchema;
 
-use super::shown::Shown;
+use super::shown::{Number, Shown};
 use crate::instant::Instant;
 
 /// The numbers of one bucket; all are null when it is suppressed, and single ones where too few people are behind them.
@@ -103,7 +103,7 @@ impl<'a> Whole<'a> {
     pub(super) fn peak_hour(&self) -> Option<Instant> {
         let hours = self.question.starts.iter().zip(self.tallies).rev();
         let (start, most) = hours.max_by_key(|(_, tally)| tally.visits())?;
-        let all_are_shown = Shown::of_all(self.shown).visits;
+        let all_are_shown = Shown::of_all(self.shown).has(Number::Visits);
         (self.question.size == Bucket::Hour && most.visits() > 0 && all_are_shown).then_some(Instant(*start))
     }
 }
@@ -121,28 +121,28 @@ impl FootfallBucket {
         let length = known.since(start);
         FootfallBucket {
             start: start.into(),
-            visits: shown.visits.then_some(visits),
-            uniques: shown.visits.then_some(tally.uniques.count()),
-            returning: shown.returning.then_some(tally.returning),
-            engaged: shown.engaged.then_some(tally.engaged),
-            bounces: shown.bounces.then_some(bounces),
-            passers_by: shown.passers_by.then_some(passers_by),
-            capture_rate: part(visits, visits + passers_by).filter(|_| shown.passers_by),
+            visits: shown.has(Number::Visits).then_some(visits),
+            uniques: shown.has(Number::Visits).then_some(tally.uniques.count()),
+            returning: shown.has(Number::Returning).then_some(tally.returning),
+            engaged: shown.has(Number::Engaged).then_some(tally.engaged),
+            bounces: shown.has(Number::Bounces).then_some(bounces),
+            passers_by: shown.has(Number::PassersBy).then_some(passers_by),
+            capture_rate: part(visits, visits + passers_by).filter(|_| shown.has(Number::PassersBy)),
             entry_rate: part(visits + bounces, visits + bounces + passers_by)
-                .filter(|_| shown.bounces && shown.passers_by),
-            draw: all.and_then(|all| part(visits, all)).filter(|_| shown.visits),
-            dwell_mean_s: tally.dwell.mean_ms().filter(|_| shown.visits).map(seconds),
-            dwell_median_s: tally.dwell.median_ms().filter(|_| shown.visits).map(seconds),
-            dwell_p90_s: tally.dwell.quantile_ms(90).filter(|_| shown.visits).map(seconds),
-            dwell_buckets: shown.lengths.then_some(tally.dwell.buckets()),
-            zone_stays: shown.zone_stays.then_some(tally.zone_stays),
-            occupancy_peak: shown.occupancy.then_some(tally.peak),
-            occupancy_mean: shown.occupancy.then_some(if length > 0 {
+                .filter(|_| shown.has(Number::Bounces) && shown.has(Number::PassersBy)),
+            draw: all.and_then(|all| part(visits, all)).filter(|_| shown.has(Number::Visits)),
+            dwell_mean_s: tally.dwell.mean_ms().filter(|_| shown.has(Number::Visits)).map(seconds),
+            dwell_median_s: tally.dwell.median_ms().filter(|_| shown.has(Number::Visits)).map(seconds),
+            dwell_p90_s: tally.dwell.quantile_ms(90).filter(|_| shown.has(Number::Visits)).map(seconds),
+            dwell_buckets: shown.has(Number::Lengths).then_some(tally.dwell.buckets()),
+            zone_stays: shown.has(Number::ZoneStays).then_some(tally.zone_stays),
+            occupancy_peak: shown.has(Number::Occupancy).then_some(tally.peak),
+            occupancy_mean: shown.has(Number::Occupancy).then_some(if length > 0 {
                 tally.occupied_ms as f64 / length as f64
             } else {
                 0.0
             }),
-            suppressed: !shown.visits,
+            suppressed: !shown.has(Number::Visits),
         }
     }
 }

@@ -14,21 +14,25 @@ const SIZES: [Bucket; 4] = [Bucket::Week, Bucket::Day, Bucket::Hour, Bucket::Qua
 /// How many numbers of a bucket are decided about apart.
 const NUMBERS: usize = 8;
 
+/// Numbers that are shown or not, each by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// Visits, and what is told of all of them. If these are not shown, nothing of the bucket is.
+    Visits,
+    Bounces,
+    PassersBy,
+    /// The most at one moment, and the mean.
+    Occupancy,
+    Engaged,
+    Returning,
+    /// Visits by length.
+    Lengths,
+    ZoneStays,
+}
+
 /// Which numbers of a bucket are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shown {
-    /// Visits, and what is told of all of them. If not, nothing of the bucket is shown.
-    pub(super) visits: bool,
-    pub(super) bounces: bool,
-    pub(super) passers_by: bool,
-    /// The most at one moment, and the mean.
-    pub(super) occupancy: bool,
-    pub(super) engaged: bool,
-    pub(super) returning: bool,
-    /// Visits by length.
-    pub(super) lengths: bool,
-    pub(super) zone_stays: bool,
-}
+pub(super) struct Shown([bool; NUMBERS]);
 
 /// All cells of one size that have a part in the decision.
 struct Level {
@@ -121,26 +125,18 @@ impl Level {
 impl Shown {
     /// What of a whole is shown that consists of these buckets: what is shown of each.
     pub(super) fn of_all(buckets: &[Shown]) -> Shown {
-        let all = |is: fn(&Shown) -> bool| buckets.iter().all(is);
-        Shown {
-            visits: all(|it| it.visits),
-            bounces: all(|it| it.bounces),
-            passers_by: all(|it| it.passers_by),
-            occupancy: all(|it| it.occupancy),
-            engaged: all(|it| it.engaged),
-            returning: all(|it| it.returning),
-            lengths: all(|it| it.lengths),
-            zone_stays: all(|it| it.zone_stays),
-        }
+        Shown(std::array::from_fn(|number| buckets.iter().all(|bucket| bucket.0[number])))
+    }
+
+    pub(super) fn has(self, number: Number) -> bool {
+        self.0[number as usize]
     }
 }
 
 impl From<[bool; NUMBERS]> for Shown {
     fn from(shown: [bool; NUMBERS]) -> Shown {
-        let [visits, ..] = shown;
-        let [_, bounces, passers_by, occupancy, engaged, returning, lengths, zone_stays] =
-            shown.map(|is_shown| visits && is_shown);
-        Shown { visits, bounces, passers_by, occupancy, engaged, returning, lengths, zone_stays }
+        let visits = shown[Number::Visits as usize];
+        Shown(shown.map(|is_shown| visits && is_shown))
     }
 }
 
@@ -167,7 +163,7 @@ fn levels(calendar: &Calendar, size: Bucket, from: Timestamp, to: Timestamp) -> 
     Ok(levels)
 }
 
-/// Who is behind the numbers of a venue's cell. Of all but visits only runs, stays or subjects at one moment are known.
+/// Who is behind the numbers of a venue's cell, in the order of [`Number`]. Of all but visits only runs, stays or subjects at one moment are known.
 fn people(tally: &Tally) -> [People; NUMBERS] {
     let visits = tally.visits();
     let one = |number| [number, 0, 0, 0, 0, 0];
@@ -196,7 +192,8 @@ fn people_of_zone(zone: &Tally, venue: &Tally, shown: [bool; NUMBERS]) -> [Peopl
     }
     // Somebody who came twice can have been in the zone once.
     if venue.visits() > zone.visits() {
-        people[0].outside[0] = people[0].outside[0].max(1);
+        let outside = &mut people[Number::Visits as usize].outside[0];
+        *outside = (*outside).max(1);
     }
     people
 }

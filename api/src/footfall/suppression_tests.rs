@@ -95,7 +95,9 @@ impl Attacker {
         let mut sum = self.reduce(sum);
         let Some(pivot) = sum.iter().position(|&value| value != 0) else { return };
         let scale = inverse(sum[pivot]);
-        sum.iter_mut().for_each(|value| *value = times(*value, scale));
+        for value in &mut sum {
+            *value = times(*value, scale);
+        }
         self.known.push((pivot, sum));
     }
 
@@ -207,7 +209,7 @@ fn attack(world: &World, seed: u64) {
     }
 }
 
-/// SplitMix64 (Steele et al. 2014): the tests need no more than that.
+/// `SplitMix64` (Steele et al. 2014): the tests need no more than that.
 struct Random(u64);
 
 impl Random {
@@ -226,8 +228,8 @@ fn nobody_learns_of_a_few_by_sums_and_differences() {
         let mut random = Random(seed);
         let most = [3, 8, 20][random.below(3) as usize];
         let number = |random: &mut Random| if random.below(3) == 0 { 0 } else { random.below(most) };
-        let days = (0..1 + random.below(4))
-            .map(|_| (0..1 + random.below(5)).map(|_| (number(&mut random), number(&mut random))).collect())
+        let days = (0..=random.below(4))
+            .map(|_| (0..=random.below(5)).map(|_| (number(&mut random), number(&mut random))).collect())
             .collect();
         attack(&World { days }, seed);
     }
