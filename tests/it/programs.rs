@@ -42,6 +42,8 @@ async fn one_postgres_database_is_served_once() -> anyhow::Result<()> {
     world.api().get("/venues").await?;
 
     world.stop().await?;
+    // Whoever takes over needs what the keys in the database are sealed with.
+    std::fs::copy(world.data().join("sealing.key"), elsewhere.path().join("sealing.key"))?;
     let mut second = world.start_beside(elsewhere.path()).await?;
     assert!(world.restart().await.is_err(), "now the first is one too many");
     second.kill().await?;

@@ -121,6 +121,7 @@ async fn footfall_of_a_morning() {
         "venue": shop.venue.to_string(), "from": "2026-03-02T08:00:00Z", "to": "2026-03-02T11:00:00Z",
         "bucket": "hour", "timezone": "Europe/Vienna", "complete_through": "2026-03-02T10:00:00Z",
         "recomputing": false, "definitions": "2026-2", "smallest_group": 1, "peak_hour": "2026-03-02T08:00:00Z",
+        "compared": null,
         "total":
             {"start": "2026-03-02T08:00:00Z", "visits": 3, "uniques": 2, "returning": 0, "engaged": 3, "bounces": 1,
              "passers_by": 1, "capture_rate": 0.75, "entry_rate": 0.8, "draw": null, "dwell_mean_s": 1400.0,
