@@ -1,9 +1,9 @@
 //! Which numbers may be shown: none that so few people are behind that somebody could be recognized by it.
 //!
 //! A number belongs to a *cell*: a week of the venue's calendar, a day of it, an hour, a quarter of an hour; of the venue or
-//! of one zone. Whether a cell is shown is decided once, from the cells around it and never from the question, so that no two
-//! answers differ by a hidden cell. What is hidden cannot be had by subtraction either, which takes hiding more than the small
-//! cells themselves: complementary suppression, as statistical offices do it (Hundepool et al., *Statistical Disclosure
+//! of one zone. Whether a cell is shown is decided from the cells around it and never from the question, so that no two
+//! answers at the same time differ by a hidden cell. Nor is what is hidden the rest of what is shown of its venue or zone, which
+//! takes hiding more than the small cells themselves: complementary suppression, as statistical offices do it (Hundepool et al., *Statistical Disclosure
 //! Control*, Wiley 2012, sections 4.2 and 4.3), in a hierarchy of cells from the top down.
 
 /// Numbers that stand together and are shown together, at most.
